@@ -1,0 +1,236 @@
+"""``python -m ingest``: photographs in, a lake out."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from leamstore.catalog import read_catalog
+from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+_MODELS = "Models"
+_IMAGES = "Photographs"
+_MAPS = "Maps"
+_MACHINE = "Machine"
+
+
+@app.command(
+    epilog="Then ask it: python -m leamstore sql \"SELECT layer, avg(nose * 100.0 / pixels) "
+    "FROM pair_regions WHERE activation = 'top' GROUP BY layer\"",
+)
+def ingest(
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of identities, DIR/<identity>/<image>, with an optional identities.csv "
+            "(identity, gender, ethnicity) and images.csv (path, age). Without it, the demo set.",
+            metavar="DIR",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Data set by its name in the catalog: lfw, fgnet, imdb-face, folder, demo.",
+            metavar="NAME",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Folder of that data set.", metavar="DIR", rich_help_panel=_IMAGES),
+    ] = None,
+    max_images: Annotated[
+        int | None, typer.Option(help="Most images of an identity.", rich_help_panel=_IMAGES)
+    ] = None,
+    min_images: Annotated[
+        int | None,
+        typer.Option(help="Leave identities with fewer images out.", rich_help_panel=_IMAGES),
+    ] = None,
+    max_identities: Annotated[
+        int | None, typer.Option(help="Most identities, drawn by seed.", rich_help_panel=_IMAGES)
+    ] = None,
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Models by name, separated by commas; all: every model whose weights are here "
+            "or can be fetched.",
+            metavar="all|A,B",
+            rich_help_panel=_MODELS,
+        ),
+    ] = "all",
+    layers: Annotated[
+        str,
+        typer.Option(
+            help="Layers by name or position, separated by commas.",
+            metavar="all|...",
+            rich_help_panel=_MODELS,
+        ),
+    ] = "all",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="random: random weights by --seed, for tests and sanity checks; the lake says "
+            "so wherever it names the model.",
+            metavar="random|FILE",
+            rich_help_panel=_MODELS,
+        ),
+    ] = None,
+    catalog: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A catalog of yours, beside the built-in one.",
+            metavar="FILE",
+            rich_help_panel=_MODELS,
+        ),
+    ] = None,
+    parser: Annotated[
+        Literal["auto", "farl", "landmarks"],
+        typer.Option(
+            help="What labels the facial regions; auto: farl if its weights are here or can be "
+            "fetched, else landmarks.",
+            rich_help_panel=_MAPS,
+        ),
+    ] = "auto",
+    target: Annotated[
+        str,
+        typer.Option(
+            help="What the gradient is taken of: cosine (the paper), dot, centred-cosine, "
+            "euclidean, contrastive; or a control: norm, impostor, impostor-random.",
+            rich_help_panel=_MAPS,
+        ),
+    ] = "cosine",
+    positives: Annotated[
+        Literal["all", "mean"],
+        typer.Option(
+            help="all: a map for each ordered pair (the paper); mean: one an image, towards the "
+            "mean embedding of its positives, many times cheaper.",
+            rich_help_panel=_MAPS,
+        ),
+    ] = "all",
+    keep_pairs: Annotated[
+        str,
+        typer.Option(
+            help="Pair maps kept beside the image maps, for each anchor: a number, none or all.",
+            metavar="N|none|all",
+            rich_help_panel=_MAPS,
+        ),
+    ] = "2",
+    crops: Annotated[
+        bool, typer.Option(help="Whether the lake keeps the face crops.", rich_help_panel=_MAPS)
+    ] = True,
+    seed: Annotated[
+        int, typer.Option(help="Seed of everything drawn.", rich_help_panel=_MAPS)
+    ] = 0,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(help="Where networks run.", rich_help_panel=_MACHINE),
+    ] = "auto",
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(help="What networks compute in.", rich_help_panel=_MACHINE),
+    ] = "float32",
+    batch_size: Annotated[
+        int, typer.Option(help="Images in one forward pass.", min=1, rich_help_panel=_MACHINE)
+    ] = 32,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that look for faces, and threads that read photographs.",
+            min=1,
+            show_default="as many as cores",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = os.cpu_count() or 1,
+    lake: LakeOption = Path("lake"),
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make LEAM maps of every image, model and layer, and count their facial regions.
+
+    Finished work is never done again: the same command goes on where it was stopped, and new
+    images, identities or models join the lake.
+
+    Examples: `python -m ingest --models all` (the demo set), or
+    `python -m ingest --images lfw/ --models DLIB_R29 --lake lfw.lake`.
+    """
+    console = Console(stderr=True, quiet=quiet or as_json)
+    # torch loads slowly, and --help shouldn't wait for it.
+    from ingest import choices, summary  # noqa: PLC0415
+    from ingest.pipeline import Plan, ingest_photographs  # noqa: PLC0415
+    from leamstore.lake import LakeSettings  # noqa: PLC0415
+
+    known = read_catalog(*(catalog or []))
+    data = choices.choose_dataset(images, dataset, root)
+    photographs = choices.choose_photographs(data, max_images, min_images, max_identities, seed)
+    settings = choices.ModelSettings(
+        weights="random" if weights == "random" else Path(weights) if weights else None,
+        layers=None if layers == "all" else tuple(layers.split(",")),
+        target=target,
+        positives=positives,
+        precision=precision,
+        seed=seed,
+    )
+    chosen = choices.choose_models(known, models, settings, console)
+    torch_device = choices.choose_device(device)
+    parsing, stand_in = choices.choose_parser(known, parser, torch_device, console)
+    opened = choices.open_lake(
+        lake,
+        LakeSettings(
+            parser=parsing.name,
+            keep_pairs=choices.choose_keep_pairs(keep_pairs, photographs),
+            crops=crops,
+            seed=seed,
+        ),
+    )
+    for note in (*data.notes, *([stand_in] if stand_in else [])):
+        console.print(f"Note: {note}", style="yellow", markup=False)
+    plan = Plan(photographs, chosen.requests, parsing, torch_device, batch_size, workers)
+    with _progress(console) as progress:
+        report = ingest_photographs(opened, plan, progress)
+    facts = summary.summarise(opened, report, chosen.passed_over)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    elif not quiet:
+        summary.show(facts, Console())
+
+
+class _Rate(ProgressColumn):
+    """Items a second."""
+
+    def render(self, task: Task) -> Text:
+        """Draw the column."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} images/s" if speed else "")
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=console.quiet,
+    )
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,15 @@
+"""Writing files so that nobody ever sees half of one."""
+
+import os
+import threading
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under another name beside its place, then move it there in one step."""
+    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,361 @@
+"""LEAM: which cells of a layer make a network find two images of a person alike.
+
+For an anchor and a score S of its embedding (`ingest.targets`; the paper: the cosine to the
+embedding of a positive), and a convolution with output A, channel k, cells i, j:
+
+    w_kij = ReLU(dS / dA_kij)        M_ij = ReLU(sum_k w_kij A_kij)        m = M / max M
+
+(arXiv 2509.17457; the sum is LayerCAM's.) A forward pass serves all pairs of its anchors and a
+backward pass all layers of its pairs. `rounds` makes the maps piece by piece; `explain` and
+`relevance_maps` gather them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal, TypedDict, Unpack
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ingest.targets import Score, Target, find_target
+from leamstore.errors import LeamError
+
+Precision = Literal["float32", "bfloat16"]
+Pairs = Sequence[tuple[int, int]] | Tensor
+Counterparts = Callable[[Tensor], Tensor]
+
+
+class Settings(TypedDict, total=False):
+    """The optional settings of `rounds`, where they are explained."""
+
+    references: Tensor | None
+    counterparts: Counterparts
+    batch_size: int
+    precision: Precision
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The relevance of every pair.
+
+    Attributes
+    ----------
+    maps : dict of Tensor
+        By layer (pair, y, x) float32 at the layer's own resolution: maximum 1, or all zero.
+    peaks : dict of Tensor
+        By layer (pair,) float32: each map's maximum before it was scaled to 1.
+    embeddings : Tensor
+        (image, n) as the network gives them.
+    cosines : Tensor
+        (pair,) cosines of the anchor's embedding and its counterpart.
+    """
+
+    maps: dict[str, Tensor]
+    peaks: dict[str, Tensor]
+    embeddings: Tensor
+    cosines: Tensor
+
+
+@dataclass(frozen=True)
+class Round:
+    """The relevance of some pairs, no two of one anchor: what one backward pass gives.
+
+    Attributes
+    ----------
+    pairs : Tensor
+        (b,) positions in the list of pairs.
+    maps, peaks, cosines
+        As in `Explanation`, of these pairs.
+    embeddings : Tensor
+        (image, n) of all images.
+    """
+
+    pairs: Tensor
+    maps: dict[str, Tensor]
+    peaks: dict[str, Tensor]
+    embeddings: Tensor
+    cosines: Tensor
+
+
+def relevance_maps(
+    network: nn.Module,
+    images: Tensor,
+    pairs: Pairs,
+    layers: Sequence[str],
+    target: str | Target = "cosine",
+    **settings: Unpack[Settings],
+) -> dict[str, Tensor]:
+    """Return by layer the relevance maps (pair, y, x) of all pairs; see `rounds` for the rest."""
+    return explain(network, images, pairs, layers, target, **settings).maps
+
+
+def explain(
+    network: nn.Module,
+    images: Tensor,
+    pairs: Pairs,
+    layers: Sequence[str],
+    target: str | Target = "cosine",
+    **settings: Unpack[Settings],
+) -> Explanation:
+    """Return the maps of all pairs and what they were made of; see `rounds` for the rest."""
+    made = list(rounds(network, images, pairs, layers, target, **settings))
+    order = torch.argsort(torch.cat([part.pairs for part in made]))
+    return Explanation(
+        maps={layer: torch.cat([part.maps[layer] for part in made])[order] for layer in layers},
+        peaks={layer: torch.cat([part.peaks[layer] for part in made])[order] for layer in layers},
+        embeddings=made[-1].embeddings,
+        cosines=torch.cat([part.cosines for part in made])[order],
+    )
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def rounds(
+    network: nn.Module,
+    images: Tensor,
+    pairs: Pairs,
+    layers: Sequence[str],
+    target: str | Target = "cosine",
+    *,
+    references: Tensor | None = None,
+    counterparts: Counterparts = lambda embeddings: embeddings,
+    batch_size: int = 16,
+    precision: Precision = "float32",
+) -> Iterator[Round]:
+    """Make the maps of all pairs, in rounds in which each anchor of a batch meets a positive.
+
+    Memory holds one batch's forward pass and one round's maps, however many pairs there are.
+
+    Parameters
+    ----------
+    network : Module
+        In eval mode; from images to embeddings (image, n). No gradient reaches its parameters.
+    images : Tensor
+        (image, 3, h, w), as the network takes them.
+    pairs : sequence of (int, int) or Tensor (pair, 2)
+        Anchor and positive, as positions in `images`.
+    layers : sequence of str
+        Names of modules whose output is 4-D, such as convolutions.
+    target : str or Target
+        The score, or its name in `ingest.targets.TARGETS`.
+    references : Tensor, optional
+        (image, c): what the target's `references` made for these images, if it needs them.
+    counterparts : callable
+        From the embeddings (image, n) to what stands for each image as a positive (image, n):
+        by default its own embedding. With `ingest.targets.mean_of_positives` and pairs (i, i)
+        a map is that of image i towards the mean of its positives.
+    batch_size : int
+        Images in a forward pass. Where it holds all images, there is one forward pass
+        altogether; else the embeddings are made by a first pass without gradient.
+    precision : {"float32", "bfloat16"}
+        bfloat16 runs convolutions and matrix products in it; maps are float32 all the same.
+
+    Yields
+    ------
+    Round
+        Each pair is in one of them.
+
+    Raises
+    ------
+    LeamError
+        If the network, a layer, a pair or the target can't be used as asked.
+    """
+    target = find_target(target) if isinstance(target, str) else target
+    modules = _find_layers(network, layers)
+    anchors, positives = _read_pairs(pairs, len(images)).unbind(1)
+    constants = _read_references(references, target, len(images))
+    whole = len(images) <= batch_size
+    embeddings = torch.empty(0) if whole else embed(network, images, batch_size, precision)
+    for batch in [torch.arange(len(images))] if whole else _batches(anchors, batch_size):
+        forward = _forward(network, images[batch], modules, precision)
+        embeddings = _renewed(embeddings, batch, forward)
+        for chosen, rows in _turns(anchors, batch):
+            counterpart = counterparts(embeddings)[positives[chosen]]
+            reference = constants[anchors[chosen]].to(counterpart)
+            maps = _backward(forward, rows, target.score, counterpart, reference)
+            peaks = {layer: relevance.amax((1, 2)) for layer, relevance in maps.items()}
+            yield Round(
+                pairs=chosen,
+                maps={layer: _scale(maps[layer], peaks[layer]) for layer in layers},
+                peaks=peaks,
+                embeddings=embeddings,
+                cosines=F.cosine_similarity(embeddings[anchors[chosen]], counterpart),
+            )
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def embed(
+    network: nn.Module, images: Tensor, batch_size: int = 16, precision: Precision = "float32"
+) -> Tensor:
+    """Return the embeddings (image, n) of images (image, 3, h, w), in batches."""
+    return torch.cat([_run(network, batch, precision) for batch in images.split(batch_size)])
+
+
+@dataclass(frozen=True)
+class _Forward:
+    """A forward pass of b images: embeddings (b, n) and the layers' outputs, in one graph."""
+
+    embeddings: Tensor
+    activations: dict[str, Tensor]
+
+
+@torch.enable_grad()
+def _forward(
+    network: nn.Module, images: Tensor, modules: dict[str, nn.Module], precision: Precision
+) -> _Forward:
+    with _capturing(modules) as activations:
+        embeddings = _run(network, images, precision)
+    for layer in modules:
+        if layer not in activations:
+            raise LeamError(f"Layer {layer!r} takes no part in the forward pass: choose another.")
+    if not embeddings.requires_grad:
+        raise LeamError(
+            f"The embedding depends on none of the layers {', '.join(modules)} by a gradient: "
+            "remove no_grad or detach from the network's forward."
+        )
+    return _Forward(embeddings, activations)
+
+
+@contextmanager
+def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """Collect the outputs of modules, by name, from the forward passes run inside.
+
+    The graph starts at the first of them, so that nothing before it is differentiated. What
+    follows works on a copy, which it may overwrite (an in-place ReLU, ``out += identity``).
+    """
+    activations: dict[str, Tensor] = {}
+
+    def capture(layer: str, output: object) -> Tensor:
+        if layer in activations:
+            raise LeamError(f"Layer {layer!r} is used twice in a forward pass: choose another.")
+        if not isinstance(output, Tensor) or output.ndim != 4:
+            form = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise LeamError(
+                f"Layer {layer!r} gives {form}, not (image, channel, y, x): choose a convolution."
+            )
+        activations[layer] = output if output.requires_grad else output.detach().requires_grad_()
+        return activations[layer].clone()
+
+    hooks = [
+        module.register_forward_hook(lambda _, __, output, layer=layer: capture(layer, output))
+        for layer, module in modules.items()
+    ]
+    try:
+        yield activations
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
+    """Run the network on images brought to its device and dtype."""
+    place = next(chain(network.parameters(), network.buffers()), images)
+    images = images.to(place.device, place.dtype)
+    with torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        embeddings = network(images)
+    if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
+        raise LeamError("The network does not give one embedding (image, n): wrap it so it does.")
+    return embeddings.to(place.dtype)
+
+
+@torch.enable_grad()
+def _backward(
+    forward: _Forward, rows: Tensor, score: Score, counterpart: Tensor, reference: Tensor
+) -> dict[str, Tensor]:
+    """Return by layer the maps M (b, y, x) of some rows of the batch, not scaled yet."""
+    scores = score(forward.embeddings[rows], counterpart, reference)
+    gradients = torch.autograd.grad(
+        scores.sum(),
+        tuple(forward.activations.values()),
+        retain_graph=True,
+        materialize_grads=True,
+    )
+    return {
+        layer: _relevance(activation, gradient)[rows]
+        for (layer, activation), gradient in zip(
+            forward.activations.items(), gradients, strict=True
+        )
+    }
+
+
+def _relevance(activation: Tensor, gradient: Tensor) -> Tensor:
+    """ReLU(sum_k ReLU(dS / dA_kij) A_kij): (b, y, x) of (b, k, y, x)."""
+    weighted = gradient.clamp_min(0) * activation
+    return weighted.sum(1, dtype=torch.float32).clamp_min(0)
+
+
+def _scale(relevance: Tensor, peak: Tensor) -> Tensor:
+    """Scale maps (b, y, x) to maximum 1; a map that is zero everywhere stays zero."""
+    return relevance / torch.where(peak > 0, peak, 1)[:, None, None]
+
+
+def _renewed(embeddings: Tensor, batch: Tensor, forward: _Forward) -> Tensor:
+    """Put a batch's embeddings in place, so that an image agrees with itself to the last bit."""
+    fresh = forward.embeddings.detach()
+    if len(fresh) >= len(embeddings):
+        return fresh
+    embeddings[batch] = fresh
+    return embeddings
+
+
+def _batches(anchors: Tensor, batch_size: int) -> Sequence[Tensor]:
+    """Split the anchors into batches of images with alike numbers of pairs, so rounds are full."""
+    images, counts = anchors.unique(return_counts=True)
+    return images[counts.argsort(descending=True, stable=True)].split(batch_size)
+
+
+def _turns(anchors: Tensor, batch: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Deal out the pairs of a batch of images, one an anchor and round.
+
+    Yields positions in the list of pairs, and for each its anchor's row in the batch.
+    """
+    of_row = [(anchors == image).nonzero().squeeze(1) for image in batch]
+    for turn in range(max(map(len, of_row))):
+        rows = torch.tensor([row for row, pairs in enumerate(of_row) if len(pairs) > turn])
+        yield torch.stack([of_row[row][turn] for row in rows]), rows
+
+
+def _find_layers(network: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:
+    """Return the modules of these names, of a network in eval mode."""
+    if any(module.training for module in network.modules()):
+        raise LeamError("The network is in training mode: call its eval() first.")
+    modules = dict(network.named_modules())
+    unknown = [layer for layer in layers if layer not in modules]
+    if unknown or not layers:
+        raise LeamError(
+            f"The network has no layer {', '.join(map(repr, unknown))}: "
+            "its named_modules() lists those it has."
+        )
+    return {layer: modules[layer] for layer in layers}
+
+
+def _read_pairs(pairs: Pairs, images: int) -> Tensor:
+    """Return the pairs as (pair, 2), all of them positions in the images."""
+    places = torch.as_tensor(pairs, dtype=torch.long).reshape(-1, 2).cpu()
+    if len(places) == 0:
+        raise LeamError("There is no pair to explain: give at least one (anchor, positive).")
+    outside = places[((places < 0) | (places >= images)).any(1)]
+    if len(outside):
+        raise LeamError(
+            f"Pair {tuple(outside[0].tolist())} names an image outside 0..{images - 1}."
+        )
+    return places
+
+
+def _read_references(references: Tensor | None, target: Target, images: int) -> Tensor:
+    """Return the references (image, c) that the target needs, or (image, 0)."""
+    if references is None and target.needs_references:
+        raise LeamError(
+            f"Target {target.name!r} needs references: make them from the embeddings of the "
+            "whole data set by the target's references(embeddings, identities, seed)."
+        )
+    constants = torch.empty(images, 0) if references is None else references
+    if len(constants) != images:
+        raise LeamError(
+            f"There are {len(constants)} references for {images} images: give one each."
+        )
+    return constants

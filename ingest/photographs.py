@@ -1,0 +1,152 @@
+"""From a file to upright RGB pixels, whatever the file is.
+
+Anything that Pillow decodes comes out as (h, w, 3) uint8; anything else is an
+`UnusableImageError` whose reason goes into the lake's ``images`` table. Pillow's global
+settings are neither read for the decision nor changed.
+"""
+
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from leamstore.errors import UnusableImageError
+
+MAX_PIXELS: Final = 89_478_485
+"""Pixels above which a photograph is not decoded: 256 MiB as RGB, Pillow's own first limit."""
+
+VECTOR_FORMATS: Final = frozenset({"EPS", "WMF"})
+"""Drawings that Pillow hands to an interpreter (Ghostscript), which no stranger's file gets."""
+
+PAPER: Final = (255, 255, 255)
+"""What shows through transparent pixels: white, as on a page."""
+
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each value of the EXIF orientation (EXIF 2.32, section 4.6.4, tag 274)."""
+
+_WHITES: Final = (1, 2**8 - 1, 2**16 - 1, 2**32 - 1)
+"""Customary whites of pixels deeper than eight bits."""
+
+
+def read_photograph(path: Path) -> NDArray[np.uint8]:
+    """Return the first frame of an image file as upright RGB pixels.
+
+    Parameters
+    ----------
+    path : Path
+        A regular file in any raster format of Pillow: grey, palette, transparent (shown on
+        white), CMYK, or deeper than eight bits (scaled, not clipped).
+
+    Returns
+    -------
+    (h, w, 3) uint8
+        RGB, after EXIF orientation.
+
+    Raises
+    ------
+    UnusableImageError
+        ``unreadable``, ``not-an-image``, ``truncated`` or ``too-large``.
+    """
+    try:
+        # Opening a pipe would wait for a writer for ever.
+        if not path.is_file():
+            path.stat()
+            raise UnusableImageError("unreadable", f"{path} is not a regular file.")
+        with path.open("rb") as file:
+            return decode_photograph(file, str(path))
+    except (OSError, ValueError) as error:
+        sentence = f"{path} cannot be opened: {_explain(error)}."
+        raise UnusableImageError("unreadable", sentence) from error
+
+
+def decode_photograph(file: BinaryIO, name: str) -> NDArray[np.uint8]:
+    """Do as `read_photograph` on an open file; `name` is what the sentences call it.
+
+    Raises
+    ------
+    UnusableImageError
+        ``not-an-image``, ``truncated`` or ``too-large``.
+    OSError
+        If the file can't be read on, as from a disk that fails.
+    """
+    try:
+        with Image.open(file) as image:
+            _refuse_unsafe(image, name)
+            image.load()
+            return np.asarray(_to_rgb(_upright(image)))
+    except UnusableImageError:
+        raise
+    except UnidentifiedImageError as error:
+        sentence = f"{name} is not an image that Pillow reads."
+        raise UnusableImageError("not-an-image", sentence) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnusableImageError("too-large", f"{name} is too large: {error}.") from error
+    except Exception as error:
+        # Pillow's plugins meet broken files with nearly every exception there is; only those
+        # with an errno come from the file system.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise _broken(error, name) from error
+
+
+def _refuse_unsafe(image: Image.Image, name: str) -> None:
+    """Raise unless the opened, not yet decoded image is a raster of a sane size."""
+    if image.format in VECTOR_FORMATS:
+        sentence = f"{name} is a vector drawing ({image.format}), not a photograph."
+        raise UnusableImageError("not-an-image", sentence)
+    if image.width * image.height > MAX_PIXELS:
+        sentence = f"{name} has {image.width} x {image.height} pixels; {MAX_PIXELS} are allowed."
+        raise UnusableImageError("too-large", sentence)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return a decoded image turned as its EXIF orientation says."""
+    # Asked after decoding, for Pillow's TIFF and AVIF readers turn the image themselves.
+    method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if method is None else image.transpose(method)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Return a decoded image in mode RGB."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _shallow(image).convert("RGB")
+    if image.has_transparency_data:
+        paper = Image.new("RGBA", image.size, PAPER)
+        return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    """Return a grey image of 16 or 32 bits in 8, which Pillow's own conversion would clip.
+
+    White is 65535 for the 16 bit modes; for 32 bit integers and floats, which don't say, it is
+    the smallest customary white that no pixel exceeds.
+    """
+    pixels = np.nan_to_num(np.asarray(image).astype(np.float64))
+    brightest = 2**16 - 1 if image.mode.startswith("I;16") else pixels.max()
+    white = next((white for white in _WHITES if brightest <= white), brightest)
+    return Image.fromarray(np.clip(pixels * 255 / white + 0.5, 0, 255).astype(np.uint8))
+
+
+def _broken(error: Exception, name: str) -> UnusableImageError:
+    """Return what to raise for a file that begins like an image and can't be decoded."""
+    if isinstance(error, EOFError) or "truncat" in str(error).lower():
+        return UnusableImageError("truncated", f"{name} ends before its image does.")
+    sentence = f"{name} is damaged and cannot be decoded: {_explain(error)}."
+    return UnusableImageError("not-an-image", sentence)
+
+
+def _explain(error: Exception) -> str:
+    """Return an exception's own words, without the path that Python adds to some."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return words.rstrip(".")

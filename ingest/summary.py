@@ -1,0 +1,76 @@
+"""The words with which an ingest ends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ingest.datasets import demo
+from ingest.report import Report
+from leamstore.lake import Lake
+
+
+def summarise(lake: Lake, report: Report, passed_over: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the lake holds now, what this run did to it, and what it passed over."""
+    images = lake.sql(
+        "SELECT coalesce(reason, status) AS what, count(*) AS n FROM images GROUP BY 1 ORDER BY 1"
+    )
+    models = lake.sql(
+        "SELECT model, weights, sum(images)::BIGINT AS images, sum(pairs)::BIGINT AS pairs "
+        "FROM models LEFT JOIN units USING (model) GROUP BY ALL ORDER BY model"
+    )
+    datasets = lake.sql("SELECT DISTINCT dataset FROM images WHERE status = 'kept'")["dataset"]
+    size = sum(file.stat().st_size for file in lake.path.rglob("*") if file.is_file())
+    return {
+        "lake": str(lake.path),
+        "parser": lake.settings.parser,
+        "brands": [demo.BRAND] if demo.NAME in datasets else [],
+        "images": dict(images.iter_rows()),
+        "models": models.to_dicts(),
+        "passed_over": dict(passed_over),
+        "run": report.as_dict(),
+        "bytes": size,
+    }
+
+
+def show(facts: Mapping[str, Any], console: Console) -> None:
+    """Print a summary for people, and the next command to type."""
+    run = facts["run"]
+    if not run["units"] and not run["looked_at"]:
+        console.print(f"Nothing to do: {facts['lake']} is up to date.")
+    images = Table("images", "", title="Images", title_justify="left", show_header=False)
+    for what, count in sorted(facts["images"].items(), key=lambda item: item[0] != "kept"):
+        images.add_row(what if what == "kept" else f"rejected: {what}", f"{count:,}")
+    console.print(images)
+    console.print(_models(facts))
+    if run["units"]:
+        console.print(_stages(run))
+    console.print(f"{facts['lake']}: {facts['bytes'] / 2**20:,.1f} MiB on disk")
+    for brand in facts["brands"]:
+        console.print(brand, style="yellow", markup=False)
+    console.print(
+        "Next: python -m leamstore sql --lake "
+        f"{facts['lake']} \"SELECT layer, avg(nose * 100.0 / pixels) AS nose_percent "
+        "FROM pair_regions WHERE activation = 'top' GROUP BY layer\"",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _models(facts: Mapping[str, Any]) -> Table:
+    table = Table("model", "images", "pairs", "weights", title="Models", title_justify="left")
+    for model in facts["models"]:
+        counts = (f"{model[name] or 0:,}" for name in ("images", "pairs"))
+        table.add_row(model["model"], *counts, model["weights"])
+    for name, reason in facts["passed_over"].items():
+        table.add_row(name, "-", "-", f"passed over: {reason}", style="dim")
+    return table
+
+
+def _stages(run: Mapping[str, Any]) -> Table:
+    title = f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps"
+    table = Table("stage", "seconds", title=title, title_justify="left")
+    for stage, seconds in run["seconds"].items():
+        table.add_row(stage, f"{seconds:,.1f}")
+    return table

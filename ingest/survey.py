@@ -1,0 +1,114 @@
+"""The first look at every photograph: is it usable, and where is its face?"""
+
+import hashlib
+import multiprocessing
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ingest.datasets import Photograph
+from ingest.faces import crop_to_image, single_face
+from ingest.photographs import read_photograph
+from leamstore import schema
+from leamstore.errors import UnusableImageError
+
+
+def survey(photographs: Iterable[Photograph], workers: int) -> Iterator[dict[str, Any]]:
+    """Look at photographs in `workers` processes and yield a row of ``images`` for each, in order.
+
+    A usable image is ``pending`` until its identity has a place; all others are ``rejected``
+    with a reason.
+    """
+    # Forking a process that runs torch's threads can deadlock, so workers are started anew.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as executor:
+        yield from executor.map(look_at, photographs, chunksize=4)
+
+
+def look_at(photograph: Photograph) -> dict[str, Any]:
+    """Return the row of ``images`` for one photograph; nothing wrong with a file raises."""
+    row: dict[str, Any] = {column.name: None for column in schema.table("images").columns}
+    row |= attributes(photograph)
+    try:
+        row |= fingerprint(photograph.path)
+        image = read_photograph(photograph.path)
+        row |= {"height": image.shape[0], "width": image.shape[1]}
+        face = single_face(image)
+    except UnusableImageError as error:
+        return row | {"status": "rejected", "reason": error.reason, "detail": str(error)}
+    return row | {
+        "status": "pending",
+        "box": face.box.tolist(),
+        "landmarks": face.landmarks.tolist(),
+        "crop_to_image": crop_to_image(face.landmarks).tolist(),
+    }
+
+
+def attributes(photograph: Photograph) -> dict[str, Any]:
+    """Return what the data set says of a photograph, as columns of ``images``."""
+    return {
+        "path": str(photograph.path.absolute()),
+        "identity": photograph.identity,
+        "dataset": photograph.dataset,
+        "gender": photograph.gender,
+        "ethnicity": photograph.ethnicity,
+        "age": photograph.age,
+    }
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Return size, modification time and sha256 of a file, as columns of ``images``.
+
+    Raises
+    ------
+    UnusableImageError
+        If it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        status = path.stat()
+    except OSError as error:
+        raise UnusableImageError("unreadable", f"{path} cannot be opened: {error.strerror}.") from error
+    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": digest}
+
+
+def is_new(photograph: Photograph, known: Mapping[str, tuple[str, int, int]]) -> bool:
+    """Whether a photograph has to be looked at.
+
+    Parameters
+    ----------
+    known : mapping
+        By path: identity, size and modification time of what has been looked at.
+    """
+    before = known.get(str(photograph.path.absolute()))
+    if before is None or before[0] != photograph.identity:
+        return True
+    try:
+        status = photograph.path.stat()
+    except OSError:
+        return True
+    return before[1:] != (status.st_size, status.st_mtime_ns)
+
+
+def as_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows of ``images`` as a frame with the table's types."""
+    return pl.DataFrame(rows, schema=IMAGE_TYPES, orient="row")
+
+
+_POLARS_TYPES: Mapping[str, Any] = {
+    "INTEGER": pl.Int32(),
+    "BIGINT": pl.Int64(),
+    "VARCHAR": pl.String(),
+    "DOUBLE": pl.Float64(),
+    "DOUBLE[4]": pl.Array(pl.Float64, 4),
+    "DOUBLE[2][68]": pl.Array(pl.Float64, (68, 2)),
+    "DOUBLE[3][2]": pl.Array(pl.Float64, (2, 3)),
+}
+
+IMAGE_TYPES = {
+    column.name: _POLARS_TYPES[column.type] for column in schema.table("images").columns
+}

@@ -1,0 +1,265 @@
+"""What a relevance map is relevant to: the score of an embedding whose gradient LEAM follows.
+
+A score looks at the anchor's embedding, at a counterpart (the embedding of a positive, or the
+mean of all positives) and at a reference (a constant per image, made once from the embeddings
+of the whole data set). The paper (arXiv 2509.17457) knows `cosine` alone. The other targets ask
+its question differently; the controls `norm`, `impostor` and `impostor-random` ask nothing about
+the person, so a pattern that they show as well isn't the person's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from leamstore.errors import LeamError
+
+Score = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From anchors (b, n), counterparts (b, n) and references (b, c) to scores (b,)."""
+
+References = Callable[[Tensor, Sequence[str], int], Tensor]
+"""From embeddings (image, n), identities (image,) and a seed to references (image, c)."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A score, and what it needs to know.
+
+    Attributes
+    ----------
+    name : str
+        How it is called on the command line and in the lake.
+    meaning : str
+        What relevance means under it, in a phrase.
+    score : Score
+        The number whose gradient is followed.
+    references : References
+        Makes the constants that the score needs beside anchor and counterpart.
+    uses_counterpart : bool
+        Where False, all pairs of an anchor have the same map: one backward pass an image will do.
+    """
+
+    name: str
+    meaning: str
+    score: Score
+    references: References
+    uses_counterpart: bool
+
+    @property
+    def needs_references(self) -> bool:
+        """Whether the whole data set must be embedded before the first map."""
+        return self.references is not no_references
+
+
+def find_target(name: str) -> Target:
+    """Return the target of this name.
+
+    Raises
+    ------
+    LeamError
+        If there is none; the message names those that are.
+    """
+    if name not in TARGETS:
+        raise LeamError(f"There is no target {name!r}: choose one of {', '.join(TARGETS)}.")
+    return TARGETS[name]
+
+
+def cosine(anchor: Tensor, counterpart: Tensor, _reference: Tensor) -> Tensor:
+    """Cosine of anchor and counterpart.
+
+    Written as 1 - |a - c|^2 / 2 of the unit vectors a and c: the same number, but its gradient
+    is exactly zero for an image paired with itself, where the quotient of a product by two
+    lengths leaves rounding noise that scaling to maximum 1 would turn into a map.
+    """
+    difference = F.normalize(anchor, dim=1) - F.normalize(counterpart, dim=1)
+    return 1 - difference.square().sum(1) / 2
+
+
+def dot(anchor: Tensor, counterpart: Tensor, _reference: Tensor) -> Tensor:
+    """Inner product of anchor and counterpart."""
+    return (anchor * counterpart).sum(1)
+
+
+def centred_cosine(anchor: Tensor, counterpart: Tensor, mean: Tensor) -> Tensor:
+    """Cosine of anchor and counterpart, both seen from the data set's mean."""
+    return cosine(anchor - mean, counterpart - mean, mean)
+
+
+def euclidean(anchor: Tensor, counterpart: Tensor, _reference: Tensor) -> Tensor:
+    """Minus the distance between anchor and counterpart; its gradient at distance 0 is 0."""
+    return -torch.linalg.vector_norm(anchor - counterpart, dim=1)
+
+
+def contrastive(anchor: Tensor, counterpart: Tensor, others: Tensor) -> Tensor:
+    """Cosine of anchor and counterpart minus the mean cosine of the anchor and others.
+
+    That mean is one inner product with the mean of the others' unit vectors.
+    """
+    return cosine(anchor, counterpart, others) - dot(F.normalize(anchor, dim=1), others, others)
+
+
+def norm(anchor: Tensor, _counterpart: Tensor, _reference: Tensor) -> Tensor:
+    """Length of the anchor; says nothing of a network that scales its embeddings to length 1."""
+    return torch.linalg.vector_norm(anchor, dim=1)
+
+
+def impostor(anchor: Tensor, _counterpart: Tensor, stranger: Tensor) -> Tensor:
+    """Cosine of anchor and stranger."""
+    return cosine(anchor, stranger, stranger)
+
+
+def no_references(embeddings: Tensor, _identities: Sequence[str], _seed: int = 0) -> Tensor:
+    """Return (image, 0): the score needs nothing else."""
+    return embeddings.new_empty(len(embeddings), 0)
+
+
+def mean_of_all(embeddings: Tensor, _identities: Sequence[str], _seed: int = 0) -> Tensor:
+    """Return (image, n): for every image the mean of all embeddings."""
+    return embeddings.mean(0).expand_as(embeddings)
+
+
+def mean_of_others(embeddings: Tensor, identities: Sequence[str], _seed: int = 0) -> Tensor:
+    """Return (image, n): for every image the mean unit vector of other people's images.
+
+    Raises
+    ------
+    LeamError
+        If there is only one identity.
+    """
+    people = _People.of(identities, embeddings.device)
+    units = F.normalize(embeddings, dim=1)
+    return (units.sum(0) - people.sums(units)) / people.strangers[:, None]
+
+
+def stranger_of_person(embeddings: Tensor, identities: Sequence[str], seed: int = 0) -> Tensor:
+    """Return (image, n): an image of someone else, one and the same for all images of a person.
+
+    Raises
+    ------
+    LeamError
+        If there is only one identity.
+    """
+    people = _People.of(identities, embeddings.device)
+    draws = torch.from_numpy(np.random.default_rng(seed).random(len(people.counts)))
+    return embeddings[people.draw_stranger(draws.to(embeddings.device)[people.codes])]
+
+
+def stranger_of_image(embeddings: Tensor, identities: Sequence[str], seed: int = 0) -> Tensor:
+    """Return (image, n): an image of someone else, drawn anew for every image.
+
+    Raises
+    ------
+    LeamError
+        If there is only one identity.
+    """
+    people = _People.of(identities, embeddings.device)
+    draws = torch.from_numpy(np.random.default_rng(seed).random(len(people.codes)))
+    return embeddings[people.draw_stranger(draws.to(embeddings.device))]
+
+
+TARGETS: Final = {
+    target.name: target
+    for target in (
+        Target("cosine", "likeness to the positive (the paper)", cosine, no_references, True),
+        Target("dot", "inner product with the positive", dot, no_references, True),
+        Target(
+            "centred-cosine",
+            "likeness to the positive beyond what all faces share",
+            centred_cosine,
+            mean_of_all,
+            True,
+        ),
+        Target("euclidean", "nearness to the positive", euclidean, no_references, True),
+        Target(
+            "contrastive",
+            "likeness to the positive beyond the likeness to others",
+            contrastive,
+            mean_of_others,
+            True,
+        ),
+        Target("norm", "control: length of the embedding", norm, no_references, False),
+        Target(
+            "impostor",
+            "control: likeness to one stranger a person",
+            impostor,
+            stranger_of_person,
+            False,
+        ),
+        Target(
+            "impostor-random",
+            "control: likeness to a new stranger an image",
+            impostor,
+            stranger_of_image,
+            False,
+        ),
+    )
+}
+"""The targets by name."""
+
+
+def mean_of_positives(embeddings: Tensor, identities: Sequence[str]) -> Tensor:
+    """Return for every image the mean embedding of the other images of its identity.
+
+    As counterparts they make one map an image instead of one a pair.
+
+    Parameters
+    ----------
+    embeddings : Tensor
+        (image, n).
+    identities : sequence of str
+        Whose face each image shows.
+
+    Returns
+    -------
+    Tensor
+        (image, n).
+
+    Raises
+    ------
+    LeamError
+        If an identity has a single image.
+    """
+    people = _People.of(identities, embeddings.device)
+    if (people.counts == 1).any():
+        raise LeamError("An image without a positive has no counterpart: leave lone images out.")
+    positives = people.counts[people.codes] - 1
+    return (people.sums(embeddings) - embeddings) / positives[:, None]
+
+
+@dataclass(frozen=True)
+class _People:
+    """Identities as numbers: `codes` (image,) names each image's person, of `counts` images."""
+
+    codes: Tensor
+    counts: Tensor
+
+    @classmethod
+    def of(cls, identities: Sequence[str], device: torch.device) -> "_People":
+        _, codes, counts = np.unique(
+            np.asarray(identities), return_inverse=True, return_counts=True
+        )
+        return cls(torch.from_numpy(codes).to(device), torch.from_numpy(counts).to(device))
+
+    @property
+    def strangers(self) -> Tensor:
+        """How many images show other people, for every image (image,)."""
+        if len(self.counts) < 2:
+            raise LeamError("This target compares with other people: give at least two identities.")
+        return len(self.codes) - self.counts[self.codes]
+
+    def sums(self, vectors: Tensor) -> Tensor:
+        """Sum of the vectors of each image's person, the image itself included (image, n)."""
+        totals = vectors.new_zeros(len(self.counts), vectors.shape[1])
+        return totals.index_add(0, self.codes, vectors)[self.codes]
+
+    def draw_stranger(self, draws: Tensor) -> Tensor:
+        """Turn uniform draws in [0, 1) (image,) into indices of images of someone else."""
+        by_person = torch.argsort(self.codes, stable=True)
+        first = (self.counts.cumsum(0) - self.counts)[self.codes]
+        place = (draws * self.strangers).long()
+        beyond_own = torch.where(place >= first, self.counts[self.codes], 0)
+        return by_person[place + beyond_own]

@@ -1,0 +1,75 @@
+"""Where images go on the Zarr axis: whole identities in blocks of whole shards."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from leamstore.arrays import SHARD_IMAGES
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of shards on the image axis that holds whole identities.
+
+    Attributes
+    ----------
+    first_shard, shards : int
+        The shards it owns; several only for an identity that does not fit one.
+    """
+
+    first_shard: int
+    shards: int
+
+    @property
+    def start(self) -> int:
+        """First image_id of the block."""
+        return self.first_shard * SHARD_IMAGES
+
+    @property
+    def stop(self) -> int:
+        """First image_id after the block."""
+        return (self.first_shard + self.shards) * SHARD_IMAGES
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one identity's images lie: image_ids from `first_image` on, inside `block`."""
+
+    block: Block
+    first_image: int
+
+
+def place(sizes: Mapping[str, int], first_shard: int) -> dict[str, Placement]:
+    """Place identities one after the other from `first_shard` on, none across a block's border.
+
+    Parameters
+    ----------
+    sizes : mapping of str to int
+        Images of each identity, in the order in which they are to lie.
+
+    Returns
+    -------
+    dict of str to Placement
+    """
+    placements = {}
+    block, filled = Block(first_shard, 0), 0
+    for identity, size in sizes.items():
+        if filled + size > block.shards * SHARD_IMAGES:
+            block = Block(block.first_shard + block.shards, -(-size // SHARD_IMAGES))
+            filled = 0
+        placements[identity] = Placement(block, block.start + filled)
+        filled += size
+    return placements
+
+
+def blocks_of(image_ids: Iterable[int], identities: Iterable[str]) -> list[Block]:
+    """Return the blocks of a lake, read off its kept images in the order of their image_ids.
+
+    Shards that one identity spans belong to one block.
+    """
+    last_shard_of_first: dict[int, int] = {}
+    first_shard_of: dict[str, int] = {}
+    for image_id, identity in zip(image_ids, identities, strict=True):
+        shard = image_id // SHARD_IMAGES
+        first = first_shard_of.setdefault(identity, shard)
+        last_shard_of_first[first] = max(last_shard_of_first.get(first, first), shard)
+    return [Block(first, last - first + 1) for first, last in sorted(last_shard_of_first.items())]

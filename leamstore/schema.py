@@ -1,0 +1,406 @@
+"""What a lake holds, as data: regions, percents, tables, arrays. Everything else is derived.
+
+The tables' DDL and comments, the arrays' metadata, validation, the column lists of region
+counts and ``docs/schema.md`` all come from the specifications in this module.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+FORMAT_VERSION: Final = 1
+
+GRID: Final = 512
+"""Side in pixels of the grid on which maps and labels meet (METHOD.md section 2)."""
+
+UNLABELLED: Final = 255
+"""Label of a pixel about which the parser says nothing."""
+
+FULL_THRESHOLD: Final = 0.01
+"""Relevance above which a pixel belongs to the full activation."""
+
+PAIR_TOP_PERCENT: Final = 1.0
+"""The percent of most relevant pixels counted for every pair."""
+
+TOP_PERCENTS: Final = (
+    0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 5.0, 10.0, 100.0,
+)  # fmt: skip
+"""The fifteen percents counted for every image (paper, section 4.6)."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """One of FaRL's 19 classes; its label is its position in `REGIONS`."""
+
+    name: str
+    farl_name: str
+    meaning: str
+
+
+REGIONS: Final = (
+    Region("background", "background", "neither the person nor anything worn"),
+    Region("neck", "neck", "neck"),
+    Region("face", "face", "skin of the face outside the other classes"),
+    Region("clothes", "cloth", "clothes"),
+    Region("right_ear", "rr", "the person's own right ear"),
+    Region("left_ear", "lr", "the person's own left ear"),
+    Region("right_eyebrow", "rb", "the person's own right eyebrow"),
+    Region("left_eyebrow", "lb", "the person's own left eyebrow"),
+    Region("right_eye", "re", "the person's own right eye"),
+    Region("left_eye", "le", "the person's own left eye"),
+    Region("nose", "nose", "nose"),
+    Region("inner_mouth", "imouth", "between the lips"),
+    Region("lower_lip", "llip", "lower lip"),
+    Region("upper_lip", "ulip", "upper lip"),
+    Region("hair", "hair", "hair"),
+    Region("eyeglasses", "eyeg", "eyeglasses"),
+    Region("hat", "hat", "hat"),
+    Region("earrings", "earr", "earrings"),
+    Region("necklace", "neck_l", "necklace"),
+)
+
+REGION_NAMES: Final = tuple(region.name for region in REGIONS)
+LABELS: Final = {region.name: label for label, region in enumerate(REGIONS)}
+
+REJECTIONS: Final = {
+    "not-an-image": "the file is not an image that Pillow reads",
+    "truncated": "the image file ends before the image does",
+    "too-large": "the image has more pixels than is safe to decode",
+    "unreadable": "the file cannot be opened",
+    "no-face": "no face was found",
+    "several-faces": "more than one face was found",
+    "lone-image": "no other usable image of this identity, so no positive",
+}
+"""Why an image is rejected: the values of ``images.reason``."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, DuckDB type, meaning, and whether it may be NULL."""
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its name, what a row is, its columns and the columns that name a row."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """A view: its name, what a row is, and the query behind it."""
+
+    name: str
+    row: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Array:
+    """A Zarr array: its path (names in <> vary), dimensions, dtype, units and meaning."""
+
+    path: str
+    dims: tuple[str, ...]
+    dtype: str
+    units: str
+    meaning: str
+
+
+_REGION_COLUMNS = tuple(
+    Column(
+        region.name,
+        "INTEGER",
+        f"activated pixels on {region.name.replace('_', ' ')} ({region.meaning}); "
+        "NULL where the parser can't see it",
+        nullable=True,
+    )
+    for region in REGIONS
+)
+_PIXELS = Column(
+    "pixels",
+    "INTEGER",
+    f"activated pixels of the {GRID} x {GRID} grid, labelled or not; NULL for an all-zero map",
+    nullable=True,
+)
+_MODEL = Column("model", "VARCHAR", "name in models")
+_LAYER = Column("layer", "VARCHAR", "name of the convolution in the network")
+_AFFINE = "DOUBLE[3][2]"
+
+TABLES: Final = (
+    Table(
+        "settings",
+        "a setting that holds for the whole lake",
+        (
+            Column("name", "VARCHAR", "format_version, parser, keep_pairs, crops, seed, ..."),
+            Column("value", "VARCHAR", "its value as text"),
+        ),
+        ("name",),
+    ),
+    Table(
+        "images",
+        "an input image, kept or rejected",
+        (
+            Column(
+                "image_id", "INTEGER", "position on the Zarr axis; NULL when not kept", nullable=True
+            ),
+            Column("identity", "VARCHAR", "whose face it is"),
+            Column("dataset", "VARCHAR", "data set it was read from"),
+            Column("path", "VARCHAR", "path of the file as it was named to ingest"),
+            Column("sha256", "VARCHAR", "sha256 of the file's bytes", nullable=True),
+            Column("gender", "VARCHAR", "as the data set states it", nullable=True),
+            Column("ethnicity", "VARCHAR", "as the data set states it", nullable=True),
+            Column("age", "DOUBLE", "years, as the data set states it", nullable=True),
+            Column("bytes", "BIGINT", "size of the file", nullable=True),
+            Column("modified", "BIGINT", "its modification time in ns since 1970", nullable=True),
+            Column("width", "INTEGER", "pixels, upright (after EXIF orientation)", nullable=True),
+            Column("height", "INTEGER", "pixels, upright", nullable=True),
+            Column("box", "DOUBLE[4]", "x0, y0, x1, y1 of the face in image pixels", nullable=True),
+            Column(
+                "landmarks",
+                "DOUBLE[2][68]",
+                "dlib's 68 points (x, y) in image pixels",
+                nullable=True,
+            ),
+            Column(
+                "crop_to_image",
+                _AFFINE,
+                f"rows of the affine from {GRID} x {GRID} crop pixels to image pixels",
+                nullable=True,
+            ),
+            Column(
+                "crop_to_identity",
+                _AFFINE,
+                "rows of the affine from crop pixels into the identity's reference frame",
+                nullable=True,
+            ),
+            Column(
+                "crop_to_canonical",
+                _AFFINE,
+                "rows of the affine from crop pixels into the frame common to everybody",
+                nullable=True,
+            ),
+            Column("status", "VARCHAR", "kept, rejected, or pending (face found, no unit yet)"),
+            Column("reason", "VARCHAR", "why it was rejected", nullable=True),
+            Column("detail", "VARCHAR", "the rejection in a sentence", nullable=True),
+        ),
+        ("path",),
+    ),
+    Table(
+        "models",
+        "a model as it was run",
+        (
+            Column("model", "VARCHAR", "catalog name, and @random, @target, @mean where they apply"),
+            Column("catalog_name", "VARCHAR", "name in the catalog"),
+            Column("network", "VARCHAR", "architecture"),
+            Column("loss", "VARCHAR", "loss it was trained with"),
+            Column("trained_on", "VARCHAR", "data it was trained on"),
+            Column("weights", "VARCHAR", "file of the weights, or random"),
+            Column("weights_sha256", "VARCHAR", "sha256 of that file", nullable=True),
+            Column("licence", "VARCHAR", "licence of the weights", nullable=True),
+            Column("input_size", "INTEGER", "side of the chip in pixels"),
+            Column("alignment", "VARCHAR", "how the chip is cut from the photograph"),
+            Column("embedding_size", "INTEGER", "length of the embedding"),
+            Column("target", "VARCHAR", "what the gradient is taken of (METHOD.md section 5)"),
+            Column(
+                "positives",
+                "VARCHAR",
+                "all (a map per pair), mean (a map per image, towards the mean of its positives) "
+                "or none (a control that ignores them)",
+            ),
+            Column(
+                "compared_with",
+                "VARCHAR",
+                "sha256 over all images, where the target compares with other people's",
+                nullable=True,
+            ),
+            Column("precision", "VARCHAR", "float32 or bfloat16"),
+        ),
+        ("model",),
+    ),
+    Table(
+        "layers",
+        "a layer of a model",
+        (
+            _MODEL,
+            _LAYER,
+            Column("position", "INTEGER", "0 is the layer nearest to the input"),
+            Column("height", "INTEGER", "cells"),
+            Column("width", "INTEGER", "cells"),
+            Column("channels", "INTEGER", "channels of the convolution's output"),
+            Column("stride", "DOUBLE", "chip pixels from one cell to the next"),
+            Column("offset", "DOUBLE", "chip pixel on which the first cell is centred (quote the name in SQL)"),
+        ),
+        ("model", "layer"),
+    ),
+    Table(
+        "embeddings",
+        "image x model",
+        (
+            _MODEL,
+            Column("image_id", "INTEGER", "image"),
+            Column("vector", "FLOAT[]", "embedding as the network gives it, not normalised"),
+            Column(
+                "chip_to_crop", _AFFINE, "rows of the affine from the model's chip to crop pixels"
+            ),
+        ),
+        ("model", "image_id"),
+    ),
+    Table(
+        "pairs",
+        "ordered pair x model",
+        (
+            _MODEL,
+            Column("anchor", "INTEGER", "image_id of the anchor"),
+            Column("positive", "INTEGER", "image_id of the positive"),
+            Column("cosine", "FLOAT", "cosine similarity of the embeddings"),
+            Column(
+                "pair_id",
+                "INTEGER",
+                "position on the pair axis; NULL when the pair's map was not kept",
+                nullable=True,
+            ),
+        ),
+        ("model", "anchor", "positive"),
+    ),
+    Table(
+        "pair_regions",
+        "ordered pair x model x layer x activation",
+        (
+            _MODEL,
+            _LAYER,
+            Column("anchor", "INTEGER", "image_id of the anchor"),
+            Column("positive", "INTEGER", "image_id of the positive"),
+            Column(
+                "activation",
+                "VARCHAR",
+                f"full (relevance > {FULL_THRESHOLD}) or top (the most relevant percent)",
+            ),
+            Column("percent", "DOUBLE", "percent of the grid; NULL for full", nullable=True),
+            Column("peak", "FLOAT", "the map's maximum before it was normalised"),
+            *_REGION_COLUMNS,
+            _PIXELS,
+        ),
+        ("model", "layer", "anchor", "positive", "activation"),
+    ),
+    Table(
+        "image_regions",
+        "image x model x layer x percent",
+        (
+            _MODEL,
+            _LAYER,
+            Column("image_id", "INTEGER", "image"),
+            Column("percent", "DOUBLE", "percent of the grid that is most relevant"),
+            *_REGION_COLUMNS,
+            _PIXELS,
+        ),
+        ("model", "layer", "image_id", "percent"),
+    ),
+    Table(
+        "runs",
+        "a run of ingest",
+        (
+            Column("run_id", "VARCHAR", "random name of the run"),
+            Column("command", "VARCHAR", "the command line"),
+            Column("versions", "JSON", "versions of Python and of the packages that matter"),
+            Column("settings", "JSON", "settings of the run"),
+            Column("started", "TIMESTAMPTZ", "when it began"),
+            Column("ended", "TIMESTAMPTZ", "when it ended; NULL while it runs", nullable=True),
+            Column("summary", "JSON", "what it kept, rejected and took", nullable=True),
+        ),
+        ("run_id",),
+    ),
+    Table(
+        "units",
+        "a unit of work that is done: a model and a block of whole identities",
+        (
+            Column("model", "VARCHAR", "name in models, or faces for crops and labels"),
+            Column("block", "INTEGER", "first shard of the block on the image axis"),
+            Column("state", "VARCHAR", "done"),
+            Column("checksum", "VARCHAR", "sha256 over what the unit was made from"),
+            Column("shards", "INTEGER", "shards of the image axis that it owns"),
+            Column("images", "INTEGER", "images in it"),
+            Column("pairs", "INTEGER", "ordered pairs in it"),
+            Column("run_id", "VARCHAR", "run that made it"),
+            Column("finished", "TIMESTAMPTZ", "when its rows were committed"),
+        ),
+        ("model", "block"),
+    ),
+)  # fmt: skip
+
+VIEWS: Final = (
+    View(
+        "region_shares",
+        "image x model x layer x percent x region that the parser can see",
+        f"""
+        SELECT model, layer, image_id, percent, region,
+               100.0 * region_pixels / {GRID * GRID} AS absolute_percent,
+               100.0 * region_pixels / nullif(pixels, 0) AS relative_percent
+        FROM (UNPIVOT image_regions ON {", ".join(REGION_NAMES)}
+              INTO NAME region VALUE region_pixels)
+        """,
+    ),
+)
+
+MAP_ARRAYS: Final = (
+    Array(
+        "<model>/<layer>/relevance",
+        ("image", "y", "x"),
+        "float16",
+        "1",
+        "mean over the positives of the pair maps, each scaled to maximum 1; NaN: no such image",
+    ),
+    Array(
+        "<model>/<layer>/peak",
+        ("image",),
+        "float32",
+        "target per unit of activation, times activation",
+        "mean over the positives of the maps' maxima before they were scaled",
+    ),
+    Array(
+        "<model>/<layer>/pair_relevance",
+        ("pair", "y", "x"),
+        "float16",
+        "1",
+        "map of a kept pair, scaled to maximum 1; NaN: no such pair",
+    ),
+    Array(
+        "<model>/<layer>/pair_peak",
+        ("pair",),
+        "float32",
+        "target per unit of activation, times activation",
+        "the pair map's maximum before it was scaled",
+    ),
+    Array("<model>/<layer>/anchor", ("pair",), "int32", "image_id", "anchor of a kept pair, or -1"),
+    Array(
+        "<model>/<layer>/positive", ("pair",), "int32", "image_id", "positive of a kept pair, or -1"
+    ),
+)
+
+FACE_ARRAYS: Final = (
+    Array(
+        "crop",
+        ("image", "y", "x", "rgb"),
+        "uint8",
+        "1",
+        "the upright face crop, 0 to 255; all zero: no such image",
+    ),
+    Array(
+        "labels/<parser>",
+        ("image", "y", "x"),
+        "uint8",
+        "1",
+        f"region of each crop pixel as its position in REGIONS; {UNLABELLED}: unlabelled",
+    ),
+)
+
+
+def table(name: str) -> Table:
+    """Return the specification of a table by its name."""
+    return {spec.name: spec for spec in TABLES}[name]
