@@ -30,7 +30,7 @@ _MACHINE = "Machine"
 
 
 @app.command(
-    epilog="Then ask it: python -m leamstore sql \"SELECT layer, avg(nose * 100.0 / pixels) "
+    epilog='Then ask it: python -m leamstore sql "SELECT layer, avg(nose * 100.0 / pixels) '
     "FROM pair_regions WHERE activation = 'top' GROUP BY layer\"",
 )
 def ingest(
@@ -134,9 +134,7 @@ def ingest(
     crops: Annotated[
         bool, typer.Option(help="Whether the lake keeps the face crops.", rich_help_panel=_MAPS)
     ] = True,
-    seed: Annotated[
-        int, typer.Option(help="Seed of everything drawn.", rich_help_panel=_MAPS)
-    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn.", rich_help_panel=_MAPS)] = 0,
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
         typer.Option(help="Where networks run.", rich_help_panel=_MACHINE),

@@ -166,27 +166,26 @@ class _Partial:
 
 
 class _Bar:
-    """A rich progress bar in the form that pooch wants."""
+    """A rich progress bar in the form that pooch wants: it sets `total` and calls the others."""
+
+    total = 0
 
     def __init__(self, progress: Progress, description: str) -> None:
         self._progress = progress
         self._task = progress.add_task(description, total=None)
-        self.arrived_before = 0
+        self._arrived_before = 0
 
-    @property
-    def total(self) -> float | None:
-        return self._progress.tasks[0].total
-
-    @total.setter
-    def total(self, size: int) -> None:
-        whole = size + self.arrived_before if size else None
-        self._progress.update(self._task, total=whole, completed=self.arrived_before)
-
-    def update(self, size: int) -> None:
-        self._progress.advance(self._task, size)
+    def begin(self, arrived_before: int) -> None:
+        """Begin with the bytes that an earlier try brought, which `total` doesn't count."""
+        self._arrived_before = arrived_before
+        self.reset()
 
     def reset(self) -> None:
-        self._progress.update(self._task, completed=self.arrived_before)
+        self._progress.update(self._task, completed=self._arrived_before)
+
+    def update(self, size: int) -> None:
+        whole = self._arrived_before + self.total if self.total else None
+        self._progress.update(self._task, advance=size, total=whole)
 
     def close(self) -> None:
         self._progress.refresh()
@@ -243,12 +242,12 @@ def _download(address: str, partial: _Partial, bar: _Bar, silence: float) -> Non
     def prepare(response: requests.Response, **_: Any) -> None:
         """Make the partial file fit what is about to arrive."""
         if response.status_code == HTTPStatus.PARTIAL_CONTENT:
-            bar.arrived_before = stream.tell()
+            bar.begin(stream.tell())
             if not response.headers.get("Content-Range", "").startswith(f"bytes {stream.tell()}-"):
                 partial.discard()
                 raise requests.exceptions.ChunkedEncodingError("another range than asked for")
         elif response.status_code == HTTPStatus.OK:
-            bar.arrived_before = 0
+            bar.begin(0)
             if stream.tell():
                 stream.truncate(0)
             partial.begin(address, response)

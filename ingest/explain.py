@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ingest import leam
-from ingest.regions import CLASSES, Upsampling, count_full, count_top, labels_on_chip
+from ingest.regions import CLASSES, Upsampling, count_regions, labels_on_chip
 from ingest.report import Stopwatch
 from ingest.targets import Target, mean_of_positives
 from leamstore import schema
@@ -58,7 +58,6 @@ class RunModel:
     keep_pairs: int
     seed: int
     visible: tuple[str, ...]
-    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ class _Gathering:
         self.anchors = torch.from_numpy(pairs[:, 0])
         self.relevance = torch.zeros(images, *layer.size)
         self.pair_peak = torch.zeros(len(pairs))
-        self.pair_counts = torch.zeros(len(pairs), 2, CLASSES, dtype=torch.long)
+        self.pair_counts = np.zeros((len(pairs), 2, CLASSES), np.int64)
         self.kept = torch.zeros(len(kept), *layer.size, dtype=torch.float16)
         self.place_of_kept = torch.full((len(pairs),), -1)
         self.place_of_kept[kept] = torch.arange(len(kept))
@@ -214,29 +213,27 @@ class _Gathering:
         places = self.place_of_kept[pairs]
         self.kept[places[places >= 0]] = maps[places >= 0].half()
 
-    def count(self, pairs: Tensor, maps: Tensor, labels: Tensor) -> None:
+    def count(self, pairs: Tensor, maps: Tensor, labels: NDArray[np.uint8]) -> None:
         """Count the regions of some pairs' maps; `labels` are (image, 512, 512)."""
-        grid = self.upsampling(maps.half())
-        labels = labels[self.anchors[pairs].to(labels.device)]
-        self.pair_counts[pairs, 0] = count_full(grid, labels).cpu()
-        top = count_top(grid, labels, (schema.PAIR_TOP_PERCENT,))
-        self.pair_counts[pairs, 1] = top[:, 0].cpu()
+        anchors = self.anchors[pairs].numpy()
+        counts = count_regions(
+            maps.half().cpu().numpy(), self.upsampling, labels, anchors, (schema.PAIR_TOP_PERCENT,)
+        )
+        self.pair_counts[pairs.numpy()] = np.stack([counts.full, counts.top[:, 0]], axis=1)
 
-    def result(self, labels: Tensor) -> LayerResult:
+    def result(self, labels: NDArray[np.uint8]) -> LayerResult:
         """Return the means over each anchor's pairs, and their counts at all percents."""
         positives = torch.bincount(self.anchors, minlength=len(self.relevance))
-        relevance = (self.relevance / positives[:, None, None]).half()
+        relevance = (self.relevance / positives[:, None, None]).half().numpy()
         peak = torch.zeros(len(relevance)).index_add_(0, self.anchors, self.pair_peak) / positives
-        counts = torch.stack([
-            count_top(self.upsampling(one[None].to(labels.device)), own[None], schema.TOP_PERCENTS)[0]
-            for one, own in zip(relevance, labels, strict=True)
-        ])  # fmt: skip
+        images = np.arange(len(relevance))
+        counts = count_regions(relevance, self.upsampling, labels, images, schema.TOP_PERCENTS)
         return LayerResult(
-            relevance=relevance.numpy(),
+            relevance=relevance,
             peak=peak.numpy(),
-            pair_counts=self.pair_counts.numpy(),
+            pair_counts=self.pair_counts,
             pair_peak=self.pair_peak.numpy(),
-            image_counts=counts.cpu().numpy(),
+            image_counts=counts.top,
             kept=self.kept.numpy(),
         )
 
@@ -248,9 +245,7 @@ def _pairs(images: int, by_pair: bool) -> NDArray[np.int64]:
     return np.repeat(np.arange(images), 2).reshape(-1, 2)
 
 
-def _rounds(
-    model: RunModel, identity: Identity, pairs: NDArray[np.int64]
-) -> Iterator[leam.Round]:
+def _rounds(model: RunModel, identity: Identity, pairs: NDArray[np.int64]) -> Iterator[leam.Round]:
     settings: leam.Settings = {
         "references": identity.references,
         "batch_size": model.batch_size,
@@ -272,10 +267,9 @@ def _mean_of_positives(embeddings: Tensor) -> Tensor:
     return mean_of_positives(embeddings, ["one identity"] * len(embeddings))
 
 
-def _labels_on_chips(identity: Identity, model: RunModel) -> Tensor:
-    """Return (image, 512, 512) labels on the grid over each chip, on the model's device."""
-    labels = [
+def _labels_on_chips(identity: Identity, model: RunModel) -> NDArray[np.uint8]:
+    """Return (image, 512, 512) labels on the grid over each chip."""
+    return np.stack([
         labels_on_chip(own, chip_to_crop, model.input_size)
         for own, chip_to_crop in zip(identity.labels, identity.chip_to_crop, strict=True)
-    ]
-    return torch.from_numpy(np.stack(labels)).to(model.device)
+    ])  # fmt: skip

@@ -126,6 +126,7 @@ def find_faces(image: NDArray[np.uint8], detector: str = "hog") -> list[Face]:
     detector : str
         A name in `DETECTORS`.
     """
+    image = np.ascontiguousarray(image)  # dlib misreads views without a word
     found: list[NDArray[np.float64]] = []
     way = DETECTORS[detector]
     for scale in _scales(image.shape[:2], way.smallest):

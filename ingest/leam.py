@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ingest.targets import Score, Target, find_target
 from leamstore.errors import LeamError
@@ -207,7 +208,7 @@ class _Forward:
 def _forward(
     network: nn.Module, images: Tensor, modules: dict[str, nn.Module], precision: Precision
 ) -> _Forward:
-    with _capturing(modules) as activations:
+    with _capturing(modules) as activations, _InputGradientsOnly():
         embeddings = _run(network, images, precision)
     for layer in modules:
         if layer not in activations:
@@ -252,14 +253,62 @@ def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
 
 def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
-    """Run the network on images brought to its device and dtype."""
+    """Run the network on images brought to its device and dtype, and to the faster layout."""
     place = next(chain(network.parameters(), network.buffers()), images)
-    images = images.to(place.device, place.dtype)
+    images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
     with torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         embeddings = network(images)
     if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
         raise LeamError("The network does not give one embedding (image, n): wrap it so it does.")
     return embeddings.to(place.dtype)
+
+
+class _InputGradientsOnly(TorchFunctionMode):
+    """Runs operations in forms that are cheaper to differentiate by their input alone.
+
+    Torch's backward passes of `prelu` and `batch_norm` serve training. A frozen piecewise linear
+    function is a multiplication, and a frozen batch norm a multiplication and an addition: the
+    same numbers, and any network that calls them stays as it is.
+    """
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        return self.FORMS.get(function, function)(*args, **(kwargs or {}))
+
+    @staticmethod
+    def prelu(x: Tensor, weight: Tensor) -> Tensor:
+        slope = weight.to(x.dtype).reshape(-1, *[1] * (x.ndim - 2))
+        return x * torch.where(x.detach() > 0, 1, slope)
+
+    @staticmethod
+    def batch_norm(
+        x: Tensor,
+        mean: Tensor | None,
+        variance: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        if training or mean is None or variance is None:
+            return F.batch_norm(x, mean, variance, weight, bias, training, momentum, eps)
+        shape = (-1, *[1] * (x.ndim - 2))
+        scale = torch.rsqrt(variance + eps) * (1 if weight is None else weight)
+        shift = (0 if bias is None else bias) - mean * scale
+        return torch.addcmul(shift.to(x.dtype).reshape(shape), x, scale.to(x.dtype).reshape(shape))
+
+    @staticmethod
+    def view(x: Tensor, *shape: Any) -> Tensor:
+        """Views of the layout that the network was written for may need a copy in ours."""
+        return x.view(*shape) if isinstance(shape[0], torch.dtype) else x.reshape(*shape)
+
+    FORMS: ClassVar = {F.prelu: prelu, F.batch_norm: batch_norm, Tensor.view: view}
 
 
 @torch.enable_grad()
@@ -275,17 +324,22 @@ def _backward(
         materialize_grads=True,
     )
     return {
-        layer: _relevance(activation, gradient)[rows]
+        layer: _relevance(activation.detach(), gradient, rows)
         for (layer, activation), gradient in zip(
             forward.activations.items(), gradients, strict=True
         )
     }
 
 
-def _relevance(activation: Tensor, gradient: Tensor) -> Tensor:
-    """ReLU(sum_k ReLU(dS / dA_kij) A_kij): (b, y, x) of (b, k, y, x)."""
-    weighted = gradient.clamp_min(0) * activation
-    return weighted.sum(1, dtype=torch.float32).clamp_min(0)
+def _relevance(activations: Tensor, gradients: Tensor, rows: Tensor) -> Tensor:
+    """ReLU(sum_k ReLU(dS / dA_kij) A_kij) of some rows: (b, y, x) float32 of (b, k, y, x).
+
+    Image by image, so that the products stay in the processor's cache.
+    """
+    sums = [
+        (gradients[row].clamp_min(0) * activations[row]).sum(0, dtype=torch.float32) for row in rows
+    ]
+    return torch.stack(sums).clamp_min_(0)
 
 
 def _scale(relevance: Tensor, peak: Tensor) -> Tensor:

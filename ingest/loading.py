@@ -88,7 +88,9 @@ def _load_block(
         axis=1,
     )
     sizes = [schema.GRID, *(size for _, size in kinds)]
-    cut = list(readers.map(lambda row, to_image: _cut(row, to_image, sizes), images.to_dicts(), ways))
+    cut = list(
+        readers.map(lambda row, to_image: _cut(row, to_image, sizes), images.to_dicts(), ways)
+    )
     crops, *chips = (np.stack(pixels) for pixels in zip(*cut, strict=True))
     image_to_crop = geometry.invert(crop_to_image)
     return LoadedBlock(

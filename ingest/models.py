@@ -116,9 +116,7 @@ def chosen_layers(entry: Model, asked: tuple[str, ...] | None) -> tuple[str, ...
     """
     if asked is None:
         return entry.layers
-    unknown = [
-        name for name in asked if name not in entry.layers and not _is_position(name, entry)
-    ]
+    unknown = [name for name in asked if name not in entry.layers and not _is_position(name, entry)]
     if unknown:
         raise LeamError(
             f"{entry.name} has no layer {', '.join(unknown)}: choose from "
@@ -179,7 +177,6 @@ def open_model(
         keep_pairs=keep_pairs if request.by_pair else 0,
         seed=request.seed,
         visible=visible,
-        device=device,
     )
     return OpenModel(run, rows)
 

@@ -32,7 +32,7 @@ from ingest.writer import Writer
 from leamstore import arrays, ledger, tables
 from leamstore.blocks import Block, blocks_of
 from leamstore.errors import LakeError
-from leamstore.lake import Lake
+from leamstore.lake import Lake, face_arrays
 
 _SURVEY_COMMIT: Final = 256
 """Photographs after which the survey's rows are committed, so that an interruption costs few."""
@@ -230,9 +230,7 @@ def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[_Todo]:
     for block in blocks_of(images["image_id"], images["identity"]):
         own = ledger.block_images(images, block)
         checksum = ledger.block_checksum(own)
-        missing = tuple(
-            name for name in names if done.get((name, block.first_shard)) != checksum
-        )
+        missing = tuple(name for name in names if done.get((name, block.first_shard)) != checksum)
         if missing:
             todo.append(_Todo(block, own, missing))
     return todo
@@ -241,9 +239,11 @@ def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[_Todo]:
 def _open_models(
     lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], todo: Sequence[_Todo]
 ) -> dict[str, RunModel]:
-    """Load the models that have something to do, and enter those that the lake doesn't know."""
+    """Load the models that have something to do, and make room for them in the lake."""
     needed = {name for one in todo for name in one.names}
     known = set(lake.sql("SELECT model FROM models")["model"])
+    shards = max(one.block.first_shard + one.block.shards for one in todo)
+    arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
     models = {}
     for request in plan.requests:
         if request.name not in needed:
@@ -262,8 +262,9 @@ def _open_models(
                 request.name,
                 layer["layer"],
                 (layer["height"], layer["width"]),
-                arrays.SHARD_IMAGES * opened.run.keep_pairs,
-                {
+                shards=shards,
+                keep_pairs=opened.run.keep_pairs,
+                attributes={
                     "stride": layer["stride"],
                     "offset": layer["offset"],
                     "input_size": request.entry.input_size,

@@ -44,7 +44,8 @@ def place_images(images: pl.DataFrame, seed: int) -> Placed:
     waiting = usable.filter(pl.col("status") == "pending")["identity"].unique()
     moving = usable.filter(pl.col("identity").is_in(waiting.implode())).sort("identity", "path")
     groups = {
-        str(identity): rows for (identity,), rows in moving.group_by("identity", maintain_order=True)
+        str(identity): rows
+        for (identity,), rows in moving.group_by("identity", maintain_order=True)
     }
     sizes = {identity: rows.height for identity, rows in groups.items() if rows.height > 1}
     last = images["image_id"].max()

@@ -1,53 +1,63 @@
 """From map to facial region: how many of a map's activated pixels lie on each of the 19 classes.
 
 Maps go up bilinearly to the 512 x 512 grid over the chip, and labels are brought there from the
-crop; then pixels are counted (arXiv 2509.17457, section 3.2). Counts are (..., 20): the regions
-in the order of their labels, and last what the parser left unlabelled.
+crop; then pixels are counted (arXiv 2509.17457, section 3.2). Classes are the regions in the
+order of their labels, and last what the parser left unlabelled.
+
+The definition, in a few lines of numpy, is in ``tests/ingest/test_regions.py``; here the same
+numbers are found in one pass over the pixels of each map, without keeping the grid.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from leamstore import geometry, schema
-from leamstore.geometry import Affine, resampling_matrix
+from leamstore.geometry import Affine, Resampling
 
 CLASSES: Final = len(schema.REGIONS) + 1
 """The regions, and one more for unlabelled pixels."""
 
+_BINS: Final = 4096
+"""Bins of relevance among which the threshold of the top percent is looked for."""
+
 
 @dataclass(frozen=True)
 class Upsampling:
-    """The bilinear way from a layer's cells up to the grid over its chip.
+    """The way from a layer's cells (height, width) up to the grid over its chip."""
 
-    Attributes
-    ----------
-    rows, columns : Tensor
-        (512, height) and (512, width) weights; a map M goes up as ``rows @ M @ columns.T``.
-    """
-
-    rows: Tensor
-    columns: Tensor
+    rows: Resampling
+    columns: Resampling
 
     @classmethod
     def of_layer(
         cls, size: tuple[int, int], stride: float, offset: float, input_size: int
     ) -> "Upsampling":
-        """Make the way up from a layer of `size` cells (height, width)."""
+        """Make the way up from a layer whose cell i is centred at ``stride * i + offset``."""
         rows, columns = (
-            torch.from_numpy(resampling_matrix(cells, stride, offset, input_size, schema.GRID))
-            for cells in size
+            geometry.resample(cells, stride, offset, input_size, schema.GRID) for cells in size
         )
         return cls(rows, columns)
 
-    def __call__(self, maps: Tensor) -> Tensor:
-        """Carry maps (n, height, width) up to (n, 512, 512) float32."""
-        return self.rows.to(maps.device) @ maps.float() @ self.columns.to(maps.device).T
+
+@dataclass(frozen=True)
+class RegionCounts:
+    """Pixels of n maps by class.
+
+    Attributes
+    ----------
+    full : (n, 20) int64
+        Of the pixels with a relevance above 0.01.
+    top : (n, percent, 20) int64
+        Of the most relevant pixels, ties broken by pixel order.
+    """
+
+    full: NDArray[np.int64]
+    top: NDArray[np.int64]
 
 
 def labels_on_chip(
@@ -80,77 +90,99 @@ def labels_on_chip(
     return found.reshape(schema.GRID, schema.GRID)
 
 
-def count_full(maps: Tensor, labels: Tensor) -> Tensor:
-    """Count the pixels whose relevance exceeds 0.01, by class.
+def count_regions(
+    maps: NDArray[np.float16],
+    upsampling: Upsampling,
+    labels: NDArray[np.uint8],
+    image_of_map: NDArray[np.int64],
+    percents: Sequence[float],
+) -> RegionCounts:
+    """Count the activated pixels of maps by class.
 
     Parameters
     ----------
-    maps : Tensor
-        (n, 512, 512) relevance.
-    labels : Tensor
-        (n, 512, 512) uint8, the labels on the same grid.
-
-    Returns
-    -------
-    Tensor
-        (n, 20) int64.
-    """
-    classes = _classes(labels) + CLASSES * torch.arange(len(maps), device=maps.device)[
-        :, None, None
-    ]
-    counts = torch.bincount(classes[maps > schema.FULL_THRESHOLD], minlength=CLASSES * len(maps))
-    return counts.view(len(maps), CLASSES)
-
-
-def count_top(maps: Tensor, labels: Tensor, percents: Sequence[float]) -> Tensor:
-    """Count the most relevant pixels by class, ties broken by pixel order.
-
-    Parameters
-    ----------
-    maps, labels : Tensor
-        As for `count_full`.
+    maps : (n, height, width) float16
+        Relevance in [0, 1], at the layer's own resolution.
+    upsampling : Upsampling
+        The layer's way up to the grid.
+    labels : (image, 512, 512) uint8
+        Labels on the same grid.
+    image_of_map : (n,) int64
+        Whose labels belong to each map, as a position in `labels`.
     percents : sequence of float
         Of the grid's 512 x 512 pixels, each rounded to whole pixels; ascending.
-
-    Returns
-    -------
-    Tensor
-        (n, percents, 20) int64.
     """
-    lengths = torch.tensor([top_pixels(percent) for percent in percents], device=maps.device)
-    counts = [
-        _count_most_relevant(relevance, classes, lengths)
-        for relevance, classes in zip(maps.flatten(1), _classes(labels).flatten(1), strict=True)
-    ]
-    return torch.stack(counts)
+    wanted = np.array([top_pixels(percent) for percent in percents], dtype=np.int64)
+    partial = wanted[wanted < schema.GRID**2]
+    classes = np.minimum(labels, CLASSES - 1)
+    full = np.zeros((len(maps), CLASSES), np.int64)
+    top = np.zeros((len(maps), len(partial), CLASSES), np.int64)
+    rows, columns = upsampling.rows, upsampling.columns
+    _count(
+        maps.astype(np.float64), rows.low, rows.share, columns.low, columns.share,
+        classes, image_of_map, schema.FULL_THRESHOLD, partial, full, top,
+    )  # fmt: skip
+    everything = np.stack([np.bincount(own.ravel(), minlength=CLASSES) for own in classes])
+    whole = np.repeat(everything[image_of_map, None], len(wanted) - len(partial), axis=1)
+    return RegionCounts(full, np.concatenate([top, whole], axis=1))
 
 
 def top_pixels(percent: float) -> int:
     """Return how many pixels of the grid the top `percent` are."""
-    return round(percent / 100 * schema.GRID * schema.GRID)
+    return round(percent / 100 * schema.GRID**2)
 
 
-def _classes(labels: Tensor) -> Tensor:
-    return labels.long().clamp(max=CLASSES - 1)
+@numba.njit(parallel=True, cache=True)
+def _count(
+    maps: Any, row: Any, row_share: Any, column: Any, column_share: Any,
+    classes: Any, image_of_map: Any, threshold: float, wanted: Any, full: Any, top: Any,
+) -> None:  # fmt: skip
+    """Fill `full` and `top` map by map; the arguments are those of `count_regions`."""
+    height, width = maps.shape[1:]
+    size = len(row)
+    for n in numba.prange(len(maps)):
+        relevance, label = maps[n], classes[image_of_map[n]]
+        values = np.empty(size * size)
+        line = np.empty(width)
+        bins = np.zeros(_BINS + 1, np.int64)
+        above = 0
+        for y in range(size):
+            upper, lower, share = row[y], min(row[y] + 1, height - 1), row_share[y]
+            for cell in range(width):
+                line[cell] = relevance[upper, cell] * (1 - share) + relevance[lower, cell] * share
+            for x in range(size):
+                left, right, share = column[x], min(column[x] + 1, width - 1), column_share[x]
+                value = line[left] * (1 - share) + line[right] * share
+                values[y * size + x] = value
+                if value > threshold:
+                    above += 1
+                    full[n, label[y, x]] += 1
+                    bins[int(value * _BINS)] += 1
+        if len(wanted):
+            edge = _lower_edge(bins, wanted[-1]) if above >= wanted[-1] else 0.0
+            _count_top(values, edge, label.ravel(), wanted, top[n])
 
 
-def _count_most_relevant(relevance: Tensor, classes: Tensor, lengths: Tensor) -> Tensor:
-    """Count classes (lengths, 20) within the first `lengths` pixels in order of relevance."""
-    partial = lengths[lengths < len(relevance)]
-    places = _most_relevant(relevance, int(partial.max()) if len(partial) else 0)
-    # A pixel counts for the first length that takes it in, and so for all longer ones.
-    first = torch.searchsorted(partial, torch.arange(len(places), device=partial.device), right=True)
-    added = torch.bincount(first * CLASSES + classes[places], minlength=CLASSES * len(partial))
-    counts = added.view(len(partial), CLASSES).cumsum(0)
-    everything = torch.bincount(classes, minlength=CLASSES)
-    return torch.cat([counts, everything.expand(len(lengths) - len(partial), CLASSES)])
+@numba.njit(cache=True)
+def _lower_edge(bins: Any, count: int) -> float:
+    """Return a relevance that at least `count` pixels reach, hardly more than it takes."""
+    edge = len(bins) - 1
+    reached = bins[edge]
+    while reached < count:
+        edge -= 1
+        reached += bins[edge]
+    return edge / _BINS
 
 
-def _most_relevant(relevance: Tensor, count: int) -> Tensor:
-    """Return the places of the `count` largest values, largest first, ties by place."""
-    if count == 0:
-        return torch.empty(0, dtype=torch.long, device=relevance.device)
-    threshold = torch.topk(relevance, count, sorted=False).values.min()
-    candidates = torch.nonzero(relevance >= threshold).squeeze(1)
-    order = torch.argsort(relevance[candidates], descending=True, stable=True)
-    return candidates[order[:count]]
+@numba.njit(cache=True)
+def _count_top(values: Any, edge: float, label: Any, wanted: Any, top: Any) -> None:
+    """Sort the pixels that reach `edge`, stably, and count the first `wanted` ones by class."""
+    places = np.flatnonzero(values >= edge)
+    order = places[np.argsort(-values[places], kind="mergesort")]
+    taken = 0
+    for step in range(len(wanted)):
+        if step:
+            top[step] = top[step - 1]
+        for rank in range(taken, wanted[step]):
+            top[step, label[order[rank]]] += 1
+        taken = wanted[step]

@@ -51,7 +51,7 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         console.print(brand, style="yellow", markup=False)
     console.print(
         "Next: python -m leamstore sql --lake "
-        f"{facts['lake']} \"SELECT layer, avg(nose * 100.0 / pixels) AS nose_percent "
+        f'{facts["lake"]} "SELECT layer, avg(nose * 100.0 / pixels) AS nose_percent '
         "FROM pair_regions WHERE activation = 'top' GROUP BY layer\"",
         markup=False,
         soft_wrap=True,

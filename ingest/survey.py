@@ -72,7 +72,9 @@ def fingerprint(path: Path) -> dict[str, Any]:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         status = path.stat()
     except OSError as error:
-        raise UnusableImageError("unreadable", f"{path} cannot be opened: {error.strerror}.") from error
+        raise UnusableImageError(
+            "unreadable", f"{path} cannot be opened: {error.strerror}."
+        ) from error
     return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": digest}
 
 
@@ -109,6 +111,4 @@ _POLARS_TYPES: Mapping[str, Any] = {
     "DOUBLE[3][2]": pl.Array(pl.Float64, (2, 3)),
 }
 
-IMAGE_TYPES = {
-    column.name: _POLARS_TYPES[column.type] for column in schema.table("images").columns
-}
+IMAGE_TYPES = {column.name: _POLARS_TYPES[column.type] for column in schema.table("images").columns}

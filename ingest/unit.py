@@ -51,9 +51,7 @@ def unit_arrays(
             yield f"{model.name}/{layer.name}/{name}", first, shards
 
 
-def unit_rows(
-    model: RunModel, results: Sequence[Result]
-) -> dict[str, pl.DataFrame]:
+def unit_rows(model: RunModel, results: Sequence[Result]) -> dict[str, pl.DataFrame]:
     """Return the unit's rows by table."""
     parts: dict[str, list[pl.DataFrame]] = {
         "embeddings": [_embeddings(identity, result) for identity, result in results],

@@ -90,9 +90,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 
 def _named_tensors(path: Path, state: Any) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not state:
-        raise WeightsError(
-            f"{path} holds no tensors by their names, but {type(state).__name__}."
-        )
+        raise WeightsError(f"{path} holds no tensors by their names, but {type(state).__name__}.")
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             kind = type(value).__name__

@@ -15,7 +15,7 @@ from ingest.report import Stopwatch
 from ingest.unit import Result, unit_arrays, unit_rows
 from leamstore import arrays, ledger, tables
 from leamstore.blocks import Block
-from leamstore.lake import Lake
+from leamstore.lake import Lake, face_arrays
 
 
 class Writer:
@@ -27,6 +27,7 @@ class Writer:
 
     def __init__(self, lake: Lake, run_id: str, stopwatch: Stopwatch) -> None:
         self._lake = lake
+        self._settings = lake.settings
         self._run_id = run_id
         self._stopwatch = stopwatch
         self._thread = ThreadPoolExecutor(1)
@@ -60,20 +61,16 @@ class Writer:
 
     def _write_faces(self, loaded: LoadedBlock, labels: NDArray[np.uint8]) -> None:
         with self._stopwatch.measured("write"):
-            kept = {f"labels/{self._lake.settings.parser}": labels}
-            if self._lake.settings.crops:
-                kept["crop"] = loaded.crops
             block = loaded.block
-            for name, rows in kept.items():
+            rows_of = {f"labels/{self._settings.parser}": labels, "crop": loaded.crops}
+            for name in face_arrays(self._settings):
+                rows = rows_of[name]
                 shards = np.zeros((block.stop - block.start, *rows.shape[1:]), np.uint8)
                 shards[loaded.images["image_id"].to_numpy() - block.start] = rows
-                arrays.require_faces(self._lake.faces_path, name)
                 arrays.write_shards(self._lake.faces_path, name, block.start, shards)
             self._commit(ledger.FACES, block, loaded.images, {})
 
-    def _write_unit(
-        self, model: RunModel, loaded: LoadedBlock, results: Sequence[Result]
-    ) -> None:
+    def _write_unit(self, model: RunModel, loaded: LoadedBlock, results: Sequence[Result]) -> None:
         with self._stopwatch.measured("write"):
             for name, start, shards in unit_arrays(model, loaded.block, results):
                 arrays.write_shards(self._lake.maps_path, name, start, shards)

@@ -90,9 +90,7 @@ def verify_command(
     with Console(stderr=True).status("Reading every shard"):
         findings = verify(opened)
     if as_json:
-        rows = [
-            {"place": f.place, "problem": f.problem, "remedy": f.remedy} for f in findings
-        ]
+        rows = [{"place": f.place, "problem": f.problem, "remedy": f.remedy} for f in findings]
         print(json.dumps(rows, indent=2))
     else:
         console = Console(soft_wrap=True)

@@ -4,7 +4,7 @@ A shard holds `SHARD_IMAGES` images (or as many pairs as belong to them), so tha
 owns whole files and two units never write to the same one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,19 +34,26 @@ def require_layer(
     model: str,
     layer: str,
     size: tuple[int, int],
-    pairs_per_shard: int,
     attributes: Mapping[str, Any],
+    *,
+    shards: int,
+    keep_pairs: int,
 ) -> None:
-    """Create the arrays of a model's layer unless they are there.
+    """Make the arrays of a model's layer, or make those that are there long enough.
+
+    All of a layer's arrays get their length before any is written, since xarray opens only
+    arrays of one length along one dimension.
 
     Parameters
     ----------
     size : tuple of int
         Height and width of the layer in cells.
-    pairs_per_shard : int
-        Slots of the pair axis that belong to one shard of images; 0 if no pair maps are kept.
     attributes : mapping
         Stride and offset in input pixels, target, positives: written on the layer's group.
+    shards : int
+        Shards of the image axis that the lake has.
+    keep_pairs : int
+        Slots of the pair axis for each image; with 0 there are no pair arrays.
 
     Raises
     ------
@@ -54,31 +61,29 @@ def require_layer(
         If the arrays are there with other attributes.
     """
     root = zarr.open_group(store=store, mode="r+")
-    group_name = f"{model}/{layer}"
-    if group_name in root:
-        found = dict(root[group_name].attrs)
-        if found != dict(attributes):
-            raise LakeError(
-                f"{store / group_name} was made with {found}, not with {dict(attributes)}: "
-                "use another lake, or remove the model from this one."
-            )
-        return
-    root.create_group(group_name).update_attributes(dict(attributes))
+    name = f"{model}/{layer}"
+    if name not in root:
+        root.create_group(name).update_attributes(dict(attributes))
+    elif dict(root[name].attrs) != dict(attributes):
+        raise LakeError(
+            f"{store / name} was made with {dict(root[name].attrs)}, not with "
+            f"{dict(attributes)}: use another lake, or remove the model from this one."
+        )
     for array in schema.MAP_ARRAYS:
-        per_shard = pairs_per_shard if array.dims[0] == "pair" else SHARD_IMAGES
+        per_shard = SHARD_IMAGES * (keep_pairs if array.dims[0] == "pair" else 1)
         if per_shard:
-            name = array.path.replace("<model>/<layer>", group_name)
-            _create_array(root, name, array, size[: len(array.dims) - 1], per_shard)
+            path = array.path.replace("<model>/<layer>", name)
+            _require_array(root, path, array, size[: len(array.dims) - 1], per_shard, shards)
 
 
-def require_faces(store: Path, name: str) -> None:
-    """Create the array ``crop`` or ``labels/<parser>`` unless it is there."""
+def require_faces(store: Path, names: Iterable[str], shards: int) -> None:
+    """Make the arrays ``crop`` and ``labels/<parser>``, or make them long enough."""
     root = zarr.open_group(store=store, mode="r+")
-    if name in root:
-        return
-    array = next(spec for spec in schema.FACE_ARRAYS if spec.path.split("/")[0] == name.split("/")[0])
-    size = (schema.GRID, schema.GRID, 3)[: len(array.dims) - 1]
-    _create_array(root, name, array, size, SHARD_IMAGES)
+    specs = {array.path.split("/")[0]: array for array in schema.FACE_ARRAYS}
+    for name in names:
+        array = specs[name.split("/")[0]]
+        size = (schema.GRID, schema.GRID, 3)[: len(array.dims) - 1]
+        _require_array(root, name, array, size, SHARD_IMAGES, shards)
 
 
 def write_shards(store: Path, name: str, start: int, rows: np.ndarray) -> None:
@@ -87,18 +92,16 @@ def write_shards(store: Path, name: str, start: int, rows: np.ndarray) -> None:
     Raises
     ------
     LakeError
-        If start or end do not lie on a border between shards.
+        If start or end do not lie on a border between shards, or beyond the array.
     """
     array = zarr.open_array(store=store, path=name, mode="r+")
     stop = start + len(rows)
     per_shard = (array.shards or array.chunks)[0]
-    if start % per_shard or stop % per_shard:
+    if start % per_shard or stop % per_shard or stop > array.shape[0]:
         raise LakeError(
-            f"{store / name}: rows {start} to {stop} are not whole shards of {per_shard}; "
-            "writing part of a shard could lose what another unit writes there."
+            f"{store / name}: rows {start} to {stop} are not whole shards of {per_shard} within "
+            f"{array.shape[0]}; writing part of a shard could lose what another unit writes there."
         )
-    if array.shape[0] < stop:
-        array.resize((stop, *array.shape[1:]))
     array[start:stop] = rows
 
 
@@ -121,13 +124,24 @@ def open_tree(store: Path) -> xr.DataTree:
     return xr.open_datatree(store, engine="zarr", consolidated=False, chunks={})
 
 
-def _create_array(
-    root: zarr.Group, name: str, spec: schema.Array, size: tuple[int, ...], per_shard: int
+def _require_array(
+    root: zarr.Group,
+    name: str,
+    spec: schema.Array,
+    size: tuple[int, ...],
+    per_shard: int,
+    shards: int,
 ) -> None:
+    if name in root:
+        array = root[name]
+        assert isinstance(array, zarr.Array)
+        if array.shape[0] < shards * per_shard:
+            array.resize((shards * per_shard, *array.shape[1:]))
+        return
     chunk = (min(_CHUNK_IMAGES, per_shard), *size) if size else (per_shard,)
-    array = root.create_array(
+    root.create_array(
         name,
-        shape=(0, *size),
+        shape=(shards * per_shard, *size),
         dtype=spec.dtype,
         chunks=chunk,
         shards=(per_shard, *size),
@@ -138,5 +152,5 @@ def _create_array(
         ],
         fill_value=_FILL[spec.dtype],
         dimension_names=spec.dims,
+        attributes={"units": spec.units, "meaning": spec.meaning},
     )
-    array.update_attributes({"units": spec.units, "meaning": spec.meaning})

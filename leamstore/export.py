@@ -43,6 +43,4 @@ def export_tables(lake: Lake, folder: Path, file_format: str, quiet: bool) -> li
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    return frame.with_columns(
-        pl.struct(name).struct.json_encode().alias(name) for name in nested
-    )
+    return frame.with_columns(pl.struct(name).struct.json_encode().alias(name) for name in nested)

@@ -6,6 +6,9 @@ An affine is a (2, 3) array; ``a_to_b`` carries points of frame a into frame b:
 dimensions broadcast.
 """
 
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,13 +82,44 @@ def fit_similarity(points: Points, targets: Points) -> Affine:
     return np.concatenate([linear, shift], axis=-1)
 
 
-def resampling_matrix(
-    cells: int, stride: float, offset: float, input_size: int, size: int
-) -> NDArray[np.float32]:
-    """Return the bilinear weights that carry one axis of a layer's map to a grid over the chip.
+@dataclass(frozen=True)
+class Resampling:
+    """How one axis of a layer's map is carried to a grid over the chip, bilinearly.
 
-    A map M of the layer goes up to the grid as ``R_y @ M @ R_x.T``. Beyond the centres of the
-    outermost cells the map goes on with their value.
+    Grid pixel g takes ``1 - share[g]`` of cell ``low[g]`` and ``share[g]`` of the next one.
+    Shares are whole multiples of `SHARE_STEP`, so that a float16 map goes up in float64 without
+    any rounding, whichever way it is computed: equal values stay equal, and ties are ties.
+
+    Attributes
+    ----------
+    cells : int
+        Cells of the layer along the axis.
+    low : (size,) int64
+    share : (size,) float64
+    """
+
+    cells: int
+    low: NDArray[np.int64]
+    share: NDArray[np.float64]
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """The weights (size, cells): a map M goes up as ``R_y @ M @ R_x.T``; rows sum to 1."""
+        weights = np.zeros((len(self.low), self.cells))
+        grid = np.arange(len(self.low))
+        weights[grid, self.low] = 1 - self.share
+        weights[grid, np.minimum(self.low + 1, self.cells - 1)] += self.share
+        return weights
+
+
+SHARE_STEP: Final = 2.0**-12
+"""Cells by which positions between cells are rounded: far less than a pixel of any grid."""
+
+
+def resample(cells: int, stride: float, offset: float, input_size: int, size: int) -> Resampling:
+    """Return how one axis of a layer's map is carried to a grid of `size` pixels over the chip.
+
+    Beyond the centres of the outermost cells the map goes on with their value.
 
     Parameters
     ----------
@@ -98,13 +132,9 @@ def resampling_matrix(
     size : int
         Side of the grid, which covers the chip edge to edge: its pixel g is centred at chip
         pixel ``(g + 0.5) * input_size / size - 0.5``.
-
-    Returns
-    -------
-    (size, cells) float32
-        Each row sums to 1.
     """
     chip_pixels = (np.arange(size) + 0.5) * input_size / size - 0.5
     positions = np.clip((chip_pixels - offset) / stride, 0, cells - 1)
-    weights = 1 - np.abs(positions[:, None] - np.arange(cells))
-    return np.maximum(weights, 0).astype(np.float32)
+    positions = np.round(positions / SHARE_STEP) * SHARE_STEP
+    low = np.floor(positions).astype(np.int64)
+    return Resampling(cells, low, positions - low)

@@ -15,7 +15,7 @@ import zarr
 from leamstore import arrays, schema, tables
 from leamstore.arrays import SHARD_IMAGES
 from leamstore.errors import LakeError
-from leamstore.geometry import resampling_matrix
+from leamstore.geometry import resample
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class LakeSettings:
     keep_pairs: int
     crops: bool
     seed: int
+
+
+def face_arrays(settings: LakeSettings) -> list[str]:
+    """Return the names of the arrays in ``faces.zarr`` of a lake with these settings."""
+    return [f"labels/{settings.parser}", *(["crop"] if settings.crops else [])]
 
 
 class Lake:
@@ -203,7 +208,7 @@ class Lake:
         self, models: Sequence[str] | None, layers: Sequence[int | str] | None
     ) -> list[tuple[str, list[dict[str, Any]]]]:
         known = self.sql(
-            'SELECT layers.*, input_size FROM layers JOIN models USING (model) '
+            "SELECT layers.*, input_size FROM layers JOIN models USING (model) "
             "ORDER BY model, position"
         )
         have = known["model"].unique(maintain_order=True).to_list()
@@ -234,12 +239,14 @@ class Lake:
         done = self.sql("SELECT image_id FROM embeddings WHERE model = ?", [model])["image_id"]
         places = images["image_id"].to_numpy()
         rows, columns = (
-            resampling_matrix(layer[side], layer["stride"], layer["offset"], layer["input_size"], size)
+            resample(
+                layer[side], layer["stride"], layer["offset"], layer["input_size"], size
+            ).matrix.astype(np.float32)
             for side in ("height", "width")
         )
         maps = _by_shard(stored, places, images["image_id"].is_in(done.implode()).to_numpy())
         return maps.map_blocks(
-            lambda block: (rows @ block.astype(np.float32) @ columns.T),
+            lambda block: rows @ block.astype(np.float32) @ columns.T,
             dtype=np.float32,
             chunks=(maps.chunks[0], (size,), (size,)),
         )
@@ -285,9 +292,7 @@ def _by_shard(stored: zarr.Array, places: np.ndarray, present: np.ndarray) -> da
     read = dask.delayed(_read)
     return da.concatenate(
         [
-            da.from_delayed(
-                read(stored, part, there), (len(part), *stored.shape[1:]), stored.dtype
-            )
+            da.from_delayed(read(stored, part, there), (len(part), *stored.shape[1:]), stored.dtype)
             for part, there in parts
         ]
     )

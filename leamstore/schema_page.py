@@ -7,7 +7,13 @@ def schema_page() -> str:
     """Return ``docs/schema.md``: every table, column, view, array and region with its meaning."""
     lines = ["# What a lake holds", "", f"Format version {schema.FORMAT_VERSION}.", "", "## Tables"]
     for table in schema.TABLES:
-        lines += ["", f"### {table.name}", "", f"A row is {table.row}. Key: {_names(table.key)}.", ""]
+        lines += [
+            "",
+            f"### {table.name}",
+            "",
+            f"A row is {table.row}. Key: {_names(table.key)}.",
+            "",
+        ]
         lines += ["| column | type | meaning |", "| --- | --- | --- |"]
         lines += [
             f"| {column.name} | {column.type} | {column.meaning} |" for column in table.columns
@@ -16,7 +22,10 @@ def schema_page() -> str:
         lines += ["", f"### {view.name} (view)", "", f"A row is {view.row}."]
     for store, arrays in (("maps.zarr", schema.MAP_ARRAYS), ("faces.zarr", schema.FACE_ARRAYS)):
         lines += ["", f"## Arrays of {store}", ""]
-        lines += ["| array | dimensions | dtype | units | meaning |", "| --- | --- | --- | --- | --- |"]
+        lines += [
+            "| array | dimensions | dtype | units | meaning |",
+            "| --- | --- | --- | --- | --- |",
+        ]
         lines += [
             f"| {_code(array.path)} | {_names(array.dims)} | {array.dtype} | {array.units} "
             f"| {array.meaning} |"

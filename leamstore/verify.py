@@ -10,7 +10,7 @@ import zarr
 
 from leamstore import arrays, schema
 from leamstore.blocks import blocks_of
-from leamstore.lake import Lake
+from leamstore.lake import Lake, face_arrays
 from leamstore.ledger import FACES, block_checksum, block_images
 from leamstore.tables import writing
 
@@ -112,9 +112,7 @@ def _rows_without_unit(lake: Lake) -> Iterator[Finding]:
 def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Finding]:
     total = " + ".join(f"coalesce({name}, 0)" for name in schema.REGION_NAMES)
     for table in ("pair_regions", "image_regions"):
-        wrong = lake.sql(
-            f"SELECT count(*) FROM {table} WHERE {total} > coalesce(pixels, 0)"
-        ).item()
+        wrong = lake.sql(f"SELECT count(*) FROM {table} WHERE {total} > coalesce(pixels, 0)").item()
         if wrong:
             yield Finding(table, f"{wrong} rows count more region pixels than pixels")
 
@@ -142,10 +140,8 @@ def _faces_against_images(lake: Lake) -> Iterator[Finding]:
     blocks = _block_of_shard(lake)
     places = lake.images["image_id"].to_numpy()
     size = (schema.GRID, schema.GRID)
-    names = {f"labels/{lake.settings.parser}": size}
-    if lake.settings.crops:
-        names["crop"] = (*size, 3)
-    for name, shape in names.items():
+    for name in face_arrays(lake.settings):
+        shape = (*size, 3) if name == "crop" else size
         for shard, problem in _shards_that_differ(lake.faces_path, name, shape, places):
             yield Finding(
                 f"faces.zarr/{name}, shard {shard}", problem, (FACES, blocks.get(shard, shard))
@@ -190,9 +186,7 @@ def _problem_of_shard(array: zarr.Array, start: int, want: np.ndarray) -> str | 
         return f"it can't be read ({error})"
     rows = rows.reshape(len(rows), -1)
     there = np.zeros(len(want), bool)
-    there[: len(rows)] = (
-        np.isfinite(rows).all(1) if rows.dtype.kind == "f" else rows.any(1)
-    )
+    there[: len(rows)] = np.isfinite(rows).all(1) if rows.dtype.kind == "f" else rows.any(1)
     if (want & ~there).any():
         return f"{(want & ~there).sum()} rows of the tables have nothing here"
     if (there & ~want).any():

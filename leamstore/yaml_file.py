@@ -81,8 +81,7 @@ def _construct(path: Path, text: bytes) -> tuple[YamlFile | None, list[Mistake]]
             return None, [Mistake(path, 1, f"stands for more than {MAX_NODES:,} values.")]
         repeated = sorted(_repeated_keys(root, set()), key=lambda key: key.start_mark.line)
         mistakes = [
-            Mistake(path, key.start_mark.line + 1, f"{key.value} occurs twice.")
-            for key in repeated
+            Mistake(path, key.start_mark.line + 1, f"{key.value} occurs twice.") for key in repeated
         ]
         return YamlFile(path, loader.construct_document(root), root), mistakes
     finally:

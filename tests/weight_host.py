@@ -13,6 +13,7 @@ loop           302 to itself
 truncated      half of what it is asked for, then the connection ends
 interrupted    truncated the first time, then ok
 changed        truncated the first time, then another file under another ETag
+misranged      truncated the first time, then always the same range, whatever was asked
 html           200 with a web page
 huge           a Content-Length that no disk has room for
 =============  ==================================================================
@@ -93,11 +94,13 @@ class WeightHost:
                     self._send(content, headers={"Content-Length": str(10**18)})
                 elif behaviour == "plain":
                     self._send(content)
+                elif behaviour == "misranged" and self.headers["Range"]:
+                    self._send(content[:9], 206, {"Content-Range": f"bytes 0-8/{len(content)}"})
                 elif behaviour == "changed" and not first:
                     self._send_range(content[::-1], etag='"second"')
                 else:
                     cut = behaviour in ("truncated", "slow")
-                    cut = cut or (behaviour in ("interrupted", "changed") and first)
+                    cut = cut or (behaviour in ("interrupted", "changed", "misranged") and first)
                     self._send_range(content, etag='"first"', cut=cut)
                     if behaviour == "slow":
                         host._over.wait(30)
@@ -127,7 +130,9 @@ class WeightHost:
                 cut: bool = False,
             ) -> None:
                 self.send_response(status)
-                for key, value in ({"Content-Length": str(len(content))} | dict(headers or {})).items():
+                for key, value in (
+                    {"Content-Length": str(len(content))} | dict(headers or {})
+                ).items():
                     self.send_header(key, value)
                 self.end_headers()
                 self.wfile.write(content[: len(content) // 2] if cut else content)

@@ -1,7 +1,8 @@
 """Data sets: from files on disk to photographs with an identity and, where stated, attributes.
 
-Every data set is a module with ``read(root) -> Dataset``; those whose images lie elsewhere also
-have a ``fetch``. `open_dataset` finds the module by name.
+Every data set is a module with ``read(root) -> Dataset``; `open_dataset` finds it by name.
+`ingest.datasets.fetching` brings data sets that are published, `ingest.datasets.selection` takes a
+part of one.
 """
 
 from collections.abc import Callable

@@ -81,8 +81,8 @@ def read_attributes(
     known = _known(keys)
     if 2 * len(rows.keys() & known) < len(known):
         notes.append(
-            f"{beside} is not used, as it lies outside {root} and speaks of "
-            f"{len(rows.keys() & known)} of {len(known)} in it."
+            f"{beside} is not used, as it lies outside {root} and speaks of only "
+            f"{len(rows.keys() & known):,} of its {len(known):,} {beside.stem}."
         )
         return Attributes({})
     notes.append(_usage(beside, rows.keys(), known))
@@ -112,9 +112,9 @@ def years(age: str | None, place: object) -> float | None:
 
 
 def _usage(source: Path, stated: Iterable[str], known: set[str]) -> str:
-    """Return a sentence on whom a file speaks of."""
+    """Return a sentence on whom or what a file speaks of."""
     unknown = sorted(set(stated) - known)
-    used = f"{source} speaks of {len(known & set(stated))} of {len(known)}"
+    used = f"{source} speaks of {len(known & set(stated)):,} of {len(known):,} {source.stem}"
     if not unknown:
         return f"{used}."
     return f"{used}; {counted(len(unknown), 'row')} name what isn't there ({some_of(unknown)})."

@@ -7,17 +7,16 @@ where no data set is at hand.
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import matplotlib.cbook
 import numpy as np
-import skimage.data
 from PIL import Image, ImageFilter
 
 from ingest.datasets.files import write_atomically
-from ingest.datasets.photograph import Dataset, Photograph, in_order
+from ingest.datasets.photograph import Dataset, Photograph
 from leamstore.errors import LeamError
 
 NAME: Final = "demo"
@@ -33,19 +32,33 @@ SIDE: Final = 320
 """Width and height of a written image in pixels."""
 
 
+def _eileen_collins() -> Image.Image:
+    import skimage.data  # noqa: PLC0415 - loads slowly
+
+    return Image.fromarray(skimage.data.astronaut())
+
+
+def _grace_hopper() -> Image.Image:
+    import matplotlib.cbook  # noqa: PLC0415 - loads slowly
+
+    path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    return Image.open(path).convert("RGB")
+
+
 @dataclass(frozen=True)
 class _Portrait:
     """A photograph, and the square of it that shows the head, in its pixels."""
 
     identity: str
     gender: str
+    load: Callable[[], Image.Image]
     centre: tuple[float, float]
     side: float
 
 
 _PORTRAITS: Final = (
-    _Portrait("Eileen_Collins", "female", centre=(222.0, 137.0), side=236.0),
-    _Portrait("Grace_Hopper", "female", centre=(268.0, 270.0), side=470.0),
+    _Portrait("Eileen_Collins", "female", _eileen_collins, centre=(222.0, 137.0), side=236.0),
+    _Portrait("Grace_Hopper", "female", _grace_hopper, centre=(268.0, 270.0), side=470.0),
 )
 
 
@@ -67,20 +80,13 @@ def read(root: Path, seed: int = 0) -> Dataset:
     """
     photographs = []
     for portrait in _PORTRAITS:
-        image = _image_of(portrait)
+        image = portrait.load()
         for number in range(VARIATIONS):
             path = root / portrait.identity / f"{portrait.identity}_{number + 1:04d}.jpg"
             random = np.random.default_rng([seed, number, *portrait.identity.encode()])
             _write(path, _variation(image, portrait, random))
             photographs.append(Photograph(path, portrait.identity, NAME, gender=portrait.gender))
-    return Dataset(NAME, root, in_order(photographs), (BRAND,))
-
-
-def _image_of(portrait: _Portrait) -> Image.Image:
-    if portrait.identity == "Eileen_Collins":
-        return Image.fromarray(skimage.data.astronaut())
-    path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    return Image.open(path).convert("RGB")
+    return Dataset(NAME, root, tuple(photographs), (BRAND,))
 
 
 def _variation(image: Image.Image, portrait: _Portrait, random: np.random.Generator) -> bytes:

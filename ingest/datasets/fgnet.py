@@ -11,7 +11,7 @@ from typing import Final
 
 from ingest.datasets.attributes import IDENTITIES, read_attributes
 from ingest.datasets.folder import existing_folder, image_files
-from ingest.datasets.photograph import Dataset, Photograph, in_order
+from ingest.datasets.photograph import Dataset, Photograph
 from ingest.datasets.sentences import counted, some_of
 from leamstore.errors import LeamError
 
@@ -59,4 +59,4 @@ def read(root: Path) -> Dataset:
         )
         for path, match in known.items()
     ]
-    return Dataset(NAME, root, in_order(photographs), tuple(notes))
+    return Dataset(NAME, root, tuple(photographs), tuple(notes))

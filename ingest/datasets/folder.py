@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest.datasets.attributes import IDENTITIES, IMAGES, read_attributes, years
-from ingest.datasets.photograph import Dataset, Photograph, in_order
+from ingest.datasets.photograph import Dataset, Photograph
 from ingest.datasets.sentences import counted, some_of
 from leamstore.errors import LeamError
 
@@ -39,16 +39,16 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
         If there is no such folder, it is laid out otherwise, or a csv file can't be understood.
     """
     notes: list[str] = []
-    identities = {
-        path: folder.name
+    images = [
+        (path, folder.name)
         for folder in _identity_folders(existing_folder(root), notes)
         for path in image_files(folder, notes)
-    }
-    if not identities:
+    ]
+    if not images:
         raise LeamError(f"No folder right in {root} holds an image: {LAYOUT}{_hint(root)}.")
-    relative = {path: f"{identity}/{path.name}" for path, identity in identities.items()}
-    of_identities = read_attributes(root, IDENTITIES, identities.values(), notes)
-    of_images = read_attributes(root, IMAGES, relative.values(), notes)
+    keys = [f"{identity}/{path.name}" for path, identity in images]
+    of_identities = read_attributes(root, IDENTITIES, {name for _, name in images}, notes)
+    of_images = read_attributes(root, IMAGES, keys, notes)
     photographs = [
         Photograph(
             path,
@@ -56,11 +56,11 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
             dataset,
             gender=of_identities.of(identity).get("gender"),
             ethnicity=of_identities.of(identity).get("ethnicity"),
-            age=years(of_images.of(relative[path]).get("age"), path),
+            age=years(of_images.of(key).get("age"), path),
         )
-        for path, identity in identities.items()
+        for (path, identity), key in zip(images, keys, strict=True)
     ]
-    return Dataset(dataset, root, in_order(photographs), tuple(notes))
+    return Dataset(dataset, root, tuple(photographs), tuple(notes))
 
 
 def _hint(root: Path) -> str:
@@ -137,4 +137,8 @@ def _visible(folder: Path, notes: list[str]) -> list[os.DirEntry[str]]:
 
 def _is_text(name: str) -> bool:
     """Return whether a name is UTF-8; other bytes become lone surrogates, which no table stores."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

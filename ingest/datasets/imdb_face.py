@@ -20,7 +20,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 from PIL import Image
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingest.datasets import folder
@@ -41,9 +42,10 @@ from ingest.datasets.selection import select
 from ingest.datasets.sentences import counted, tally
 from ingest.datasets.tables import read_csv
 from ingest.photographs import decode_photograph
+from leamstore import cache
 from leamstore.errors import LeamError, UnusableImageError
 
-NAME: Final = "imdb_face"
+NAME: Final = "imdb-face"
 TABLE: Final = "IMDb-Face.csv"
 IMAGES: Final = "images"
 LEDGER: Final = "downloads.jsonl"
@@ -136,7 +138,7 @@ def fetch(
     seed: int = 0,
     manners: Manners | None = None,
     workers: int = 8,
-    progress: Progress | None = None,
+    console: Console | None = None,
 ) -> Counter[str]:
     """Fetch the images that aren't there and whose addresses haven't failed.
 
@@ -151,8 +153,8 @@ def fetch(
         How to ask.
     workers : int
         Threads.
-    progress : Progress, optional
-        Where to show how it goes, started by the caller; by default a bar of its own.
+    console : Console, optional
+        Where the progress bar is drawn; by default standard error.
 
     Returns
     -------
@@ -163,8 +165,11 @@ def fetch(
     Raises
     ------
     LeamError
-        If there is no csv, it is of another kind, or the folder can't be written.
+        If there is no csv, it is of another kind, the folder can't be written, or LEAM_OFFLINE
+        is set.
     """
+    if cache.is_offline():
+        raise LeamError("LEAM_OFFLINE forbids to ask for the images of IMDb-Face: unset it.")
     links, bad_rows = read_links(root)
     links = select(links, max_images, None, max_identities, seed)
     answers = Answers(root / LEDGER)
@@ -180,11 +185,11 @@ def fetch(
     )
     asking = _ask(new, manners or Manners(), workers)
     try:
-        with closing(asking), nullcontext(progress) if progress else _bar() as shown:
-            task = shown.add_task("IMDb-Face", total=len(new), tally="")
+        with closing(asking), _bar(console or Console(stderr=True)) as progress:
+            task = progress.add_task("IMDb-Face", total=len(new), tally="")
             for answer in asking:
                 outcomes[answer.reason or "saved"] += 1
-                shown.update(task, advance=1, tally=tally(outcomes))
+                progress.update(task, advance=1, tally=tally(outcomes))
                 if answer.reason != "not-asked":
                     answers.remember(answer)
     except OSError as error:
@@ -299,8 +304,8 @@ def _ask(links: Iterable[Link], manners: Manners, workers: int) -> Generator[Ans
         try:
             yield from _as_they_come(executor, ask, links, 4 * workers)
         finally:
+            # Whatever is under way or waiting ends soon, and leaving the executor waits for it.
             asker.stop()
-            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _save(photograph: NDArray[np.uint8], link: Link) -> None:
@@ -327,11 +332,13 @@ def _as_they_come(
         yield from (future.result() for future in done)
 
 
-def _bar() -> Progress:
+def _bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[tally]}"),
+        console=console,
+        disable=console.quiet,
     )

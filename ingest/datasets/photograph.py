@@ -1,6 +1,5 @@
 """What every data set gives: photographs of known identities."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +50,3 @@ class Dataset:
     root: Path
     photographs: tuple[Photograph, ...]
     notes: tuple[str, ...] = ()
-
-
-def in_order(photographs: Iterable[Photograph]) -> tuple[Photograph, ...]:
-    """Return photographs ordered by identity, then path."""
-    return tuple(sorted(photographs, key=lambda photo: (photo.identity, str(photo.path))))

@@ -92,10 +92,16 @@ def _build(model: Model) -> nn.Module:
 
     A hook normalises what enters, since a module around the network would rename its layers.
     """
-    network = _resolve(model, model.network)()
+    build = _resolve(model, model.network)
+    try:
+        network = build()
+    except Exception as error:  # the user's own code can raise anything
+        raise CatalogError(
+            f"{model.network}, the network of {model.name}, can't be built: {error!r}."
+        ) from error
     if not isinstance(network, nn.Module):
         raise CatalogError(
-            f"{model.network}, the network of {model.name}, returns "
+            f"{model.network}, the network of {model.name}, is built as a "
             f"{type(network).__name__}: let it return a torch.nn.Module."
         )
     network.add_module("chip_normalisation", Normalisation(model))

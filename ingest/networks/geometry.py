@@ -6,9 +6,10 @@ the chip, grows through every convolution and pool by kernel, stride, padding an
 is the union of the branches' fields wherever branches meet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -67,21 +68,21 @@ def layer_geometry(
     chip = like.new_zeros(1, 3, size, size)
     follower = _Follower(chip)
     grids: dict[str, LayerGeometry] = {}
+
+    def read(name: str, _: nn.Module, __: Any, output: Any) -> None:
+        where = follower.where.get(output) if isinstance(output, Tensor) else None
+        grids[name] = _grid(name, output, where)
+
     with ExitStack() as stack, torch.no_grad():
         for name, module in modules.items():
-
-            def read(_: nn.Module, __: Any, output: Any, name: str = name) -> None:
-                where = follower.where.get(output) if isinstance(output, Tensor) else None
-                grids[name] = _grid(name, output, where)
-
-            stack.enter_context(module.register_forward_hook(read))
+            stack.enter_context(module.register_forward_hook(partial(read, name)))
         for module in network.modules():
             if isinstance(module, nn.Linear):
                 stack.enter_context(module.register_forward_hook(follower.follow_linear))
         stack.enter_context(follower)
         network(chip)
     if idle := [name for name in modules if name not in grids]:
-        raise LayerError(f"the network has a layer {idle[0]!r} but doesn't run it: leave it out")
+        raise LayerError(f"The network has a layer {idle[0]!r}, but does not run it: leave it out.")
     return {name: grids[name] for name in modules}
 
 
@@ -89,25 +90,28 @@ def _find(network: nn.Module, name: str) -> nn.Module:
     modules = dict(network.named_modules())
     if name not in modules:
         known = [key for key, module in modules.items() if isinstance(module, nn.Conv2d)]
-        raise LayerError(f"the network has no layer {name!r}; it has {', '.join(known[:12])}, ...")
+        raise LayerError(
+            f"The network has no layer {name!r}: its convolutions begin with "
+            f"{', '.join(known[:9])}."
+        )
     return modules[name]
 
 
 def _grid(name: str, output: Any, where: "_Cells | _Lost | None") -> LayerGeometry:
     if isinstance(where, _Lost):
         raise LayerError(
-            f"the cells of layer {name!r} can't be placed on the chip, because {where.operation} "
-            "comes before it: choose a layer nearer to the input"
+            f"The cells of layer {name!r} can't be placed on the chip, because the operation "
+            f"{where.operation} comes before it: choose a layer nearer to the input."
         )
     if where is None or output.ndim != 4 or where.dims != (-2, -1):
         raise LayerError(
-            f"the output of layer {name!r} isn't made of (n, channels, height, width) cells of "
-            "the chip: choose a convolution"
+            f"The output of layer {name!r} is not a grid (n, channels, height, width) over the "
+            "chip: choose a convolution."
         )
     y, x = where.axes
     if (y.stride, y.centre) != (x.stride, x.centre):
         raise LayerError(
-            f"the cells of layer {name!r} lie differently in height and width: choose another"
+            f"The cells of layer {name!r} lie differently in height and width: choose another."
         )
     _, channels, height, width = output.shape
     return LayerGeometry(height, width, channels, y.stride, y.centre)
@@ -185,16 +189,16 @@ class _Follower(TorchDispatchMode):
 
         Torch flattens the cells on the way, which hides them from the operations' own rules.
         """
-        source = self.where.get(inputs[0])
+        source = self.where.get(inputs[0]) if inputs else None
         if isinstance(source, _Cells) and -1 not in source.dims:
             self.where[output] = source
 
 
-Source = tuple[Tensor, _Cells | _Lost]
+_Source = tuple[Tensor, _Cells | _Lost]
 
 
 def _follow(
-    func: OpOverload, settings: dict[str, Any], sources: list[Source], output: Tensor
+    func: OpOverload, settings: dict[str, Any], sources: list[_Source], output: Tensor
 ) -> _Cells | _Lost:
     """Return where the cells of an operation's output lie, given its inputs that have any."""
     operation = func.overloadpacket
@@ -205,10 +209,12 @@ def _follow(
             where = move(where, source, settings, output)
     elif torch.Tag.pointwise in func.tags or operation in _CELL_BY_CELL:
         where = _meet(sources, settings, output)
-    return where or _Lost(f"the operation {operation.__name__!r}")
+    return where or _Lost(operation.__name__)
 
 
-def _meet(sources: list[Source], settings: dict[str, Any], output: Tensor) -> _Cells | _Lost | None:
+def _meet(
+    sources: list[_Source], settings: dict[str, Any], output: Tensor
+) -> _Cells | _Lost | None:
     """Unite the receptive fields of inputs that an operation combines cell by cell."""
     dims = next((where.dims for _, where in sources if isinstance(where, _Cells)), None)
     if dims is None:
@@ -224,9 +230,9 @@ def _meet(sources: list[Source], settings: dict[str, Any], output: Tensor) -> _C
         if where.dims != dims or not where.kept_by(source, output):
             return None
         met.append(where)
-    y, x = ([where.axes[axis] for where in met] for axis in (0, 1))
-    if len({axis.stride for axis in y}) != 1 or len({axis.stride for axis in x}) != 1:
+    if len({(y.stride, x.stride) for y, x in (where.axes for where in met)}) != 1:
         return None
+    y, x = zip(*(where.axes for where in met), strict=True)
     return _Cells(dims, (_union(y), _union(x)))
 
 
@@ -243,7 +249,7 @@ def _is_one_cell(source: Tensor, output: Tensor, dims: tuple[int, int]) -> bool:
     )
 
 
-def _union(axes: list[_Axis]) -> _Axis:
+def _union(axes: Sequence[_Axis]) -> _Axis:
     first, last = min(axis.first for axis in axes), max(axis.last for axis in axes)
     return _Axis(axes[0].stride, first, last)
 
@@ -251,7 +257,7 @@ def _union(axes: list[_Axis]) -> _Axis:
 def _window(
     where: _Cells, source: Tensor, settings: dict[str, Any], output: Tensor
 ) -> _Cells | None:
-    if where.dims != (-2, -1) or settings.get("transposed"):
+    if source.ndim != 4 or where.dims != (-2, -1) or settings.get("transposed"):
         return None
     kernel = settings["weight"].shape[2:] if "weight" in settings else settings["kernel_size"]
     window = (
@@ -333,6 +339,7 @@ _CELL_BY_CELL: Final = {
     *(_aten.native_layer_norm, _aten.native_group_norm),
     *(_aten._prelu_kernel, _aten.hardswish, _aten.hardswish_, _aten.mish_),
     *(_aten.cat, _aten.split, _aten.split_with_sizes, _aten.flip, _aten._softmax),
+    *(_aten.channel_shuffle, _aten.native_channel_shuffle),
     *(_aten.mean, _aten.sum, _aten.amax, _aten.max, _aten.linalg_vector_norm),
     *(_aten._to_copy, _aten.copy_, _aten.alias, _aten.detach, _aten.expand),
 }

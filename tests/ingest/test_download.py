@@ -52,7 +52,9 @@ def refusal(file) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("behaviour", ["ok", "plain", "redirect", "flaky", "interrupted"])
+@pytest.mark.parametrize(
+    "behaviour", ["ok", "plain", "redirect", "flaky", "interrupted", "misranged"]
+)
 def test_a_file_arrives_whole(host, folder, behaviour):
     path = fetch_quietly(entry(host.address(behaviour, "w.pth"), sha256=SHA256))
     assert path.read_bytes() == CONTENT
@@ -124,6 +126,16 @@ def test_a_failure_is_a_sentence_with_the_address(host, folder, behaviour, compl
     assert not (folder / NAME).exists()
 
 
+def test_a_host_that_gives_nothing_leaves_nothing_behind(host, folder):
+    refusal(entry(host.address("404", "w.pth")))
+    assert files_in(folder) == set()
+
+
+def test_what_can_be_resumed_is_kept_apart_from_the_file(host, folder):
+    refusal(entry(host.address("truncated", "w.pth")))
+    assert files_in(folder) == {"partial/zoo__w.pth", "partial/zoo__w.pth.origin"}
+
+
 def test_every_address_has_its_complaint(host):
     sentence = refusal(entry(host.address("404", "w.pth"), host.address("403", "w.pth")))
     assert "404/w.pth answers 404 Not Found; http" in sentence
@@ -133,7 +145,9 @@ def test_every_address_has_its_complaint(host):
 def test_a_host_without_connection_could_not_be_reached():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert f":{port}/w.pth could not be reached." in refusal(entry(f"http://127.0.0.1:{port}/w.pth"))
+    assert f":{port}/w.pth could not be reached." in refusal(
+        entry(f"http://127.0.0.1:{port}/w.pth")
+    )
 
 
 def test_another_sha256_than_stated_leaves_nothing_behind(host, folder):
@@ -181,7 +195,9 @@ def test_a_cache_folder_that_cannot_be_made_is_a_sentence(host, folder, monkeypa
     (folder / "taken").write_text("a file")
     monkeypatch.setenv("LEAM_CACHE", str(folder / "taken"))
     sentence = refusal(entry(host.address("ok", "w.pth")))
-    assert sentence.startswith(f"{folder / 'taken' / 'partial'} cannot be written (Not a directory)")
+    assert sentence.startswith(
+        f"{folder / 'taken' / 'partial'} cannot be written (Not a directory)"
+    )
 
 
 def test_two_that_want_a_file_at_once_fetch_it_once(host):

@@ -80,6 +80,7 @@ def test_exif_orientation_is_undone(tmp_path, orientation, upright, suffix):
     assert read_photograph(path).tolist() == np.array(upright).tolist()
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_broken_exif_does_not_cost_the_photograph(tmp_path):
     stream = io.BytesIO()
     Image.fromarray(noise()).save(stream, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff\x07")
@@ -197,7 +198,8 @@ def test_what_is_not_an_image_is_rejected_as_such(tmp_path, content):
 def test_a_drawing_for_ghostscript_is_rejected_without_running_it(tmp_path):
     Image.fromarray(noise()).save(tmp_path / "x.eps")
 
-    assert rejection(tmp_path / "x.eps") == "not-an-image"
+    with pytest.raises(UnusableImageError, match="vector drawing"):
+        read_photograph(tmp_path / "x.eps")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tiff", "bmp"])
@@ -212,6 +214,7 @@ def test_a_truncated_file_is_rejected_as_such(tmp_path, suffix):
 @pytest.mark.parametrize(
     "suffix", ["jpg", "png", "gif", "webp", "tiff", "bmp", "jp2", "ppm", "tga"]
 )
+@pytest.mark.filterwarnings("ignore")
 def test_no_cut_and_no_flipped_byte_escapes_as_another_exception(tmp_path, suffix):
     rng = np.random.default_rng(5)
     stream = io.BytesIO()
@@ -295,4 +298,4 @@ def test_pillows_global_settings_are_untouched(tmp_path):
 
     rejection(tmp_path / "x.png")
 
-    assert (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES) == before
+    assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)

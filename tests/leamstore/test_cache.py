@@ -88,15 +88,18 @@ def test_on_a_bare_machine_dlib_is_ready_and_the_rest_says_how():
     fetched = [name for (_, name), row in found.items() if row.state == "can be fetched"]
     assert fetched == ["IR_CASIA", "IR_VGG", "VGG_16", "farl", "lfw", "fgnet"]
     by_hand = [name for (_, name), row in found.items() if row.state == "place by hand"]
-    assert by_hand == [*(f"{l}F_R{d}" for l in "AC" for d in (18, 50, 100)), "imdb-face"]
+    assert by_hand == [
+        *(f"{loss}_R{depth}" for loss in ("AF", "CF") for depth in (18, 50, 100)),
+        "imdb-face",
+    ]
 
 
 def test_what_to_do_names_page_place_and_licence(folder):
-    row = states(read_catalog())["model", "CF_R18"]
-    assert row.what_to_do == (
+    catalog = read_catalog()
+    assert states(catalog)["model", "CF_R18"].what_to_do == (
         "Get glint360k_cosface_r18_fp16_0.1/backbone.pth by hand from "
-        "https://github.com/deepinsight/insightface/tree/master/recognition/arcface_torch#model-zoo "
-        f"and place it at {folder}/glint360k_cosface_r18_fp16_0.1/backbone.pth "
+        f"{catalog.model('CF_R18').weights.page} and place it at "
+        f"{folder}/glint360k_cosface_r18_fp16_0.1/backbone.pth "
         "(licence: InsightFace's models, for non-commercial research only)."
     )
 

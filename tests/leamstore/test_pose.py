@@ -1,6 +1,10 @@
+import matplotlib.cbook
 import numpy as np
 import pytest
+import skimage.data
+from PIL import Image, ImageOps
 
+from ingest import faces
 from leamstore import geometry, pose
 
 RIGHT, LEFT = pose.EYE_CORNERS
@@ -19,6 +23,27 @@ def landmarks():
     return geometry.apply(np.moveaxis(affines, -1, 0), face) + rng.normal(0, 2, (6, 68, 2))
 
 
+@pytest.fixture(scope="module")
+def real_landmarks():
+    """Landmarks in crops of two people, each photographed upright, turned and mirrored."""
+    hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    photographs = [skimage.data.astronaut()[:256, 96:352], np.asarray(Image.open(hopper))]
+    found = []
+    for photograph in map(Image.fromarray, photographs):
+        turned = [photograph.rotate(angle, Image.Resampling.BICUBIC) for angle in (0, 12, -15)]
+        images = [*turned, ImageOps.mirror(photograph)]
+        points = [faces.single_face(np.asarray(image)).landmarks for image in images]
+        to_image = np.stack([faces.crop_to_image(landmarks) for landmarks in points])
+        found.append(geometry.apply(geometry.invert(to_image), np.stack(points)))
+    return found
+
+
+def tilt(landmarks):
+    """Absolute angle in degrees of the line through each image's outer eye corners."""
+    across, down = (landmarks[:, LEFT] - landmarks[:, RIGHT]).T
+    return np.abs(np.degrees(np.arctan2(down, across)))
+
+
 def distance(landmarks, targets):
     """Root mean square distance in pixels of each image's inner landmarks to the targets."""
     return np.sqrt(((landmarks[:, pose.INNER] - targets) ** 2).sum(axis=-1).mean(axis=-1))
@@ -35,11 +60,12 @@ def test_level_turns_about_the_middle_of_the_eyes():
     np.testing.assert_allclose(levelled[[RIGHT, LEFT, 8]], [(-2, 4), (8, 4), (3, 4)], atol=1e-12)
 
 
-def test_in_the_identity_frame_every_images_eye_corners_are_level(landmarks):
+def test_in_the_identity_frame_the_references_eye_corners_are_level(landmarks):
     aligned = geometry.apply(pose.crop_to_identity(landmarks, reference=2), landmarks)
 
-    np.testing.assert_allclose(aligned[:, RIGHT, 1], aligned[:, LEFT, 1], atol=1e-9)
-    assert (aligned[:, RIGHT, 0] < aligned[:, LEFT, 0]).all()
+    assert aligned[2, RIGHT, 1] == pytest.approx(aligned[2, LEFT, 1], abs=1e-9)
+    assert aligned[2, RIGHT, 0] < aligned[2, LEFT, 0]
+    assert tilt(aligned).max() < 3  # the jitter's part in the others
 
 
 def test_in_the_identity_frame_landmarks_are_nearer_to_the_reference(landmarks):
@@ -51,9 +77,7 @@ def test_in_the_identity_frame_landmarks_are_nearer_to_the_reference(landmarks):
     others = np.arange(len(landmarks)) != reference
     assert (after[others] < before[others]).all()
     assert after[reference] == pytest.approx(0, abs=1e-9)
-    assert (
-        after.max() < 8
-    )  # jitter of 2 pixels an axis on either side makes 4, the corners the rest
+    assert after.max() < 5  # jitter of 2 pixels an axis on either side makes 4
 
 
 def test_the_reference_is_only_turned(landmarks):
@@ -62,30 +86,30 @@ def test_the_reference_is_only_turned(landmarks):
     np.testing.assert_allclose(affine[:, :2] @ affine[:, :2].T, np.eye(2), atol=1e-12)
 
 
-def test_in_the_canonical_frame_faces_lie_on_the_mean_face(landmarks):
+def test_in_the_canonical_frame_faces_lie_level_on_the_mean_face(landmarks):
     aligned = geometry.apply(pose.crop_to_canonical(landmarks), landmarks)
 
-    np.testing.assert_allclose(aligned[:, RIGHT, 1], aligned[:, LEFT, 1], atol=1e-9)
     assert (distance(aligned, pose.CANONICAL) < distance(landmarks, pose.CANONICAL)).all()
+    assert distance(aligned, pose.CANONICAL).max() < 4
+    assert tilt(aligned).max() < 3
 
 
-def test_the_mean_face_is_already_in_the_canonical_frame():
-    face = np.concatenate([np.zeros((17, 2)), pose.CANONICAL])
+def test_the_mean_face_is_level_and_already_in_the_canonical_frame():
+    face = np.concatenate([np.zeros((17, 2)), pose.CANONICAL])[None]
 
-    np.testing.assert_allclose(pose.crop_to_canonical(face), [[1, 0, 0], [0, 1, 0]], atol=1e-12)
+    assert face[0, RIGHT, 1] == face[0, LEFT, 1]
+    np.testing.assert_allclose(pose.crop_to_canonical(face), [[[1, 0, 0], [0, 1, 0]]], atol=1e-12)
 
 
-def test_the_fit_of_scale_and_shift_is_the_least_squares_solution(landmarks):
-    level = geometry.apply(pose.level(landmarks[0]), landmarks[0])[pose.INNER]
-    targets = landmarks[1, pose.INNER]
-    x, y = level.T
-    one, zero = np.ones(51), np.zeros(51)
-    rows = np.concatenate([np.stack([x, one, zero], 1), np.stack([y, zero, one], 1)])
-    (scale, right, down), *_ = np.linalg.lstsq(rows, targets.T.ravel(), rcond=None)
+def test_real_faces_come_level_and_nearer_to_their_reference(real_landmarks):
+    for images in real_landmarks:
+        aligned = geometry.apply(pose.crop_to_identity(images, reference=0), images)
 
-    aligned = geometry.apply(pose.align(landmarks[0], targets), landmarks[0])[pose.INNER]
-
-    np.testing.assert_allclose(aligned, scale * level + (right, down), atol=1e-9)
+        before = distance(images, images[0, pose.INNER])[1:]
+        after = distance(aligned, aligned[0, pose.INNER])[1:]
+        assert (after < before).all()
+        assert tilt(aligned)[0] == pytest.approx(0, abs=1e-9)
+        assert tilt(aligned).max() < 3
 
 
 def test_the_reference_does_not_depend_on_the_order_of_the_images():

@@ -11,7 +11,11 @@ import pytest
 
 @dataclass
 class Answer:
-    """How to answer a request; `claimed` is the length announced, where it isn't the true one."""
+    """How to answer a request.
+
+    The body comes in so many parts with silence between them; `claimed` is the length announced,
+    where it isn't the true one.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -19,6 +23,7 @@ class Answer:
     claimed: int | None = None
     silence_before: float = 0.0
     silence_midway: float = 0.0
+    parts: int = 2
 
 
 class Host:
@@ -74,10 +79,10 @@ class Host:
                 for name, value in {"Content-Length": str(length), **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                half = len(answer.body) // 2
-                self.wfile.write(answer.body[:half])
-                time.sleep(answer.silence_midway)
-                self.wfile.write(answer.body[half:])
+                step = max(1, -(-len(answer.body) // answer.parts))
+                for start in range(0, len(answer.body), step):
+                    time.sleep(answer.silence_midway if start else 0.0)
+                    self.wfile.write(answer.body[start : start + step])
 
             def log_message(self, *arguments):
                 pass

@@ -1,4 +1,6 @@
+import _thread
 import io
+import threading
 import time
 from pathlib import Path
 
@@ -6,7 +8,7 @@ import dlib
 import numpy as np
 import pytest
 from PIL import Image
-from rich.progress import Progress
+from rich.console import Console
 
 from ingest.datasets import demo, imdb_face
 from ingest.datasets.imdb_face import Link, crop_face, fetch, read, read_links
@@ -40,7 +42,7 @@ def write_csv(root, *rows):
 
 
 def fetched(root, **options):
-    options = {"manners": HASTY, "progress": Progress(disable=True)} | options
+    options = {"manners": HASTY, "console": Console(quiet=True)} | options
     return dict(fetch(root, **options))
 
 
@@ -264,26 +266,32 @@ class TestFetching:
         with pytest.raises(LeamError, match="can't be written"):
             fetched(root, workers=1)
 
-    def test_whoever_interrupts_is_not_kept_waiting_and_goes_on_later(
-        self, tmp_path, host, answer, monkeypatch
-    ):
+    def test_ctrl_c_ends_it_soon_and_it_goes_on_later(self, tmp_path, host, answer):
         slow = answer(file_of(photograph()), silence_before=0.05)
-        rows = []
-        for n in range(40):
-            url = host.serve(f"/{n}", slow)
-            rows.append(f"Ann,nm1,{n}.jpg,80 40 100 50,100 200,{url}")
+        urls = [host.serve(f"/{n}", slow) for n in range(40)]
+        rows = [f"Ann,nm1,{n}.jpg,80 40 100 50,100 200,{url}" for n, url in enumerate(urls)]
         write_csv(tmp_path, *rows)
-
-        class Interrupting(Progress):
-            def update(self, *arguments, **options):
-                raise KeyboardInterrupt
-
+        ctrl_c = threading.Timer(0.3, _thread.interrupt_main)
+        ctrl_c.start()
         with pytest.raises(KeyboardInterrupt):
-            fetched(tmp_path, progress=Interrupting(disable=True), workers=2)
-        time.sleep(0.2)
-        assert sum(host.asked.values()) < 10
+            fetched(tmp_path, workers=1)
+        time.sleep(0.1)
+        assert 0 < sum(host.asked.values()) < 20
         outcomes = fetched(tmp_path)
+        assert outcomes["there"] > 0
         assert outcomes["saved"] + outcomes["there"] == 40
+
+    def test_offline_nobody_is_asked(self, root, host, monkeypatch):
+        monkeypatch.setenv("LEAM_OFFLINE", "1")
+        with pytest.raises(LeamError, match="LEAM_OFFLINE"):
+            fetched(root)
+        assert not host.asked
+
+    def test_progress_tells_what_came_of_it(self, root):
+        console = Console(record=True, width=200, force_terminal=True, file=io.StringIO())
+        fetched(root, console=console)
+        assert "12/12" in console.export_text()
+        assert "3 saved, 2 truncated" in console.file.getvalue()
 
 
 class TestReading:
@@ -297,7 +305,7 @@ class TestReading:
         (tmp_path / "images" / "Ann" / "1.jpg").write_bytes(b"")
         (tmp_path / "identities.csv").write_text("identity,gender\nAnn,female\n")
         (photo,) = read(tmp_path).photographs
-        assert (photo.identity, photo.gender, photo.dataset) == ("Ann", "female", "imdb_face")
+        assert (photo.identity, photo.gender, photo.dataset) == ("Ann", "female", "imdb-face")
 
 
 def test_of_a_real_photograph_of_two_people_one_face_is_left(tmp_path, host, answer):

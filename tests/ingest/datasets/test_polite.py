@@ -1,3 +1,4 @@
+import gzip
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -93,8 +94,30 @@ def test_a_host_that_falls_silent_midway_is_slow(host, answer):
 
 
 def test_a_host_that_trickles_is_given_up_at_the_deadline(host, answer):
-    manners = Manners(timeout=5.0, deadline=0.1)
-    assert failure(Asker(manners), host.serve("/a", answer(BODY, silence_midway=0.3))) == "slow"
+    manners = Manners(timeout=5.0, deadline=0.2)
+    trickle = answer(BODY, silence_midway=0.05, parts=20)
+    assert failure(Asker(manners), host.serve("/a", trickle)) == "slow"
+
+
+def test_a_host_that_is_stopped_midway_is_not_held_to_have_failed(host, answer):
+    asker = Asker(HASTY)
+    timer = threading.Timer(0.1, asker.stop)
+    timer.start()
+    trickle = answer(BODY, silence_midway=0.05, parts=20)
+    assert failure(asker, host.serve("/a", trickle)) == "not-asked"
+    timer.join()
+
+
+def test_a_packed_answer_is_unpacked_and_its_size_counts_unpacked(host, answer):
+    packed = {"Content-Encoding": "gzip"}
+    assert Asker(HASTY).get(host.serve("/a", answer(gzip.compress(BODY), headers=packed))) == BODY
+    bomb = host.serve("/b", answer(gzip.compress(bytes(50_000_000)), headers=packed))
+    assert failure(Asker(HASTY), bomb) == "too-large"
+
+
+def test_an_answer_packed_badly_is_truncated(host, answer):
+    url = host.serve("/a", answer(b"not gzip", headers={"Content-Encoding": "gzip"}))
+    assert failure(Asker(HASTY), url) == "truncated"
 
 
 def test_a_file_that_is_too_large_is_not_taken(host, answer):

@@ -104,7 +104,7 @@ def test_a_closed_mouth_has_no_inside(landmarks):
 
 
 def test_a_face_that_reaches_beyond_the_crop_is_cut(landmarks, labels):
-    shifted = landmarks + (150, 100)
+    shifted = landmarks + np.array([150, 100])
 
     moved = LandmarkParser().parse(np.zeros((1, GRID, GRID, 3), np.uint8), shifted[None])[0]
 
@@ -114,7 +114,7 @@ def test_a_face_that_reaches_beyond_the_crop_is_cut(landmarks, labels):
 def test_images_are_labelled_one_by_one(landmarks, labels):
     crops = np.zeros((2, GRID, GRID, 3), np.uint8)
 
-    both = LandmarkParser().parse(crops, np.stack([landmarks + (5, 0), landmarks]))
+    both = LandmarkParser().parse(crops, np.stack([landmarks + np.array([5, 0]), landmarks]))
 
     assert (both[1] == labels).all()
     assert (both[0][:, 5:] == labels[:, :-5]).all()

@@ -1,0 +1,94 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+
+def leamstore(*arguments, **settings):
+    return subprocess.run(
+        [sys.executable, "-m", "leamstore", *map(str, arguments)],
+        capture_output=True, text=True, check=False, **settings,
+    )  # fmt: skip
+
+
+def test_info_counts_what_the_lake_holds(lake):
+    facts = json.loads(leamstore("info", "--lake", lake.path, "--json").stdout)
+    assert facts["images"] == {"found": 4, "kept": 4, "identities": 2, "datasets": ["test"]}
+    assert facts["models"][0]["model"] == "NET"
+    assert facts["settings"]["parser"] == "landmarks"
+    shown = leamstore("info", "--lake", lake.path).stdout
+    assert "NET" in shown
+    assert "MiB" in shown
+
+
+def test_sql_prints_a_table_csv_or_json(lake):
+    query = "SELECT identity, count(*) AS n FROM images GROUP BY 1 ORDER BY 1"
+    assert "Ada" in leamstore("sql", query, "--lake", lake.path).stdout
+    printed = leamstore("sql", query, "--lake", lake.path, "--csv").stdout
+    assert list(csv.reader(io.StringIO(printed))) == [["identity", "n"], ["Ada", "2"], ["Bea", "2"]]
+    piped = leamstore("sql", "-", "--lake", lake.path, "--json", input=query).stdout
+    assert json.loads(piped) == [{"identity": "Ada", "n": 2}, {"identity": "Bea", "n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("SELECT nonsense FROM images", 'column "nonsense" not found'),
+        ("DELETE FROM images", "read-only"),
+        ("SELECT * FROM read_csv('/etc/hostname')", "disabled by configuration"),
+    ],
+)
+def test_a_query_that_is_refused_ends_in_a_sentence(lake, query, sentence):
+    done = leamstore("sql", query, "--lake", lake.path)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_lake_may_be_named_by_the_environment(lake):
+    done = leamstore("sql", "SELECT 7 AS seven", "--csv", env={"LEAM_LAKE": str(lake.path)})
+    assert done.stdout == "seven\n7\n"
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    assert "Traceback" in leamstore("info", "--lake", tmp_path / "none", "--debug").stderr
+
+
+def test_verify_says_when_all_is_well_and_fails_when_it_is_not(lake):
+    done = leamstore("verify", "--lake", lake.path)
+    assert done.returncode == 0
+    assert "is whole" in done.stdout
+    (lake.maps_path / "NET/conv1/relevance/c/0/0/0").write_bytes(b"broken")
+    done = leamstore("verify", "--lake", lake.path, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)[0]["place"] == "maps.zarr/NET/conv1/relevance, shard 0"
+    assert "1 units struck off" in leamstore("verify", "--repair", "--lake", lake.path).stderr
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+def test_export_writes_every_table(lake, tmp_path, file_format):
+    folder = tmp_path / "out"
+    done = leamstore("export", folder, "--lake", lake.path, "--format", file_format)
+    assert done.returncode == 0, done.stderr
+    read = {"parquet": pl.read_parquet, "csv": pl.read_csv}[file_format]
+    assert (
+        read(folder / f"images.{file_format}")["identity"].to_list()
+        == lake.images["identity"].to_list()
+    )
+    again = leamstore("export", folder, "--lake", lake.path, "--format", file_format)
+    assert again.returncode == 1
+    assert "name an empty folder" in again.stderr
+
+
+def test_an_unknown_format_is_a_sentence(lake, tmp_path):
+    done = leamstore("export", tmp_path, "--lake", lake.path, "--format", "xls")
+    assert "can't export as xls; choose parquet or csv" in done.stderr.replace("\n", " ")
+
+
+def test_the_schemas_page_is_the_one_in_the_docs():
+    with open("docs/schema.md", encoding="utf-8") as page:
+        assert leamstore("schema").stdout == page.read()

@@ -1,0 +1,144 @@
+import shutil
+import subprocess
+import sys
+
+import duckdb
+import numpy as np
+import pytest
+
+from leamstore import tables
+from leamstore.errors import LakeError
+from leamstore.lake import Lake, LakeSettings
+
+
+def test_a_lake_keeps_its_settings(tmp_path):
+    settings = LakeSettings(parser="farl", keep_pairs=3, crops=False, seed=7)
+    Lake.create(tmp_path / "a.lake", settings)
+    assert Lake(tmp_path / "a.lake").settings == settings
+
+
+def test_a_missing_lake_says_how_to_make_one(tmp_path):
+    with pytest.raises(LakeError, match=r"there is no lake at .*python -m ingest"):
+        Lake(tmp_path / "none.lake")
+
+
+def test_no_lake_is_made_where_something_else_is(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(LakeError, match="name an empty or a new folder"):
+        Lake.create(tmp_path, LakeSettings("farl", 0, True, 0))
+    assert (tmp_path / "holiday.jpg").exists()
+
+
+def test_another_format_version_is_refused(lake):
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("UPDATE settings SET value = '99' WHERE name = 'format_version'")
+    with pytest.raises(LakeError, match="has format version 99, this program reads 1"):
+        Lake(lake.path)
+
+
+def test_all_that_a_damaged_lake_lacks_is_said_at_once(lake):
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("ALTER TABLE layers DROP COLUMN stride")
+        connection.execute("DROP TABLE runs")
+    with pytest.raises(LakeError) as error:
+        Lake(lake.path)
+    assert "table layers has no column stride" in str(error.value)
+    assert "table runs has no column run_id" in str(error.value)
+
+
+def test_a_lake_without_its_maps_is_refused(lake):
+    shutil.rmtree(lake.maps_path)
+    with pytest.raises(LakeError, match=r"maps\.zarr is missing"):
+        Lake(lake.path)
+
+
+def test_sql_takes_values(lake):
+    rows = lake.sql("SELECT identity FROM images WHERE image_id = ?", [2])
+    assert rows.item() == "Bea"
+
+
+def test_shares_are_of_the_grid_and_of_the_activated_pixels(lake):
+    shares = lake.sql(
+        "SELECT region, absolute_percent, relative_percent FROM region_shares "
+        "WHERE image_id = 0 ORDER BY region"
+    )
+    assert shares["region"].to_list() == ["face", "nose"], "regions never seen are left out"
+    assert shares["absolute_percent"].to_list() == pytest.approx([50000 / 512**2, 100000 / 512**2])
+    assert shares["relative_percent"].to_list() == pytest.approx([50000 / 2621, 100000 / 2621])
+
+
+def test_the_cube_holds_every_image_model_and_layer_on_one_grid(lake):
+    cube = lake.cube(size=8)
+    assert cube.dims == ("image", "model", "layer", "y", "x")
+    assert cube.shape == (4, 1, 2, 8, 8)
+    assert cube.identity.values.tolist() == ["Ada", "Ada", "Bea", "Bea"]
+    assert cube.layer_name.values.tolist() == [["conv1", "conv2"]]
+    for image in range(4):
+        assert (cube.sel(image=image).values == (image + 1) / 8).all()
+
+
+def test_the_cube_is_lazy(lake):
+    assert lake.cube().chunks is not None
+
+
+def test_the_cube_samples_by_stride_and_offset(lake):
+    size = 8
+    ramp = np.full((64, 4, 4), np.nan, np.float16)
+    ramp[:4] = np.arange(4)[None, None, :] / 4
+    from leamstore import arrays
+
+    arrays.write_shards(lake.maps_path, "NET/conv1/relevance", 0, ramp)
+    cube = lake.cube(layers=["conv1"], size=size)
+    # Cell i is centred at chip pixel 2 i + 0.5, and the grid has the chip's own 8 pixels.
+    cells = np.clip((np.arange(size) - 0.5) / 2, 0, 3)
+    assert cube[0, 0, 0, 0].values == pytest.approx(cells / 4)
+
+
+def test_a_layer_is_chosen_by_name_or_position(lake):
+    by_name = lake.cube(layers=["conv2"], size=4)
+    by_position = lake.cube(layers=[1], size=4)
+    assert by_name.identical(by_position)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [({"models": ["NOT"]}, "has no model NOT; it has NET"),
+     ({"layers": ["conv9"]}, "has no layer conv9; it has conv1, conv2")],
+)  # fmt: skip
+def test_what_the_cube_lacks_is_a_sentence(lake, asked, sentence):
+    with pytest.raises(LakeError, match=sentence):
+        lake.cube(**asked)
+
+
+def test_maps_of_images_that_the_ledger_does_not_know_are_nan(lake):
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("DELETE FROM embeddings WHERE image_id = 3")
+    cube = lake.cube(size=4)
+    assert np.isnan(cube.sel(image=3).values).all()
+    assert np.isfinite(cube.sel(image=2).values).all()
+
+
+def test_an_empty_lake_has_no_cube(tmp_path):
+    empty = Lake.create(tmp_path / "a.lake", LakeSettings("farl", 0, True, 0))
+    with pytest.raises(LakeError, match="holds no maps yet"):
+        empty.cube()
+
+
+def test_a_lake_opens_without_any_of_our_code(lake):
+    script = f"""
+import sys, duckdb, xarray
+tree = xarray.open_datatree({str(lake.maps_path)!r}, engine="zarr", consolidated=False)
+assert float(tree["NET/conv1/relevance"][3].mean()) == 0.5
+connection = duckdb.connect({str(lake.tables_path)!r}, read_only=True)
+assert connection.sql("SELECT count(*) FROM image_regions").fetchall() == [(4,)]
+assert not any(name.split(".")[0] in ("leamstore", "ingest") for name in sys.modules)
+"""
+    subprocess.run([sys.executable, "-I", "-c", script], check=True)
+
+
+def test_the_meaning_of_a_table_shows_in_any_client(lake):
+    with duckdb.connect(str(lake.tables_path), read_only=True) as connection:
+        comment = connection.sql(
+            "SELECT comment FROM duckdb_tables() WHERE table_name = 'pairs'"
+        ).fetchall()
+    assert comment == [("ordered pair x model",)]
