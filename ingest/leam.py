@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, ClassVar, Literal, TypedDict, Unpack
+from typing import Any, Final, Literal, TypedDict, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -208,7 +208,7 @@ class _Forward:
 def _forward(
     network: nn.Module, images: Tensor, modules: dict[str, nn.Module], precision: Precision
 ) -> _Forward:
-    with _capturing(modules) as activations, _InputGradientsOnly():
+    with _capturing(modules) as activations:
         embeddings = _run(network, images, precision)
     for layer in modules:
         if layer not in activations:
@@ -257,58 +257,66 @@ def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     place = next(chain(network.parameters(), network.buffers()), images)
     images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
     with torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        embeddings = network(images)
+        with _Frozen():
+            embeddings = network(images)
     if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
         raise LeamError("The network does not give one embedding (image, n): wrap it so it does.")
     return embeddings.to(place.dtype)
 
 
-class _InputGradientsOnly(TorchFunctionMode):
-    """Runs operations in forms that are cheaper to differentiate by their input alone.
+class _Frozen(TorchFunctionMode):
+    """Runs a network as it is, a few operations in forms that suit it when frozen.
 
-    Torch's backward passes of `prelu` and `batch_norm` serve training. A frozen piecewise linear
-    function is a multiplication, and a frozen batch norm a multiplication and an addition: the
-    same numbers, and any network that calls them stays as it is.
+    The backward passes of torch's `prelu` and `batch_norm` are made for training. Of a frozen
+    network, the one is a multiplication and the other an affine map: the same numbers, and a
+    gradient of the input alone. `view` may need a copy in the layout of `_run`.
     """
 
     def __torch_function__(
         self,
-        function: Callable[..., Any],
+        func: Callable[..., Any],
         types: Sequence[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        return self.FORMS.get(function, function)(*args, **(kwargs or {}))
+        return FROZEN_FORMS.get(func, func)(*args, **(kwargs or {}))
 
-    @staticmethod
-    def prelu(x: Tensor, weight: Tensor) -> Tensor:
-        slope = weight.to(x.dtype).reshape(-1, *[1] * (x.ndim - 2))
-        return x * torch.where(x.detach() > 0, 1, slope)
 
-    @staticmethod
-    def batch_norm(
-        x: Tensor,
-        mean: Tensor | None,
-        variance: Tensor | None,
-        weight: Tensor | None = None,
-        bias: Tensor | None = None,
-        training: bool = False,
-        momentum: float = 0.1,
-        eps: float = 1e-5,
-    ) -> Tensor:
-        if training or mean is None or variance is None:
-            return F.batch_norm(x, mean, variance, weight, bias, training, momentum, eps)
-        shape = (-1, *[1] * (x.ndim - 2))
-        scale = torch.rsqrt(variance + eps) * (1 if weight is None else weight)
-        shift = (0 if bias is None else bias) - mean * scale
-        return torch.addcmul(shift.to(x.dtype).reshape(shape), x, scale.to(x.dtype).reshape(shape))
+def _prelu(x: Tensor, weight: Tensor) -> Tensor:
+    return x * torch.where(x.detach() > 0, 1, _along_channels(weight, x))
 
-    @staticmethod
-    def view(x: Tensor, *shape: Any) -> Tensor:
-        """Views of the layout that the network was written for may need a copy in ours."""
-        return x.view(*shape) if isinstance(shape[0], torch.dtype) else x.reshape(*shape)
 
-    FORMS: ClassVar = {F.prelu: prelu, F.batch_norm: batch_norm, Tensor.view: view}
+def _batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    if training or running_mean is None or running_var is None:
+        statistics = running_mean, running_var
+        return F.batch_norm(x, *statistics, weight, bias, training, momentum, eps)
+    scale = torch.rsqrt(running_var + eps) * (1 if weight is None else weight)
+    shift = (0 if bias is None else bias) - running_mean * scale
+    return torch.addcmul(_along_channels(shift, x), x, _along_channels(scale, x))
+
+
+def _along_channels(values: Tensor, x: Tensor) -> Tensor:
+    return values.to(x.dtype).reshape(-1, *[1] * (x.ndim - 2))
+
+
+def _view(x: Tensor, *shape: Any) -> Tensor:
+    return x.view(*shape) if isinstance(shape[0], torch.dtype) else x.reshape(*shape)
+
+
+FROZEN_FORMS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
+    F.prelu: _prelu,
+    F.batch_norm: _batch_norm,
+    Tensor.view: _view,
+}
 
 
 @torch.enable_grad()

@@ -37,6 +37,9 @@ from leamstore.lake import Lake, face_arrays
 _SURVEY_COMMIT: Final = 256
 """Photographs after which the survey's rows are committed, so that an interruption costs few."""
 
+_WORTH_A_WORKER: Final = 16
+"""Photographs for which starting another process pays."""
+
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
 
 
@@ -135,13 +138,14 @@ def _survey(lake: Lake, plan: Plan, report: Report, progress: Progress) -> None:
         return
     task = progress.add_task("Faces", total=len(new))
     rows: list[dict[str, Any]] = []
-    for row in survey(new, min(plan.workers, len(new))):
+    for row in survey(new, min(plan.workers, -(-len(new) // _WORTH_A_WORKER))):
         rows.append(row)
         progress.advance(task)
         if len(rows) == _SURVEY_COMMIT:
             _enter_images(lake, as_frame(rows))
             rows = []
-    _enter_images(lake, as_frame(rows))
+    if rows:
+        _enter_images(lake, as_frame(rows))
 
 
 def _renew_attributes(lake: Lake, photographs: Sequence[Photograph]) -> None:
@@ -164,25 +168,30 @@ def _renew_attributes(lake: Lake, photographs: Sequence[Photograph]) -> None:
 
 
 def _enter_images(lake: Lake, rows: pl.DataFrame) -> None:
-    """Replace the rows of these images; those that had a place give it up."""
+    """Replace the rows of these images.
+
+    Where one had a place, its whole identity gives its places up, maps and all, and waits:
+    the maps of the others are means over positives that this image was one of.
+    """
     with tables.writing(lake.tables_path) as connection:
         connection.register("entered", rows.select("path").to_arrow())
         former = connection.sql(
-            "SELECT image_id FROM images JOIN entered USING (path) WHERE image_id IS NOT NULL"
+            "SELECT image_id FROM images WHERE image_id IS NOT NULL AND identity IN "
+            "(SELECT identity FROM images JOIN entered USING (path) WHERE image_id IS NOT NULL)"
         ).fetchall()
-        ledger.retire_images(connection, [image_id for (image_id,) in former])
+        retired = [image_id for (image_id,) in former]
+        ledger.retire_images(connection, retired)
         connection.execute("DELETE FROM images WHERE path IN (SELECT path FROM entered)")
         tables.append(connection, "images", rows)
+    for store in (lake.maps_path, lake.faces_path):
+        arrays.clear_images(store, retired)
 
 
 def _place(lake: Lake) -> None:
-    """Give the identities that wait their places, and clear those that moved away."""
-    placed = place_images(lake.sql("SELECT * FROM images"), lake.settings.seed)
-    with tables.writing(lake.tables_path) as connection:
-        ledger.retire_images(connection, placed.retired)
-        connection.register("entered", placed.rows.select("path").to_arrow())
-        connection.execute("DELETE FROM images WHERE path IN (SELECT path FROM entered)")
-        tables.append(connection, "images", placed.rows)
+    """Give the identities that wait their places."""
+    rows = place_images(lake.sql("SELECT * FROM images"), lake.settings.seed)
+    if rows.height:
+        _enter_images(lake, rows)
 
 
 def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[str, Any]]:

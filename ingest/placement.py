@@ -1,7 +1,5 @@
 """Where each identity's images go on the lake's axis, and in which pose they stand."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 
@@ -11,23 +9,7 @@ from leamstore.arrays import SHARD_IMAGES
 from leamstore.blocks import place
 
 
-@dataclass(frozen=True)
-class Placed:
-    """What placing changes in the table ``images``.
-
-    Attributes
-    ----------
-    rows : polars.DataFrame
-        The new rows of all images of the identities that changed.
-    retired : list of int
-        The image_ids that these images had before.
-    """
-
-    rows: pl.DataFrame
-    retired: list[int]
-
-
-def place_images(images: pl.DataFrame, seed: int) -> Placed:
+def place_images(images: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Give every identity that waits a place of its own after all that has been placed.
 
     An identity that was placed already and got other images moves as a whole, so that its
@@ -39,6 +21,11 @@ def place_images(images: pl.DataFrame, seed: int) -> Placed:
         The whole table ``images``.
     seed : int
         Seed of the draw of each identity's reference image.
+
+    Returns
+    -------
+    polars.DataFrame
+        The new rows of all images of the identities that changed.
     """
     usable = images.filter(pl.col("landmarks").is_not_null())
     waiting = usable.filter(pl.col("status") == "pending")["identity"].unique()
@@ -54,8 +41,7 @@ def place_images(images: pl.DataFrame, seed: int) -> Placed:
         _lone(group) if identity not in places else _kept(group, places[identity].first_image, seed)
         for identity, group in groups.items()
     ]
-    retired = moving["image_id"].drop_nulls().to_list()
-    return Placed(pl.concat([as_frame([]), *rows]), retired)
+    return pl.concat([as_frame([]), *rows])
 
 
 def _lone(rows: pl.DataFrame) -> pl.DataFrame:

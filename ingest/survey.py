@@ -22,6 +22,9 @@ def survey(photographs: Iterable[Photograph], workers: int) -> Iterator[dict[str
     A usable image is ``pending`` until its identity has a place; all others are ``rejected``
     with a reason.
     """
+    if workers == 1:
+        yield from map(look_at, photographs)
+        return
     # Forking a process that runs torch's threads can deadlock, so workers are started anew.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as executor:

@@ -137,7 +137,8 @@ def _facts(lake: Lake) -> dict[str, Any]:
         "SELECT reason, count(*) AS n FROM images WHERE status = 'rejected' GROUP BY 1 ORDER BY 1"
     )
     models = lake.sql(
-        "SELECT models.*, count(layer) AS layers FROM models LEFT JOIN layers USING (model) "
+        "SELECT model, weights, target, positives, precision, input_size, alignment, "
+        "count(layer) AS layers FROM models LEFT JOIN layers USING (model) "
         "GROUP BY ALL ORDER BY model"
     )
     units = lake.sql(

@@ -4,13 +4,14 @@ A shard holds `SHARD_IMAGES` images (or as many pairs as belong to them), so tha
 owns whole files and two units never write to the same one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 import zarr
+from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from leamstore import schema
@@ -105,6 +106,14 @@ def write_shards(store: Path, name: str, start: int, rows: np.ndarray) -> None:
     array[start:stop] = rows
 
 
+def clear_images(store: Path, image_ids: Sequence[int]) -> None:
+    """Empty the slots of images, and of their pairs, in every array of a store."""
+    slots = np.asarray(image_ids, dtype=np.int64)
+    for _, node in zarr.open_group(store=store, mode="r+").members(max_depth=None):
+        if isinstance(node, zarr.Array) and node.shape[0] and len(slots):
+            _clear(node, slots)
+
+
 def open_array(store: Path, name: str) -> zarr.Array:
     """Open an array for reading.
 
@@ -122,6 +131,17 @@ def open_array(store: Path, name: str) -> zarr.Array:
 def open_tree(store: Path) -> xr.DataTree:
     """Open a whole store lazily, as anyone with xarray would."""
     return xr.open_datatree(store, engine="zarr", consolidated=False, chunks={})
+
+
+def _clear(array: zarr.Array, image_ids: NDArray[np.int64]) -> None:
+    per_shard = (array.shards or array.chunks)[0]
+    per_image = per_shard // SHARD_IMAGES
+    slots = (image_ids[:, None] * per_image + np.arange(per_image)).ravel()
+    slots = slots[slots < array.shape[0]]
+    for start in np.unique(slots // per_shard) * per_shard:
+        rows = np.array(array[start : start + per_shard])
+        rows[slots[(slots >= start) & (slots < start + per_shard)] - start] = array.fill_value
+        array[start : start + per_shard] = rows
 
 
 def _require_array(

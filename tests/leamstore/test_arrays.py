@@ -85,3 +85,16 @@ def test_a_flipped_bit_is_an_error_and_not_a_wrong_map(store):
     file.write_bytes(content)
     with pytest.raises(ValueError, match="[Cc]hecksum"):
         arrays.open_array(store, "NET/conv1/relevance")[:]
+
+
+def test_images_that_are_cleared_leave_their_neighbours_alone(store):
+    arrays.write_shards(store, "NET/conv1/relevance", 0, shard(0.5))
+    pairs = np.full((2 * SHARD_IMAGES, 5, 4), 0.25, np.float16)
+    arrays.write_shards(store, "NET/conv1/pair_relevance", 0, pairs)
+    arrays.clear_images(store, [3])
+    relevance = arrays.open_array(store, "NET/conv1/relevance")[:SHARD_IMAGES]
+    assert np.isnan(relevance[3]).all()
+    assert (np.delete(relevance, 3, axis=0) == 0.5).all()
+    pairs = arrays.open_array(store, "NET/conv1/pair_relevance")[: 2 * SHARD_IMAGES]
+    assert np.isnan(pairs[6:8]).all()
+    assert (np.delete(pairs, [6, 7], axis=0) == 0.25).all()
