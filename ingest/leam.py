@@ -283,7 +283,8 @@ class _Frozen(TorchFunctionMode):
 
 
 def _prelu(x: Tensor, weight: Tensor) -> Tensor:
-    return x * torch.where(x.detach() > 0, 1, _along_channels(weight, x))
+    slope, positive = _along_channels(weight, x), (x.detach() > 0).to(x.dtype)
+    return x * torch.addcmul(slope, positive, 1 - slope)
 
 
 def _batch_norm(

@@ -22,6 +22,8 @@ from leamstore.geometry import Affine, Resampling
 CLASSES: Final = len(schema.REGIONS) + 1
 """The regions, and one more for unlabelled pixels."""
 
+UNLABELLED_CLASS: Final = CLASSES - 1
+
 _BINS: Final = 4096
 """Bins of relevance among which the threshold of the top percent is looked for."""
 
@@ -60,10 +62,10 @@ class RegionCounts:
     top: NDArray[np.int64]
 
 
-def labels_on_chip(
+def classes_on_chip(
     labels: NDArray[np.uint8], chip_to_crop: Affine, input_size: int
 ) -> NDArray[np.uint8]:
-    """Bring the labels of a crop to the grid over a chip, each pixel the nearest one's label.
+    """Bring the labels of a crop to the grid over a chip, each pixel the nearest one's, as classes.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ def labels_on_chip(
     Returns
     -------
     (512, 512) uint8
-        Unlabelled where the chip reaches beyond the crop.
+        0 to 19; unlabelled where the chip reaches beyond the crop.
     """
     side = np.arange(schema.GRID, dtype=np.float64)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -85,15 +87,15 @@ def labels_on_chip(
     # A hair is taken off, so that a frame equal to the crop's own gives back the same labels.
     x, y = np.floor(geometry.apply(to_crop, grid) + 0.5 - 1e-9).astype(int).T
     inside = (x >= 0) & (x < schema.GRID) & (y >= 0) & (y < schema.GRID)
-    found = np.full(schema.GRID * schema.GRID, schema.UNLABELLED, np.uint8)
-    found[inside] = labels[y[inside], x[inside]]
+    found = np.full(schema.GRID * schema.GRID, UNLABELLED_CLASS, np.uint8)
+    found[inside] = np.minimum(labels[y[inside], x[inside]], UNLABELLED_CLASS)
     return found.reshape(schema.GRID, schema.GRID)
 
 
 def count_regions(
     maps: NDArray[np.float16],
     upsampling: Upsampling,
-    labels: NDArray[np.uint8],
+    classes: NDArray[np.uint8],
     image_of_map: NDArray[np.int64],
     percents: Sequence[float],
 ) -> RegionCounts:
@@ -105,16 +107,15 @@ def count_regions(
         Relevance in [0, 1], at the layer's own resolution.
     upsampling : Upsampling
         The layer's way up to the grid.
-    labels : (image, 512, 512) uint8
-        Labels on the same grid.
+    classes : (image, 512, 512) uint8
+        What `classes_on_chip` gives for each image.
     image_of_map : (n,) int64
-        Whose labels belong to each map, as a position in `labels`.
+        Whose classes belong to each map, as a position in `classes`.
     percents : sequence of float
         Of the grid's 512 x 512 pixels, each rounded to whole pixels; ascending.
     """
     wanted = np.array([top_pixels(percent) for percent in percents], dtype=np.int64)
     partial = wanted[wanted < schema.GRID**2]
-    classes = np.minimum(labels, CLASSES - 1)
     full = np.zeros((len(maps), CLASSES), np.int64)
     top = np.zeros((len(maps), len(partial), CLASSES), np.int64)
     rows, columns = upsampling.rows, upsampling.columns
@@ -122,9 +123,10 @@ def count_regions(
         maps.astype(np.float64), rows.low, rows.share, columns.low, columns.share,
         classes, image_of_map, schema.FULL_THRESHOLD, partial, full, top,
     )  # fmt: skip
-    everything = np.stack([np.bincount(own.ravel(), minlength=CLASSES) for own in classes])
-    whole = np.repeat(everything[image_of_map, None], len(wanted) - len(partial), axis=1)
-    return RegionCounts(full, np.concatenate([top, whole], axis=1))
+    if len(partial) < len(wanted):
+        everything = np.stack([np.bincount(own.ravel(), minlength=CLASSES) for own in classes])
+        top = np.concatenate([top, everything[image_of_map, None]], axis=1)
+    return RegionCounts(full, top)
 
 
 def top_pixels(percent: float) -> int:

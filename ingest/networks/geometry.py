@@ -170,6 +170,11 @@ class _Follower(TorchDispatchMode):
         self.where = WeakTensorKeyDictionary()
         self.where[chip] = _Cells((-2, -1), (_Axis(), _Axis()))
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else torch imports its compiler, to tell it to keep out, which takes seconds.
+        return False
+
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:

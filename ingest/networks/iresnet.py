@@ -5,9 +5,11 @@ InsightFace's arcface_torch describe, with the latter's parameter names, so that
 load strictly. Embeddings are not normalised.
 """
 
+from typing import Final
+
 from torch import Tensor, nn
 
-WIDTHS = (64, 128, 256, 512)
+WIDTHS: Final = (64, 128, 256, 512)
 """Channels of the four stages; the first block of each stage halves its input."""
 
 
@@ -29,9 +31,9 @@ def iresnet100() -> "IResNet":
 class IResNet(nn.Module):
     """The recogniser: normalised RGB chips (n, 3, 112, 112) to embeddings (n, 512).
 
-    Its first nine convolutions in forward order, shortcuts left out, are ``conv1``,
-    ``layer1.{0,1}.conv{1,2}`` and ``layer2.{0,1}.conv{1,2}`` at a depth of 18; the deeper ones
-    have a third block in stage 1, and the paper takes the same names from all.
+    The paper's nine layers have the same names at every depth: ``conv1``,
+    ``layer1.{0,1}.conv{1,2}`` and ``layer2.{0,1}.conv{1,2}``. At a depth of 18 these are the first
+    nine convolutions in forward order, the shortcuts' left out: they only halve what passes.
 
     Parameters
     ----------

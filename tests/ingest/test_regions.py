@@ -1,13 +1,19 @@
 import numpy as np
 import pytest
 
-from ingest.regions import CLASSES, Upsampling, count_regions, labels_on_chip, top_pixels
+from ingest.regions import (
+    CLASSES,
+    UNLABELLED_CLASS,
+    Upsampling,
+    classes_on_chip,
+    count_regions,
+    top_pixels,
+)
 from leamstore import schema
 from leamstore.geometry import scaling
 
 GRID = schema.GRID
 NOSE, FACE = schema.LABELS["nose"], schema.LABELS["face"]
-UNLABELLED_CLASS = CLASSES - 1
 
 
 def whole_grid():
@@ -19,7 +25,7 @@ def count_by_definition(relevance, upsampling, labels, percents):
     """The definition (METHOD.md section 2), as plainly as it can be written."""
     rows, columns = upsampling.rows.matrix, upsampling.columns.matrix
     grid = (rows @ relevance.astype(np.float64) @ columns.T).ravel()
-    classes = np.minimum(labels.ravel(), CLASSES - 1)
+    classes = labels.ravel()
     full = np.bincount(classes[grid > 0.01], minlength=CLASSES)
     by_relevance = np.argsort(-grid, kind="stable")
     top = [
@@ -30,7 +36,7 @@ def count_by_definition(relevance, upsampling, labels, percents):
 
 
 def test_a_drawn_map_is_counted_over_a_drawn_label_image():
-    labels = np.full((1, GRID, GRID), schema.UNLABELLED, np.uint8)
+    labels = np.full((1, GRID, GRID), UNLABELLED_CLASS, np.uint8)
     labels[0, 100:200, 100:200] = FACE
     labels[0, 140:160, 140:160] = NOSE
     relevance = np.zeros((1, GRID, GRID), np.float16)
@@ -83,7 +89,7 @@ def test_the_fast_count_equals_the_definition(size, stride, offset, chip, kind):
         "one pixel": np.eye(size[0], size[1])[None].repeat(3, 0) * np.eye(size[0], 1),
     }[kind].astype(np.float16)
     labels = random.integers(0, 19, (2, GRID, GRID)).astype(np.uint8)
-    labels[random.random(labels.shape) < 0.1] = schema.UNLABELLED
+    labels[random.random(labels.shape) < 0.1] = UNLABELLED_CLASS
     upsampling = Upsampling.of_layer(size, stride, offset, chip)
     owners = np.array([0, 1, 1])
     counts = count_regions(relevance, upsampling, labels, owners, schema.TOP_PERCENTS)
@@ -97,20 +103,25 @@ def test_the_fast_count_equals_the_definition(size, stride, offset, chip, kind):
 
 def test_a_chip_equal_to_the_crop_keeps_its_labels():
     labels = np.random.default_rng(0).integers(0, 19, (GRID, GRID)).astype(np.uint8)
-    assert (labels_on_chip(labels, scaling(150, GRID), 150) == labels).all()
+    assert (classes_on_chip(labels, scaling(150, GRID), 150) == labels).all()
 
 
 def test_a_chip_that_shows_the_crops_upper_left_quarter_has_its_labels_doubled():
     labels = np.random.default_rng(0).integers(0, 19, (GRID, GRID)).astype(np.uint8)
     quarter = scaling(112, GRID / 2)
     expected = labels[: GRID // 2, : GRID // 2].repeat(2, 0).repeat(2, 1)
-    assert (labels_on_chip(labels, quarter, 112) == expected).all()
+    assert (classes_on_chip(labels, quarter, 112) == expected).all()
 
 
 def test_what_lies_beyond_the_crop_is_unlabelled():
     labels = np.full((GRID, GRID), NOSE, np.uint8)
     shifted = scaling(112, GRID)
     shifted[0, 2] += GRID / 2
-    found = labels_on_chip(labels, shifted, 112)
+    found = classes_on_chip(labels, shifted, 112)
     assert (found[:, : GRID // 2] == NOSE).all()
-    assert (found[:, GRID // 2 :] == schema.UNLABELLED).all()
+    assert (found[:, GRID // 2 :] == UNLABELLED_CLASS).all()
+
+
+def test_unlabelled_pixels_have_a_class_of_their_own():
+    labels = np.full((GRID, GRID), schema.UNLABELLED, np.uint8)
+    assert (classes_on_chip(labels, scaling(150, GRID), 150) == UNLABELLED_CLASS).all()
