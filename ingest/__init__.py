@@ -1,0 +1,1 @@
+"""From photographs to a lake: faces, networks, LEAM maps, region counts."""

@@ -175,8 +175,9 @@ def ingest(
     from leamstore.lake import LakeSettings  # noqa: PLC0415
 
     known = read_catalog(*(catalog or []))
-    data = choices.choose_dataset(images, dataset, root)
-    photographs = choices.choose_photographs(data, max_images, min_images, max_identities, seed)
+    limits = choices.Limits(max_images, min_images, max_identities, seed)
+    data = choices.choose_dataset(known, images, dataset, root, limits, console)
+    photographs = choices.choose_photographs(data, limits)
     settings = choices.ModelSettings(
         weights="random" if weights == "random" else Path(weights) if weights else None,
         layers=None if layers == "all" else tuple(layers.split(",")),

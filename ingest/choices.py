@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 
 from ingest.datasets import Dataset, Photograph, open_dataset
+from ingest.datasets.fetching import fetch_dataset
 from ingest.datasets.selection import select
 from ingest.leam import Precision
 from ingest.models import Positives, Request, chosen_layers
@@ -42,8 +43,27 @@ class ChosenModels:
     passed_over: dict[str, str]
 
 
-def choose_dataset(images: Path | None, name: str | None, root: Path | None) -> Dataset:
+@dataclass(frozen=True)
+class Limits:
+    """How much of a data set is taken; see `ingest.datasets.selection.select`."""
+
+    max_images: int | None
+    min_images: int | None
+    max_identities: int | None
+    seed: int
+
+
+def choose_dataset(
+    catalog: Catalog,
+    images: Path | None,
+    name: str | None,
+    root: Path | None,
+    limits: Limits,
+    console: Console,
+) -> Dataset:
     """Return the data set of ``--images``, or of ``--dataset`` and ``--root``, or the demo set.
+
+    A data set that isn't at its root yet is fetched there, if the catalog says where from.
 
     Raises
     ------
@@ -58,18 +78,26 @@ def choose_dataset(images: Path | None, name: str | None, root: Path | None) -> 
         return open_dataset("demo", root or cache.cache_folder() / "demo")
     if root is None:
         raise LeamError(f"--dataset {name} needs --root, the folder that holds it.")
+    fetch_dataset(
+        catalog.dataset(name),
+        root,
+        console,
+        max_images=limits.max_images,
+        max_identities=limits.max_identities,
+        seed=limits.seed,
+    )
     return open_dataset(name, root)
 
 
-def choose_photographs(
-    dataset: Dataset,
-    max_images: int | None,
-    min_images: int | None,
-    max_identities: int | None,
-    seed: int,
-) -> list[Photograph]:
+def choose_photographs(dataset: Dataset, limits: Limits) -> list[Photograph]:
     """Return the photographs of a data set within the limits, drawn by seed."""
-    return select(dataset.photographs, max_images, min_images, max_identities, seed)
+    return select(
+        dataset.photographs,
+        limits.max_images,
+        limits.min_images,
+        limits.max_identities,
+        limits.seed,
+    )
 
 
 def choose_models(

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
-import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ingest import leam
-from ingest.regions import CLASSES, Upsampling, count_regions, classes_on_chip
+from ingest.regions import CLASSES, Upsampling, classes_on_chip, count_regions
 from ingest.report import Stopwatch
 from ingest.targets import Target, mean_of_positives
 from leamstore import schema

@@ -256,9 +256,9 @@ def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     """Run the network on images brought to its device and dtype, and to the faster layout."""
     place = next(chain(network.parameters(), network.buffers()), images)
     images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
-    with torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        with _Frozen():
-            embeddings = network(images)
+    autocast = torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    with autocast, _Frozen():
+        embeddings = network(images)
     if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
         raise LeamError("The network does not give one embedding (image, n): wrap it so it does.")
     return embeddings.to(place.dtype)

@@ -119,7 +119,7 @@ def _enter_run(lake: Lake, plan: Plan) -> str:
         "ended": None,
         "summary": None,
     }  # fmt: skip
-    types = {"ended": pl.Datetime("us", "UTC"), "summary": pl.String}
+    types: dict[str, pl.DataType] = {"ended": pl.Datetime("us", "UTC"), "summary": pl.String()}
     with tables.writing(lake.tables_path) as connection:
         tables.append(connection, "runs", pl.DataFrame([run], schema_overrides=types))
     return str(run["run_id"])

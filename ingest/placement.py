@@ -35,8 +35,8 @@ def place_images(images: pl.DataFrame, seed: int) -> pl.DataFrame:
         for (identity,), rows in moving.group_by("identity", maintain_order=True)
     }
     sizes = {identity: rows.height for identity, rows in groups.items() if rows.height > 1}
-    last = images["image_id"].max()
-    places = place(sizes, 0 if last is None else int(last) // SHARD_IMAGES + 1)  # type: ignore[call-overload]
+    shards = images["image_id"].drop_nulls().to_numpy() // SHARD_IMAGES
+    places = place(sizes, first_shard=int(shards.max(initial=-1)) + 1)
     rows = [
         _lone(group) if identity not in places else _kept(group, places[identity].first_image, seed)
         for identity, group in groups.items()

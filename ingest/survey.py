@@ -1,4 +1,4 @@
-"""The first look at every photograph: is it usable, and where is its face?"""
+"""The first look at every photograph: whether it is usable, and where its face is."""
 
 import hashlib
 import multiprocessing

@@ -29,11 +29,11 @@ def unit_arrays(
     pair_ids, anchors, positives = (np.concatenate(column) for column in zip(*pairs, strict=True))
     for layer in model.layers:
         of_layer = [result.layers[layer.name] for _, result in results]
-        by_image = {
+        by_image: dict[str, list[NDArray[Any]]] = {
             "relevance": [one.relevance for one in of_layer],
             "peak": [one.peak for one in of_layer],
         }
-        by_pair = {
+        by_pair: dict[str, list[NDArray[Any]]] = {
             "pair_relevance": [one.kept for one in of_layer],
             "pair_peak": [
                 result.layers[layer.name].pair_peak[result.kept_pairs] for _, result in results

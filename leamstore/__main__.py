@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from leamstore import cache
+from leamstore.catalog import read_catalog
 from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run
 from leamstore.errors import LakeError
 from leamstore.export import export_tables
@@ -121,6 +123,23 @@ def export(
         Console().print(f"{len(paths)} tables in {folder}")
 
 
+@app.command(name="catalog")
+def catalog_command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--catalog", help="A catalog of yours, beside the built-in one."),
+    ] = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Say which models, parsers and data sets are ready, and how to get the others."""
+    rows = [vars(one) for one in cache.readiness(read_catalog(*(files or [])))]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        Console().print(_rich_table(None, pl.DataFrame(rows)))
+
+
 @app.command()
 def schema() -> None:
     """Print what a lake holds, table by table and array by array, in Markdown."""
@@ -166,7 +185,7 @@ def _two_columns(title: str, facts: dict[str, Any]) -> RichTable:
 def _rich_table(title: str | None, rows: pl.DataFrame) -> RichTable:
     table = RichTable(title=title, title_justify="left")
     for name, kind in rows.schema.items():
-        table.add_column(name, justify="right" if kind.is_numeric() else "left")
+        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
     for row in rows.iter_rows():
         table.add_row(*(_cell(value) for value in row))
     return table

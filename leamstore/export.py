@@ -1,5 +1,6 @@
 """Tables out of the lake, as files that other programs read."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +11,8 @@ from leamstore import schema
 from leamstore.errors import LakeError
 from leamstore.lake import Lake
 
-FORMATS: Final = {
-    "parquet": pl.DataFrame.write_parquet,
+FORMATS: Final[dict[str, Callable[[pl.DataFrame, Path], None]]] = {
+    "parquet": lambda frame, path: frame.write_parquet(path),
     "csv": lambda frame, path: _flat(frame).write_csv(path),
 }
 

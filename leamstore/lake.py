@@ -245,8 +245,9 @@ class Lake:
             for side in ("height", "width")
         )
         maps = _by_shard(stored, places, images["image_id"].is_in(done.implode()).to_numpy())
-        return maps.map_blocks(
+        return da.map_blocks(
             lambda block: rows @ block.astype(np.float32) @ columns.T,
+            maps,
             dtype=np.float32,
             chunks=(maps.chunks[0], (size,), (size,)),
         )
@@ -302,5 +303,6 @@ def _read(stored: zarr.Array, places: np.ndarray, present: np.ndarray) -> np.nda
     maps = np.full((len(places), *stored.shape[1:]), np.nan, stored.dtype)
     if present.any():
         first, last = places[present].min(), places[present].max()
-        maps[present] = stored[first : last + 1][places[present] - first]
+        run = np.asarray(stored[first : last + 1])
+        maps[present] = run[places[present] - first]
     return maps

@@ -95,7 +95,8 @@ def retire_images(connection: duckdb.DuckDBPyConnection, image_ids: list[int]) -
     for table, column in _IMAGE_COLUMN.items():
         connection.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [image_ids])
     connection.execute(
-        "UPDATE images SET image_id = NULL, status = 'pending' WHERE image_id IN (SELECT unnest(?))",
+        "UPDATE images SET image_id = NULL, status = 'pending' "
+        "WHERE image_id IN (SELECT unnest(?))",
         [image_ids],
     )
     units = connection.sql("SELECT model, block, shards FROM units").fetchall()

@@ -147,12 +147,10 @@ TABLES: Final = (
         "images",
         "an input image, kept or rejected",
         (
-            Column(
-                "image_id", "INTEGER", "position on the Zarr axis; NULL when not kept", nullable=True
-            ),
+            Column("image_id", "INTEGER", "place on the Zarr axis; NULL if not kept", nullable=True),
             Column("identity", "VARCHAR", "whose face it is"),
             Column("dataset", "VARCHAR", "data set it was read from"),
-            Column("path", "VARCHAR", "path of the file as it was named to ingest"),
+            Column("path", "VARCHAR", "absolute path of the file"),
             Column("sha256", "VARCHAR", "sha256 of the file's bytes", nullable=True),
             Column("gender", "VARCHAR", "as the data set states it", nullable=True),
             Column("ethnicity", "VARCHAR", "as the data set states it", nullable=True),
@@ -196,7 +194,7 @@ TABLES: Final = (
         "models",
         "a model as it was run",
         (
-            Column("model", "VARCHAR", "catalog name, and @random, @target, @mean where they apply"),
+            Column("model", "VARCHAR", "catalog name, with @random, @target, @mean where due"),
             Column("catalog_name", "VARCHAR", "name in the catalog"),
             Column("network", "VARCHAR", "architecture"),
             Column("loss", "VARCHAR", "loss it was trained with"),
@@ -235,7 +233,7 @@ TABLES: Final = (
             Column("width", "INTEGER", "cells"),
             Column("channels", "INTEGER", "channels of the convolution's output"),
             Column("stride", "DOUBLE", "chip pixels from one cell to the next"),
-            Column("offset", "DOUBLE", "chip pixel on which the first cell is centred (quote the name in SQL)"),
+            Column("offset", "DOUBLE", "chip pixel of the first cell (quote the name in SQL)"),
         ),
         ("model", "layer"),
     ),

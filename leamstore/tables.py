@@ -19,8 +19,10 @@ from leamstore.errors import LakeError
 PATIENCE_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.02
 
+_Config = dict[str, str | bool | int | float | list[str]]
+
 # A reader sees the tables and nothing else of the machine, whoever wrote the query.
-_READER_CONFIG: Final = {"enable_external_access": "false", "lock_configuration": "true"}
+_READER_CONFIG: Final[_Config] = {"enable_external_access": "false", "lock_configuration": "true"}
 
 
 def create_tables(path: Path) -> None:
@@ -102,7 +104,7 @@ def _problems(table: schema.Table, rows: pl.DataFrame) -> list[str]:
 
 @contextmanager
 def _connected(path: Path, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    config = _READER_CONFIG if read_only else {}
+    config: _Config = _READER_CONFIG if read_only else {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:

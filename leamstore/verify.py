@@ -64,7 +64,7 @@ def _duplicate_rows(lake: Lake) -> Iterator[Finding]:
     for table in schema.TABLES:
         key = ", ".join(table.key)
         twice = lake.sql(
-            f"SELECT count(*) AS n FROM (SELECT 1 FROM {table.name} GROUP BY {key} HAVING count(*) > 1)"
+            f"SELECT count(*) FROM (SELECT 1 FROM {table.name} GROUP BY {key} HAVING count(*) > 1)"
         ).item()
         if twice:
             yield Finding(table.name, f"{twice} keys ({key}) stand more than once")

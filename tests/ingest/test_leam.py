@@ -369,7 +369,7 @@ def test_a_network_that_hides_its_gradient_is_refused(network, images):
         def forward(self, x):
             return self.network(x)
 
-    with pytest.raises(LeamError, match="depends on none of the layers network.stem"):
+    with pytest.raises(LeamError, match=r"depends on none of the layers network\.stem"):
         explain(Hidden(), images, ALL_PAIRS, ["network.stem"])
 
 

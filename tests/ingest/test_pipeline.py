@@ -159,14 +159,18 @@ def test_kept_pairs_lie_where_the_table_says(whole):
 
 
 def test_the_cosine_of_a_pair_is_that_of_its_embeddings(whole):
-    wrong = whole[0].sql(
-        """
+    wrong = (
+        whole[0]
+        .sql(
+            """
         SELECT count(*) FROM pairs
         JOIN embeddings AS a ON a.model = pairs.model AND a.image_id = anchor
         JOIN embeddings AS p ON p.model = pairs.model AND p.image_id = positive
         WHERE abs(cosine - list_cosine_similarity(a.vector, p.vector)) > 1e-5
         """
-    ).item()
+        )
+        .item()
+    )
     assert wrong == 0
 
 

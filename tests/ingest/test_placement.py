@@ -71,9 +71,7 @@ def test_all_images_of_an_identity_stand_in_one_frame():
     turned = geometry.apply(np.array([[0.9, -0.3, 40.0], [0.3, 0.9, -20.0]]), FACE)
     rows = placed(image("Ada", 1), image("Ada", 2, landmarks=turned))
     # The two faces differ by a similarity, so that one frame can make them one.
-    in_frame = geometry.apply(
-        rows["crop_to_identity"].to_numpy(), rows["landmarks"].to_numpy()
-    )
+    in_frame = geometry.apply(rows["crop_to_identity"].to_numpy(), rows["landmarks"].to_numpy())
     np.testing.assert_allclose(in_frame[0], in_frame[1], atol=1e-6)
     canonical = geometry.apply(rows["crop_to_canonical"].to_numpy(), rows["landmarks"].to_numpy())
     np.testing.assert_allclose(canonical[0], canonical[1], atol=1e-6)

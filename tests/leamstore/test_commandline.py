@@ -3,6 +3,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -90,5 +91,4 @@ def test_an_unknown_format_is_a_sentence(lake, tmp_path):
 
 
 def test_the_schemas_page_is_the_one_in_the_docs():
-    with open("docs/schema.md", encoding="utf-8") as page:
-        assert leamstore("schema").stdout == page.read()
+    assert leamstore("schema").stdout == Path("docs/schema.md").read_text(encoding="utf-8")
