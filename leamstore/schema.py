@@ -147,7 +147,7 @@ TABLES: Final = (
         "images",
         "an input image, kept or rejected",
         (
-            Column("image_id", "INTEGER", "place on the Zarr axis; NULL if not kept", nullable=True),
+            Column("image_id", "INTEGER", "position on the Zarr axis, if kept", nullable=True),
             Column("identity", "VARCHAR", "whose face it is"),
             Column("dataset", "VARCHAR", "data set it was read from"),
             Column("path", "VARCHAR", "absolute path of the file"),

@@ -1,0 +1,136 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ingest.__main__ import app
+from leamstore.commandline import run
+from leamstore.lake import Lake
+
+SENTENCE_ONLY = "Traceback"
+
+
+def ingest(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "ingest", *map(str, arguments)],
+        capture_output=True, text=True, check=False,
+        env=os.environ | {"LEAM_OFFLINE": "1", "COLUMNS": "300"} | environment,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A lake that the command line made of the demo set."""
+    folder = tmp_path_factory.mktemp("made")
+    done = ingest(
+        "--models", "DLIB_R29", "--layers", "0,layer1.0.conv2", "--max-images", 3,
+        "--lake", folder / "demo.lake", LEAM_CACHE=str(folder / "cache"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_help_teaches():
+    done = ingest("--help")
+    for word in ("--images", "--models", "--positives", "identities.csv", "demo set", "DIR/"):
+        assert word in done.stdout
+
+
+def test_the_summary_counts_and_names_the_next_command(made):
+    shown = made[1].stdout
+    for words in ("kept", "DLIB_R29", "regions", "MiB on disk", "python -m leamstore sql"):
+        assert words in shown
+
+
+def test_the_demo_set_and_the_landmark_parser_are_branded(made):
+    said = made[1].stderr + made[1].stdout
+    assert "variations of two photographs" in said
+    assert "labelled by landmarks, not by FaRL" in said
+
+
+def test_layers_are_chosen_by_name_or_position(made):
+    lake = Lake(made[0] / "demo.lake")
+    rows = lake.sql("SELECT position, layer FROM layers ORDER BY 1").rows()
+    assert rows == [(0, "conv1"), (2, "layer1.0.conv2")]
+
+
+def test_doing_it_again_says_that_there_is_nothing_to_do(made):
+    folder, _ = made
+    done = ingest(
+        "--models", "DLIB_R29", "--layers", "0,layer1.0.conv2", "--max-images", 3,
+        "--lake", folder / "demo.lake", LEAM_CACHE=str(folder / "cache"),
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "Nothing to do" in done.stdout
+
+
+def test_json_is_for_programs_and_quiet_is_quiet(made):
+    folder, _ = made
+    same = (
+        "--models", "DLIB_R29", "--layers", "0,layer1.0.conv2", "--max-images", 3,
+        "--lake", folder / "demo.lake",
+    )  # fmt: skip
+    facts = json.loads(ingest(*same, "--json", LEAM_CACHE=str(folder / "cache")).stdout)
+    assert facts["images"] == {"kept": 6}
+    assert facts["run"]["units"] == 0
+    assert facts["brands"]
+    quiet = ingest(*same, "--quiet", LEAM_CACHE=str(folder / "cache"))
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+
+
+def test_a_lake_of_another_parser_or_seed_is_not_mixed(made):
+    folder, _ = made
+    done = ingest(
+        "--models", "DLIB_R29", "--lake", folder / "demo.lake", "--seed", 1,
+        LEAM_CACHE=str(folder / "cache"),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "was made with --seed 0, not 1" in done.stderr
+    assert SENTENCE_ONLY not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--models", "DLIB_29"], "did you mean DLIB_R29"),
+        (["--models", "AF_R18"], "backbone.pth"),
+        (["--models", "DLIB_R29", "--target", "love"], "There is no target 'love'"),
+        (["--models", "DLIB_R29", "--layers", "conv77"], "has no layer conv77"),
+        (["--models", "DLIB_R29", "--parser", "farl"], "by hand from"),
+        (["--models", "DLIB_R29", "--keep-pairs", "some"], "takes none, all or a number"),
+        (["--models", "DLIB_R29", "--device", "cuda"], "no CUDA device"),
+        (["--models", "DLIB_R29", "--weights", "nowhere.pt"], "no file nowhere.pt"),
+        (["--weights", "weights.pt"], "name it by --models"),
+        (["--images", "nowhere"], "no folder nowhere"),
+        (["--images", "nowhere", "--dataset", "lfw"], "leave --dataset out"),
+        (["--dataset", "lfw"], "needs --root"),
+        (["--dataset", "moon", "--root", "."], "no data set named"),
+        (["--catalog", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_no_lake(
+    options, sentence, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("LEAM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LEAM_OFFLINE", "1")
+    monkeypatch.setattr(sys, "argv", ["ingest", *options, "--lake", str(tmp_path / "none.lake")])
+    with pytest.raises(SystemExit) as ended:
+        run(app)
+    assert ended.value.code == 1
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "none.lake").exists()
+
+
+def test_debug_shows_where_a_mistake_came_from(tmp_path):
+    done = ingest("--models", "NONE", "--debug", "--lake", tmp_path / "none.lake")
+    assert SENTENCE_ONLY in done.stderr
+
+
+def test_a_folder_that_is_no_lake_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = ingest("--models", "DLIB_R29", "--lake", tmp_path, LEAM_CACHE=str(tmp_path / "c"))
+    assert done.returncode == 1
+    assert "is no lake" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
