@@ -167,24 +167,16 @@ def rounds(
     target = find_target(target) if isinstance(target, str) else target
     modules = _find_layers(network, layers)
     anchors, positives = _read_pairs(pairs, len(images)).unbind(1)
-    constants = _read_references(references, target, len(images))
+    references = _read_references(references, target, len(images))
+    task = _Task(anchors, positives, target.score, references, counterparts)
     whole = len(images) <= batch_size
-    embeddings = torch.empty(0) if whole else embed(network, images, batch_size, precision)
+    embeddings = None if whole else embed(network, images, batch_size, precision)
     for batch in [torch.arange(len(images))] if whole else _batches(anchors, batch_size):
         forward = _forward(network, images[batch], modules, precision)
         embeddings = _renewed(embeddings, batch, forward)
         for chosen, rows in _turns(anchors, batch):
-            counterpart = counterparts(embeddings)[positives[chosen]]
-            reference = constants[anchors[chosen]].to(counterpart)
-            maps = _backward(forward, rows, target.score, counterpart, reference)
-            peaks = {layer: relevance.amax((1, 2)) for layer, relevance in maps.items()}
-            yield Round(
-                pairs=chosen,
-                maps={layer: _scale(maps[layer], peaks[layer]) for layer in layers},
-                peaks=peaks,
-                embeddings=embeddings,
-                cosines=F.cosine_similarity(embeddings[anchors[chosen]], counterpart),
-            )
+            yield _round(task, forward, embeddings, chosen, rows)
+        del forward  # its graph is the bulk of the memory: free it before the next is made
 
 
 @torch.inference_mode(False)
@@ -194,6 +186,17 @@ def embed(
 ) -> Tensor:
     """Return the embeddings (image, n) of images (image, 3, h, w), in batches."""
     return torch.cat([_run(network, batch, precision) for batch in images.split(batch_size)])
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is asked: anchor and positive of each pair (pair,), and what makes their scores."""
+
+    anchors: Tensor
+    positives: Tensor
+    score: Score
+    references: Tensor
+    counterparts: Counterparts
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,7 @@ def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
         embeddings = network(images)
     if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
         raise LeamError("The network does not give one embedding (image, n): wrap it so it does.")
-    return embeddings.to(place.dtype)
+    return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
 class _Frozen(TorchFunctionMode):
@@ -291,26 +294,28 @@ def _batch_norm(
     x: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
+    *,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
 ) -> Tensor:
     if training or running_mean is None or running_var is None:
-        statistics = running_mean, running_var
-        return F.batch_norm(x, *statistics, weight, bias, training, momentum, eps)
+        return F.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
     scale = torch.rsqrt(running_var + eps) * (1 if weight is None else weight)
     shift = (0 if bias is None else bias) - running_mean * scale
     return torch.addcmul(_along_channels(shift, x), x, _along_channels(scale, x))
 
 
 def _along_channels(values: Tensor, x: Tensor) -> Tensor:
-    return values.to(x.dtype).reshape(-1, *[1] * (x.ndim - 2))
+    return values.detach().to(x.dtype).reshape(-1, *[1] * (x.ndim - 2))
 
 
-def _view(x: Tensor, *shape: Any) -> Tensor:
-    return x.view(*shape) if isinstance(shape[0], torch.dtype) else x.reshape(*shape)
+def _view(x: Tensor, *shape: Any, **other: Any) -> Tensor:
+    if other or isinstance(shape[0], torch.dtype):
+        return x.view(*shape, **other)
+    return x.reshape(*shape)
 
 
 FROZEN_FORMS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
@@ -320,35 +325,44 @@ FROZEN_FORMS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
 }
 
 
-@torch.enable_grad()
-def _backward(
-    forward: _Forward, rows: Tensor, score: Score, counterpart: Tensor, reference: Tensor
-) -> dict[str, Tensor]:
-    """Return by layer the maps M (b, y, x) of some rows of the batch, not scaled yet."""
-    scores = score(forward.embeddings[rows], counterpart, reference)
-    gradients = torch.autograd.grad(
-        scores.sum(),
-        tuple(forward.activations.values()),
-        retain_graph=True,
-        materialize_grads=True,
-    )
-    return {
-        layer: _relevance(activation.detach(), gradient, rows)
-        for (layer, activation), gradient in zip(
-            forward.activations.items(), gradients, strict=True
+def _round(
+    task: _Task, forward: _Forward, embeddings: Tensor, chosen: Tensor, rows: Tensor
+) -> Round:
+    """Explain the chosen pairs, whose anchors are these rows of the forward pass."""
+    anchors = task.anchors[chosen]
+    counterparts = task.counterparts(embeddings)[task.positives[chosen]]
+    references = task.references[anchors].to(counterparts)
+    with torch.enable_grad():
+        score = task.score(forward.embeddings[rows], counterparts, references).sum()
+        activations = tuple(forward.activations.values())
+        gradients = torch.autograd.grad(
+            score, activations, retain_graph=True, materialize_grads=True
+        )
+    maps = {
+        layer: _relevance(activation, gradient)[rows]
+        for layer, activation, gradient in zip(
+            forward.activations, activations, gradients, strict=True
         )
     }
+    peaks = {layer: relevance.amax((1, 2)) for layer, relevance in maps.items()}
+    return Round(
+        pairs=chosen,
+        maps={layer: _scale(relevance, peaks[layer]) for layer, relevance in maps.items()},
+        peaks=peaks,
+        embeddings=embeddings,
+        cosines=F.cosine_similarity(embeddings[anchors], counterparts),
+    )
 
 
-def _relevance(activations: Tensor, gradients: Tensor, rows: Tensor) -> Tensor:
-    """ReLU(sum_k ReLU(dS / dA_kij) A_kij) of some rows: (b, y, x) float32 of (b, k, y, x).
-
-    Image by image, so that the products stay in the processor's cache.
-    """
+def _relevance(activation: Tensor, gradient: Tensor) -> Tensor:
+    """ReLU(sum_k ReLU(dS / dA_kij) A_kij): (b, y, x) float32 of (b, k, y, x)."""
+    # On a processor image by image, so that the products stay in its cache.
+    piece = 1 if activation.device.type == "cpu" else len(activation)
     sums = [
-        (gradients[row].clamp_min(0) * activations[row]).sum(0, dtype=torch.float32) for row in rows
+        weights.clamp_min(0).mul_(values).sum(1, dtype=torch.float32)
+        for values, weights in zip(activation.split(piece), gradient.split(piece), strict=True)
     ]
-    return torch.stack(sums).clamp_min_(0)
+    return torch.cat(sums).clamp_min_(0)
 
 
 def _scale(relevance: Tensor, peak: Tensor) -> Tensor:
@@ -356,13 +370,10 @@ def _scale(relevance: Tensor, peak: Tensor) -> Tensor:
     return relevance / torch.where(peak > 0, peak, 1)[:, None, None]
 
 
-def _renewed(embeddings: Tensor, batch: Tensor, forward: _Forward) -> Tensor:
-    """Put a batch's embeddings in place, so that an image agrees with itself to the last bit."""
-    fresh = forward.embeddings.detach()
-    if len(fresh) >= len(embeddings):
-        return fresh
-    embeddings[batch] = fresh
-    return embeddings
+def _renewed(embeddings: Tensor | None, batch: Tensor, forward: _Forward) -> Tensor:
+    """Take the batch's embeddings from its own pass: an image agrees with itself to the bit."""
+    own = forward.embeddings.detach()
+    return own if embeddings is None else embeddings.index_copy(0, batch.to(own.device), own)
 
 
 def _batches(anchors: Tensor, batch_size: int) -> Sequence[Tensor]:

@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ingest.datasets import demo
 from ingest.report import Report
+from leamstore.brands import brands
 from leamstore.lake import Lake
 
 
@@ -20,12 +20,11 @@ def summarise(lake: Lake, report: Report, passed_over: Mapping[str, str]) -> dic
         "SELECT model, weights, sum(images)::BIGINT AS images, sum(pairs)::BIGINT AS pairs "
         "FROM models LEFT JOIN units USING (model) GROUP BY ALL ORDER BY model"
     )
-    datasets = lake.sql("SELECT DISTINCT dataset FROM images WHERE status = 'kept'")["dataset"]
     size = sum(file.stat().st_size for file in lake.path.rglob("*") if file.is_file())
     return {
         "lake": str(lake.path),
         "parser": lake.settings.parser,
-        "brands": [demo.BRAND] if demo.NAME in datasets else [],
+        "brands": brands(lake),
         "images": dict(images.iter_rows()),
         "models": models.to_dicts(),
         "passed_over": dict(passed_over),
@@ -45,10 +44,11 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
     console.print(images)
     console.print(_models(facts))
     if run["units"]:
+        console.print(f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps")
         console.print(_stages(run))
     console.print(f"{facts['lake']}: {facts['bytes'] / 2**20:,.1f} MiB on disk")
     for brand in facts["brands"]:
-        console.print(brand, style="yellow", markup=False)
+        console.print(brand, style="yellow", markup=False, soft_wrap=True)
     console.print(
         "Next: python -m leamstore sql --lake "
         f'{facts["lake"]} "SELECT layer, avg(nose * 100.0 / pixels) AS nose_percent '
@@ -59,7 +59,8 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
 
 
 def _models(facts: Mapping[str, Any]) -> Table:
-    table = Table("model", "images", "pairs", "weights", title="Models", title_justify="left")
+    table = Table("model", "images", "pairs", title="Models", title_justify="left")
+    table.add_column("weights", overflow="fold")
     for model in facts["models"]:
         counts = (f"{model[name] or 0:,}" for name in ("images", "pairs"))
         table.add_row(model["model"], *counts, model["weights"])
@@ -69,8 +70,7 @@ def _models(facts: Mapping[str, Any]) -> Table:
 
 
 def _stages(run: Mapping[str, Any]) -> Table:
-    title = f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps"
-    table = Table("stage", "seconds", title=title, title_justify="left")
+    table = Table("stage", "seconds")
     for stage, seconds in run["seconds"].items():
         table.add_row(stage, f"{seconds:,.1f}")
     return table

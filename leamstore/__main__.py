@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from leamstore import cache
+from leamstore.brands import brands
 from leamstore.catalog import read_catalog
 from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run
 from leamstore.errors import LakeError
@@ -46,6 +47,8 @@ def info(
         return
     console = Console()
     console.print(f"[bold]{lake}[/]  {facts['bytes'] / 2**20:,.1f} MiB")
+    for brand in facts["brands"]:
+        console.print(brand, style="yellow", markup=False)
     for name in ("settings", "images", "rejected"):
         console.print(_two_columns(name, facts[name]))
     for name in ("models", "units"):
@@ -167,6 +170,7 @@ def _facts(lake: Lake) -> dict[str, Any]:
     return {
         "lake": str(lake.path),
         "bytes": sum(file.stat().st_size for file in lake.path.rglob("*") if file.is_file()),
+        "brands": brands(lake),
         "settings": dict(lake.sql("SELECT name, value FROM settings").iter_rows()),
         "images": counts.to_dicts()[0],
         "rejected": dict(rejected.iter_rows()),

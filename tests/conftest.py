@@ -1,4 +1,10 @@
-import pytest
+import os
+
+# Files run beside each other; more threads than cores would only wait for one another.
+for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import pytest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -3,20 +3,41 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-
-def leamstore(*arguments, **settings):
-    return subprocess.run(
-        [sys.executable, "-m", "leamstore", *map(str, arguments)],
-        capture_output=True, text=True, check=False, **settings,
-    )  # fmt: skip
+from leamstore.__main__ import app
+from leamstore.commandline import run
+from leamstore.errors import LakeError
 
 
-def test_info_counts_what_the_lake_holds(lake):
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def leamstore(monkeypatch, capsys):
+    """`python -m leamstore`, run in this process."""
+
+    def call(*arguments, piped=""):
+        monkeypatch.setattr(sys, "argv", ["leamstore", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(piped))
+        monkeypatch.setenv("COLUMNS", "300")
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run(app)
+        return Done(ended.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+def test_info_counts_what_the_lake_holds(leamstore, lake):
     facts = json.loads(leamstore("info", "--lake", lake.path, "--json").stdout)
     assert facts["images"] == {"found": 4, "kept": 4, "identities": 2, "datasets": ["test"]}
     assert facts["models"][0]["model"] == "NET"
@@ -26,12 +47,12 @@ def test_info_counts_what_the_lake_holds(lake):
     assert "MiB" in shown
 
 
-def test_sql_prints_a_table_csv_or_json(lake):
+def test_sql_prints_a_table_csv_or_json(leamstore, lake):
     query = "SELECT identity, count(*) AS n FROM images GROUP BY 1 ORDER BY 1"
     assert "Ada" in leamstore("sql", query, "--lake", lake.path).stdout
     printed = leamstore("sql", query, "--lake", lake.path, "--csv").stdout
     assert list(csv.reader(io.StringIO(printed))) == [["identity", "n"], ["Ada", "2"], ["Bea", "2"]]
-    piped = leamstore("sql", "-", "--lake", lake.path, "--json", input=query).stdout
+    piped = leamstore("sql", "-", "--lake", lake.path, "--json", piped=query).stdout
     assert json.loads(piped) == [{"identity": "Ada", "n": 2}, {"identity": "Bea", "n": 2}]
 
 
@@ -43,23 +64,43 @@ def test_sql_prints_a_table_csv_or_json(lake):
         ("SELECT * FROM read_csv('/etc/hostname')", "disabled by configuration"),
     ],
 )
-def test_a_query_that_is_refused_ends_in_a_sentence(lake, query, sentence):
+def test_a_query_that_is_refused_ends_in_a_sentence(leamstore, lake, query, sentence):
     done = leamstore("sql", query, "--lake", lake.path)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_lake_may_be_named_by_the_environment(lake):
-    done = leamstore("sql", "SELECT 7 AS seven", "--csv", env={"LEAM_LAKE": str(lake.path)})
+def test_the_lake_may_be_named_by_the_environment(leamstore, lake, monkeypatch):
+    monkeypatch.setenv("LEAM_LAKE", str(lake.path))
+    done = leamstore("sql", "SELECT 7 AS seven", "--csv")
     assert done.stdout == "seven\n7\n"
 
 
-def test_debug_shows_the_traceback(tmp_path):
-    assert "Traceback" in leamstore("info", "--lake", tmp_path / "none", "--debug").stderr
+def test_debug_shows_where_an_error_came_from(leamstore, tmp_path):
+    with pytest.raises(LakeError):
+        leamstore("info", "--lake", tmp_path / "none", "--debug")
 
 
-def test_verify_says_when_all_is_well_and_fails_when_it_is_not(lake):
+def test_the_module_runs_as_a_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "leamstore", "--help"], capture_output=True, text=True, check=True
+    )
+    for command in ("info", "sql", "verify", "export", "catalog", "schema"):
+        assert command in done.stdout
+
+
+def test_the_catalog_says_what_is_ready_and_how_to_get_the_rest(leamstore, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEAM_CACHE", str(tmp_path))
+    monkeypatch.setenv("LEAM_OFFLINE", "1")
+    rows = {row["name"]: row for row in json.loads(leamstore("catalog", "--json").stdout)}
+    assert rows["DLIB_R29"]["state"] == "ready"
+    assert rows["AF_R18"]["state"] == "place by hand"
+    assert str(tmp_path / "ms1mv3_arcface_r18_fp16/backbone.pth") in rows["AF_R18"]["what_to_do"]
+    assert "DLIB_R29" in leamstore("catalog").stdout
+
+
+def test_verify_says_when_all_is_well_and_fails_when_it_is_not(leamstore, lake):
     done = leamstore("verify", "--lake", lake.path)
     assert done.returncode == 0
     assert "is whole" in done.stdout
@@ -71,7 +112,7 @@ def test_verify_says_when_all_is_well_and_fails_when_it_is_not(lake):
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv"])
-def test_export_writes_every_table(lake, tmp_path, file_format):
+def test_export_writes_every_table(leamstore, lake, tmp_path, file_format):
     folder = tmp_path / "out"
     done = leamstore("export", folder, "--lake", lake.path, "--format", file_format)
     assert done.returncode == 0, done.stderr
@@ -85,10 +126,10 @@ def test_export_writes_every_table(lake, tmp_path, file_format):
     assert "name an empty folder" in again.stderr
 
 
-def test_an_unknown_format_is_a_sentence(lake, tmp_path):
+def test_an_unknown_format_is_a_sentence(leamstore, lake, tmp_path):
     done = leamstore("export", tmp_path, "--lake", lake.path, "--format", "xls")
     assert "can't export as xls; choose parquet or csv" in done.stderr.replace("\n", " ")
 
 
-def test_the_schemas_page_is_the_one_in_the_docs():
+def test_the_schemas_page_is_the_one_in_the_docs(leamstore):
     assert leamstore("schema").stdout == Path("docs/schema.md").read_text(encoding="utf-8")
