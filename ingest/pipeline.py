@@ -7,6 +7,7 @@ import secrets
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -138,12 +139,14 @@ def _survey(lake: Lake, plan: Plan, report: Report, progress: Progress) -> None:
         return
     task = progress.add_task("Faces", total=len(new))
     rows: list[dict[str, Any]] = []
-    for row in survey(new, min(plan.workers, -(-len(new) // _WORTH_A_WORKER))):
-        rows.append(row)
-        progress.advance(task)
-        if len(rows) == _SURVEY_COMMIT:
-            _enter_images(lake, as_frame(rows))
-            rows = []
+    workers = min(plan.workers, -(-len(new) // _WORTH_A_WORKER))
+    with closing(survey(new, workers)) as seen:
+        for row in seen:
+            rows.append(row)
+            progress.advance(task)
+            if len(rows) == _SURVEY_COMMIT:
+                _enter_images(lake, as_frame(rows))
+                rows = []
     if rows:
         _enter_images(lake, as_frame(rows))
 

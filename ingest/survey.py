@@ -2,7 +2,8 @@
 
 import hashlib
 import multiprocessing
-from collections.abc import Iterable, Iterator, Mapping
+import signal
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from leamstore import schema
 from leamstore.errors import UnusableImageError
 
 
-def survey(photographs: Iterable[Photograph], workers: int) -> Iterator[dict[str, Any]]:
+def survey(photographs: Iterable[Photograph], workers: int) -> Generator[dict[str, Any]]:
     """Look at photographs in `workers` processes and yield a row of ``images`` for each, in order.
 
     A usable image is ``pending`` until its identity has a place; all others are ``rejected``
@@ -27,8 +28,11 @@ def survey(photographs: Iterable[Photograph], workers: int) -> Iterator[dict[str
         return
     # Forking a process that runs torch's threads can deadlock, so workers are started anew.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as executor:
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_ctrl_c_alone)
+    try:
         yield from executor.map(look_at, photographs, chunksize=4)
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def look_at(photograph: Photograph) -> dict[str, Any]:
@@ -48,6 +52,11 @@ def look_at(photograph: Photograph) -> dict[str, Any]:
         "landmarks": face.landmarks.tolist(),
         "crop_to_image": crop_to_image(face.landmarks).tolist(),
     }
+
+
+def _leave_ctrl_c_alone() -> None:
+    """Let the process that started this one decide what Ctrl-C means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def attributes(photograph: Photograph) -> dict[str, Any]:

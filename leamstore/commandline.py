@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from leamstore.errors import LeamError
+
+_INTERRUPTED: Final = 130
 
 LakeOption = Annotated[
     Path, typer.Option("--lake", envvar="LEAM_LAKE", help="Folder of the lake.", metavar="LAKE")
@@ -33,9 +35,14 @@ def run(command: Callable[[], object]) -> None:
             raise
         Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_escaped(str(error))}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. What was finished is kept; run it again to go on.")
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # Typer turns Ctrl-C into this exit code, without a word.
+        if isinstance(ended, SystemExit) and ended.code != _INTERRUPTED:
+            raise
+        Console(stderr=True).print(
+            "\nStopped. What was finished is kept; the same command goes on from there."
+        )
+        sys.exit(_INTERRUPTED)
 
 
 def _escaped(text: str) -> str:

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -134,3 +135,19 @@ def test_a_folder_that_is_no_lake_is_left_alone(tmp_path):
     assert done.returncode == 1
     assert "is no lake" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_ctrl_c_ends_with_a_sentence_on_how_to_go_on(made, tmp_path):
+    folder, _ = made
+    started = subprocess.Popen(
+        [sys.executable, "-m", "ingest", "--models", "DLIB_R29", "--lake", tmp_path / "a.lake"],
+        stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(folder / "cache")},
+    )  # fmt: skip
+    while not (tmp_path / "a.lake" / "lake.duckdb").exists():
+        assert started.poll() is None
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "the same command goes on from there" in said
+    assert SENTENCE_ONLY not in said
