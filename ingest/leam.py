@@ -184,7 +184,6 @@ def rounds(
         del forward  # its graph is the bulk of the memory: free it before the next is made
 
 
-@torch.inference_mode(False)
 @torch.no_grad()
 def embed(
     network: nn.Module, images: Tensor, batch_size: int = 16, precision: Precision = "float32"
@@ -304,7 +303,7 @@ class _Frozen(TorchFunctionMode):
 
 
 def _prelu(x: Tensor, weight: Tensor) -> Tensor:
-    slope, positive = _along_channels(weight, x), (x.detach() > 0).to(x.dtype)
+    slope, positive = _along_channels(weight, x), (x > 0).to(x.dtype)
     return x * torch.addcmul(slope, positive, 1 - slope)
 
 
@@ -327,7 +326,7 @@ def _batch_norm(
 
 
 def _along_channels(values: Tensor, x: Tensor) -> Tensor:
-    return values.detach().to(x.dtype).reshape(-1, *[1] * (x.ndim - 2))
+    return values.to(x.dtype).reshape(-1, *[1] * (x.ndim - 2))
 
 
 def _view(x: Tensor, *shape: Any, **other: Any) -> Tensor:

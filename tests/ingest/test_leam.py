@@ -1,9 +1,13 @@
+import platform
+import resource
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-from ingest.leam import embed, explain, relevance_maps, rounds
+from ingest.leam import embed, explain, keep_freed_memory, relevance_maps, rounds
 from ingest.targets import TARGETS, mean_of_positives
 from leamstore.errors import LeamError
 from tests.ingest import reference
@@ -39,10 +43,12 @@ class Residual(nn.Module):
         self.block2 = Block(8, 2)
         self.unused = nn.Conv2d(3, 3, 1)
         self.fc = nn.Linear(8 * 4 * 4, 16)
+        self.features = nn.BatchNorm1d(16, affine=False)
 
     def forward(self, x):
         out = self.prelu(self.norm(self.relu(self.stem(x))))
-        return self.fc(self.block2(self.block1(out)).flatten(1))
+        out = self.block2(self.block1(out))
+        return self.features(self.fc(out.view(len(out), -1)))
 
 
 LAYERS = (
@@ -142,6 +148,49 @@ def test_all_maps_agree_with_the_plain_reference(network, images):
                 assert_close(found.maps[layer][place], expected / expected.max())
 
 
+class StandardisedConvolution(nn.Conv2d):
+    """Scales its weights by their own mean and variance, as timm's `StdConv2d` does."""
+
+    def forward(self, x):
+        weights, unit = self.weight.reshape(1, len(self.weight), -1), torch.ones(4).double()
+        weights = F.batch_norm(weights, unit, unit, training=True, momentum=0.0)
+        return F.conv2d(x, weights.reshape_as(self.weight), self.bias)
+
+
+class SignBit(nn.Module):
+    """A ReLU by the bits of its input."""
+
+    def forward(self, x):
+        return x * (x.detach().view(torch.int64) >= 0)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        nn.PReLU(init=-0.5),
+        nn.PReLU(4, init=1.5),
+        nn.BatchNorm2d(4),
+        nn.BatchNorm2d(4, affine=False),
+        nn.Sequential(nn.ReLU(inplace=True), nn.Hardswish()),
+        nn.Sequential(nn.MaxPool2d(3, 2), nn.GELU(), nn.AvgPool2d(2)),
+        nn.Sequential(nn.PixelShuffle(2), nn.GroupNorm(1, 1)),
+        StandardisedConvolution(4, 4, 3),
+        SignBit(),
+    ],
+    ids=repr,
+)
+def test_what_follows_a_layer_is_differentiated_exactly(images, operation):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), operation, nn.Flatten()).double().eval()
+    for tensor in (*operation.parameters(), *operation.buffers()):
+        if tensor.is_floating_point():
+            tensor.data.add_(torch.rand(tensor.shape))
+    found = explain(network, images, [(0, 1)], ["0"])
+    expected = reference.relevance(network, images[0], images[1], "0").float()
+    assert_close(found.peaks["0"][0], expected.max())
+    assert_close(found.maps["0"][0], expected / expected.max())
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_map_agrees_with_layercam_of_grad_cam(network, images, layer):
     pytest.importorskip("pytorch_grad_cam")
@@ -170,6 +219,39 @@ def test_an_image_paired_with_itself_has_zero_maps(network, images):
         for layer in LAYERS:
             assert torch.equal(found.peaks[layer], torch.zeros(5))
             assert torch.equal(found.maps[layer], torch.zeros_like(found.maps[layer]))
+
+
+def test_an_image_agrees_with_itself_whatever_its_batch(network, images):
+    class Unsteady(nn.Module):
+        """Its embeddings depend a little on the size of the batch, as rounding makes them do."""
+
+        def __init__(self):
+            super().__init__()
+            self.network = network
+            self.eval()
+
+        def forward(self, x):
+            return self.network(x) + 1e-6 * len(x)
+
+    pairs = [(0, 0), (1, 1), (2, 2)]  # image 2 is embedded beside image 3, and explained alone
+    found = explain(Unsteady(), images, pairs, ["network.stem"], batch_size=2)
+    assert torch.equal(found.peaks["network.stem"], torch.zeros(3))
+
+
+def test_a_layer_that_the_embedding_ignores_has_zero_maps(images):
+    class Beside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.heard, self.unheard = nn.Conv2d(3, 2, 3), nn.Conv2d(3, 2, 3)
+            self.double().eval()
+
+        def forward(self, x):
+            self.unheard(x)
+            return self.heard(x).flatten(1)
+
+    found = explain(Beside(), images, [(0, 1)], ["unheard", "heard"])
+    assert found.peaks["heard"] > 0
+    assert torch.equal(found.maps["unheard"], torch.zeros(1, 6, 6))
 
 
 def test_maps_are_scaled_to_maximum_one_in_float32(network, images):
@@ -259,6 +341,13 @@ def test_no_gradient_reaches_the_parameters(network, images):
     assert not any(relevance.requires_grad for relevance in maps.values())
 
 
+def test_embeddings_are_those_of_the_network_and_carry_no_gradient(network, images):
+    network.requires_grad_(True)
+    embeddings = embed(network, images, batch_size=2)
+    assert not embeddings.requires_grad
+    assert_close(embeddings, network(images).detach())
+
+
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_caller_without_gradients_gets_the_same_maps(network, images, mode):
     expected = relevance_maps(network, images, ALL_PAIRS, LAYERS)
@@ -309,8 +398,9 @@ def test_bfloat16_gives_float32_maps_of_nearly_the_same_order(network, images):
     network, images = network.float(), images.float()
     pairs = [(0, 1), (2, 3), (4, 1)]
     exact = relevance_maps(network, images, pairs, ["stem", "block1.conv2"])
-    rough = relevance_maps(network, images, pairs, ["stem", "block1.conv2"], precision="bfloat16")
-    for layer, relevance in rough.items():
+    rough = explain(network, images, pairs, ["stem", "block1.conv2"], precision="bfloat16")
+    assert rough.embeddings.dtype == torch.float32
+    for layer, relevance in rough.maps.items():
         assert relevance.dtype == torch.float32
         both = torch.stack([relevance.flatten(), exact[layer].flatten()])
         assert torch.corrcoef(both)[0, 1] > 0.95
@@ -386,3 +476,14 @@ def test_a_target_without_its_references_is_refused(network, images):
 def test_references_of_other_images_are_refused(network, images):
     with pytest.raises(LeamError, match="4 references for 5 images"):
         explain(network, images, ALL_PAIRS, LAYERS, "impostor", references=torch.ones(4, 16))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries stay as they are")
+def test_freed_memory_is_kept():
+    keep_freed_memory()
+    for _ in range(2):
+        torch.ones(100, 1024, 1024)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(100, 1024, 1024)
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert faults < 1000  # of 102,400 pages

@@ -1,0 +1,1 @@
+"""The paper's questions, answered from a lake: result tables beside the paper's own numbers."""

@@ -1,0 +1,106 @@
+"""The chips that networks were shown, read again: from the photographs, or from the lake's crops.
+
+From photographs that haven't changed they are the ingest's chips to the bit. From the crops they
+are sampled twice, and so a little smoother.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analyses.question import LackingError
+from ingest.faces import chip_to_image, warp
+from ingest.loading import ChipKind, Chips, load_blocks
+from leamstore import arrays, geometry, ledger
+from leamstore.blocks import Block, blocks_of
+from leamstore.lake import Lake
+
+Source = Literal["photographs", "crops"]
+
+_READERS: Final = 2
+
+
+@dataclass(frozen=True)
+class ChipBlock:
+    """The chips of a block of whole identities.
+
+    Attributes
+    ----------
+    places : (image,) int64
+        Positions of the block's images among those asked for.
+    chips : mapping of ChipKind to Chips
+    """
+
+    places: NDArray[np.int64]
+    chips: Mapping[ChipKind, Chips]
+
+
+def chip_source(lake: Lake, images: pl.DataFrame) -> Source:
+    """Return where the chips of images can be read from.
+
+    Raises
+    ------
+    LackingError
+        If a photograph has gone or changed, and the lake holds no crops.
+    """
+    if all(map(_is_unchanged, *images.select("path", "bytes", "modified").get_columns())):
+        return "photographs"
+    if lake.settings.crops:
+        return "crops"
+    raise LackingError(
+        f"{lake.path} holds no crops, and some of its photographs have gone or changed: "
+        "bring them back, or run `python -m ingest` on what is there."
+    )
+
+
+def read_chips(
+    lake: Lake, images: pl.DataFrame, kinds: set[ChipKind], source: Source
+) -> Iterator[ChipBlock]:
+    """Yield the chips of images, block by block.
+
+    Parameters
+    ----------
+    images : polars.DataFrame
+        Rows of the table images, whole identities, in the order of their image_ids.
+    kinds : set of (alignment, size)
+    """
+    blocks = [
+        (block, ledger.block_images(images, block))
+        for block in blocks_of(images["image_id"], images["identity"])
+    ]
+    places = {image_id: place for place, image_id in enumerate(images["image_id"])}
+    if source == "photographs":
+        read = ((one.images, one.chips) for one in load_blocks(blocks, kinds, _READERS))
+    else:
+        read = ((own, _cut_from_crops(lake, block, own, kinds)) for block, own in blocks)
+    for own, chips in read:
+        yield ChipBlock(np.array([places[image_id] for image_id in own["image_id"]]), chips)
+
+
+def _is_unchanged(path: str, size: int, modified: int) -> bool:
+    if not Path(path).is_file():
+        return False
+    status = Path(path).stat()
+    return (status.st_size, status.st_mtime_ns) == (size, modified)
+
+
+def _cut_from_crops(
+    lake: Lake, block: Block, images: pl.DataFrame, kinds: set[ChipKind]
+) -> dict[ChipKind, Chips]:
+    stored = np.asarray(arrays.open_array(lake.faces_path, "crop")[block.start : block.stop])
+    crops = stored[images["image_id"].to_numpy() - block.start]
+    image_to_crop = geometry.invert(images["crop_to_image"].to_numpy())
+    cut = {}
+    for alignment, size in kinds:
+        to_image = np.stack([
+            chip_to_image(points, alignment, size) for points in images["landmarks"].to_numpy()
+        ])  # fmt: skip
+        to_crop = geometry.compose(image_to_crop, to_image)
+        pixels = [warp(crop, affine, size) for crop, affine in zip(crops, to_crop, strict=True)]
+        cut[alignment, size] = Chips(np.stack(pixels), to_crop)
+    return cut

@@ -1,0 +1,54 @@
+"""The paper's numbers as data (arXiv 2509.17457, Tables 1 to 24), as printed there.
+
+Regions, layers and models bear this project's names (right_eyebrow for "right eyebrow" and
+"right eybrow", layer1.0.conv1 for "l1_0.conv1", AF_R18 for "AF_18"), percents are written
+shortest (0.1 for "0.10"), and a row of Tables 21 to 23 is its mask and percent ("LEAM 0.1").
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of the paper: its number, what it shows, its unit, and what is odd about it."""
+
+    number: int
+    shows: str
+    unit: str
+    note: str
+
+
+def paper_tables() -> list[PaperTable]:
+    """Return what each table of the paper shows, in order."""
+    rows = pl.read_csv(_file("tables.csv")).with_columns(pl.col("note").fill_null(""))
+    return [PaperTable(**row) for row in rows.to_dicts()]
+
+
+def read_table(number: int) -> pl.DataFrame:
+    """Return a table of the paper: columns table, row, column (text) and value, as printed."""
+    schema = {"table": pl.Int64, "row": pl.String, "column": pl.String, "value": pl.Float64}
+    return pl.read_csv(_file(f"table_{number:02d}.csv"), schema=schema)
+
+
+def beside_paper(
+    ours: pl.DataFrame, paper: pl.DataFrame, on: Sequence[str], estimate: str = "share"
+) -> pl.DataFrame:
+    """Return our rows with the paper's value and ours minus the paper's, NULL where it has none.
+
+    Parameters
+    ----------
+    ours : polars.DataFrame
+        Rows with the columns `on` and the column `estimate`.
+    paper : polars.DataFrame
+        Columns `on` and paper; each row at most once.
+    """
+    together = ours.join(paper, on=on, how="left", validate="m:1", maintain_order="left")
+    return together.with_columns(difference=pl.col(estimate) - pl.col("paper"))
+
+
+def _file(name: str) -> bytes:
+    return (resources.files(__package__) / name).read_bytes()

@@ -1,0 +1,102 @@
+"""What a question is: a name, what it asks, the tables of the paper it answers, and how."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import polars as pl
+
+from analyses.statistics import DRAWS
+from leamstore.errors import LeamError
+from leamstore.lake import Lake
+
+T = TypeVar("T")
+
+
+class LackingError(LeamError):
+    """The lake lacks what a question needs: one sentence, and the other questions still run."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every question is given.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of everything drawn at random.
+    draws : int
+        Bootstrap draws behind each interval.
+    """
+
+    seed: int = 0
+    draws: int = DRAWS
+
+
+class Progress(Protocol):
+    """Pass items on and show how far they are: `rich.progress.track`, or none of it."""
+
+    def __call__(
+        self, sequence: Iterable[T], description: str, total: float | None = None
+    ) -> Iterable[T]:
+        """Return the items of `sequence` one by one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a result table is printed: a table for each value of `per`, an estimate in each cell.
+
+    Attributes
+    ----------
+    title : str
+        What the table shows, with its unit.
+    per, rows, columns : tuple of str
+        Columns of the result table that tell one printed table, row and column from another.
+        Without `columns` all others are listed as they are.
+    estimate : str
+        Column of the result table that stands in the cells, between its columns low and high
+        and beside its columns paper and difference, where it has them.
+    decimals : int
+        Decimals of a cell.
+    """
+
+    title: str
+    per: tuple[str, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    estimate: str = "share"
+    decimals: int = 2
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to a lake.
+
+    Attributes
+    ----------
+    name : str
+        Its name on the command line.
+    asks : str
+        The question, as a sentence.
+    papers_tables : tuple of int
+        The tables of the paper (arXiv 2509.17457) it answers.
+    answer : callable
+        From a lake, settings and progress to result tables by name. Raises `LackingError` if
+        the lake lacks what it needs.
+    layouts : mapping of str to Layout
+        How its tables are printed; a table without one is printed as it is.
+    settings : mapping
+        What is fixed in its module and shapes its answer, so that it is recorded with it and
+        a change of it makes stored answers out of date; values that JSON keeps.
+    notes : tuple of str
+        What a reader of its tables has to know.
+    """
+
+    name: str
+    asks: str
+    papers_tables: tuple[int, ...]
+    answer: Callable[[Lake, Settings, Progress], dict[str, pl.DataFrame]]
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

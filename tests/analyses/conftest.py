@@ -1,0 +1,129 @@
+import itertools
+
+import numpy as np
+import polars as pl
+import pytest
+
+from leamstore import ledger, schema, tables
+from leamstore.blocks import Block
+from leamstore.lake import Lake, LakeSettings
+
+PIXELS = 1000
+LAYERS = ("conv1", "layer1.0.conv1")
+
+
+def silent(sequence, description, total=None):
+    """The progress of a test: none."""
+    return sequence
+
+
+def shares(**percents):
+    """Every region's share in %, the face having what is left; no more than one decimal."""
+    return dict.fromkeys(schema.REGION_NAMES, 0.0) | percents | {
+        "face": 100.0 - sum(percents.values())
+    }  # fmt: skip
+
+
+def rows_of(table, rows):
+    """Rows of a table of the schema, NULL or x where a test doesn't care."""
+    filler = {
+        column.name: None if column.nullable else {"VARCHAR": "x"}.get(column.type, 1)
+        for column in schema.table(table).columns
+    }
+    return pl.DataFrame([filler | row for row in rows], infer_schema_length=None)
+
+
+def pixel_counts(percents, seen, pixels=PIXELS):
+    counts = {name: round(share * pixels / 100) for name, share in percents.items()}
+    return {name: counts[name] if name in seen else None for name in counts} | {"pixels": pixels}
+
+
+@pytest.fixture
+def make_lake(tmp_path):
+    """Make a lake whose region shares are planted.
+
+    Of people: {identity: {"gender": ..., ...}}; of shares_of(identity, image number, layer,
+    activation or percent): the shares of a map in %; of seen: the regions of the parser.
+    """
+
+    def make(
+        people,
+        shares_of,
+        *,
+        images=3,
+        models=("NET",),
+        layers=LAYERS,
+        seen=schema.REGION_NAMES,
+        parser="farl",
+        dataset="test",
+        weights="weights.pth",
+        pairs=True,
+    ):
+        lake = Lake.create(tmp_path / "planted.lake", LakeSettings(parser, 0, False, 0))
+        kept = [
+            {"image_id": image_id, "identity": identity, "dataset": dataset, "status": "kept",
+             "path": f"{identity}/{number}.jpg", "sha256": str(image_id), "number": number,
+             **people[identity]}
+            for image_id, (identity, number) in enumerate(itertools.product(people, range(images)))
+        ]  # fmt: skip
+        with tables.writing(lake.tables_path) as connection:
+            tables.append(connection, "images", rows_of("images", kept).drop("number"))
+            tables.append(
+                connection,
+                "models",
+                rows_of("models", [
+                    {"model": model, "weights": weights, "embedding_size": 2,
+                     "weights_sha256": None if weights.startswith("random") else "5e"}
+                    for model in models
+                ]),
+            )  # fmt: skip
+            tables.append(
+                connection,
+                "layers",
+                rows_of("layers", [
+                    {"model": model, "layer": layer, "position": position}
+                    for model in models
+                    for position, layer in enumerate(layers)
+                ]),
+            )  # fmt: skip
+        shards = -(-len(kept) // 64)
+        block = Block(0, shards)
+        in_block = ledger.block_images(lake.images, block)
+        for model in models:
+            unit = {"image_regions": image_rows(model, layers, kept, shares_of, seen)}
+            if pairs:
+                unit["pair_regions"] = pair_rows(model, layers, kept, shares_of, seen)
+            with tables.writing(lake.tables_path) as connection:
+                ledger.commit_unit(connection, model, block, in_block, unit, "run")
+        return lake
+
+    return make
+
+
+def pair_rows(model, layers, kept, shares_of, seen):
+    return pl.DataFrame([
+        {"model": model, "layer": layer, "anchor": anchor["image_id"],
+         "positive": positive["image_id"], "activation": activation,
+         "percent": 1.0 if activation == "top" else None, "peak": 1.0,
+         **pixel_counts(
+             shares_of(anchor["identity"], anchor["number"], layer, activation), seen)}
+        for layer in layers
+        for anchor, positive in itertools.permutations(kept, 2)
+        if anchor["identity"] == positive["identity"]
+        for activation in ("full", "top")
+    ], infer_schema_length=None)  # fmt: skip
+
+
+def image_rows(model, layers, kept, shares_of, seen):
+    return pl.DataFrame([
+        {"model": model, "layer": layer, "image_id": image["image_id"], "percent": percent,
+         **pixel_counts(shares_of(image["identity"], image["number"], layer, percent), seen)}
+        for layer in layers
+        for image in kept
+        for percent in (0.1, 1.0, 100.0)
+    ], infer_schema_length=None)  # fmt: skip
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(0)
