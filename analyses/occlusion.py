@@ -197,9 +197,11 @@ def measure_drops(
     Raises
     ------
     LackingError
-        If there is one identity only, or a network or its chips can't be had.
+        If there are no embeddings or one identity only, or a network or its chips can't be had.
     """
     names = lake.sql("SELECT DISTINCT model FROM embeddings ORDER BY model")["model"].to_list()
+    if not names:
+        raise LackingError(f"{lake.path} holds no embeddings: run `python -m ingest` first.")
     runs = [(judged, experiment.guides_of(judged, names)) for judged in names]
     if lake.images["identity"].n_unique() < 2:
         raise LackingError(

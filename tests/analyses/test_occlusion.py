@@ -235,3 +235,9 @@ def test_gradient_times_input_is_the_first_order_drop_of_a_black_pixel():
         darker[:, :, y, x] *= 1 - 1e-6
         expected = ((cosine(chips) - cosine(darker)) / 1e-6).clamp_min(0)
         torch.testing.assert_close(relevance[:, y, x], expected, rtol=1e-4, atol=1e-8)
+
+
+def test_a_lake_without_embeddings_is_told_to_ingest(tmp_path):
+    empty = Lake.create(tmp_path / "empty.lake", LakeSettings("farl", 0, crops=False, seed=0))
+    with pytest.raises(LackingError, match="no embeddings"):
+        measure_drops(empty, occlusion.EXPERIMENT, 0, silent)
