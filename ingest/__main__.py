@@ -30,7 +30,7 @@ _MACHINE = "Machine"
 
 
 @app.command(
-    epilog='Then ask it: python -m leamstore sql "SELECT layer, avg(nose * 100.0 / pixels) '
+    epilog='Then ask it: python -m leamstore sql "SELECT layer, avg(nose * 100 / pixels) '
     "FROM pair_regions WHERE activation = 'top' GROUP BY layer\"",
 )
 def ingest(
@@ -155,7 +155,16 @@ def ingest(
             rich_help_panel=_MACHINE,
         ),
     ] = os.cpu_count() or 1,
-    lake: LakeOption = Path("lake"),
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a dask scheduler, whose workers do the work: one for each GPU. "
+            "Without it, this process does.",
+            metavar="tcp://HOST:PORT",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
+    lake: LakeOption = "lake",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -187,21 +196,21 @@ def ingest(
         seed=seed,
     )
     chosen = choices.choose_models(known, models, settings, console)
-    torch_device = choices.choose_device(device)
+    torch_device = choices.choose_device(device if scheduler is None else "cpu")
     parsing, stand_in = choices.choose_parser(known, parser, torch_device, console)
-    opened = choices.open_lake(
-        lake,
-        LakeSettings(
-            parser=parsing.name,
-            keep_pairs=choices.choose_keep_pairs(keep_pairs, photographs),
-            crops=crops,
-            seed=seed,
-        ),
+    lake_settings = LakeSettings(
+        parser=parsing.name,
+        keep_pairs=choices.choose_keep_pairs(keep_pairs, photographs),
+        crops=crops,
+        seed=seed,
     )
     for note in (*data.notes, *([stand_in] if stand_in else [])):
         console.print(f"Note: {note}", style="yellow", markup=False)
-    plan = Plan(photographs, chosen.requests, parsing, torch_device, batch_size, workers)
-    with _progress(console) as progress:
+    with choices.choose_cluster(scheduler, device) as cluster, _progress(console) as progress:
+        opened = choices.open_lake(lake, lake_settings)
+        plan = Plan(
+            photographs, chosen.requests, parsing, torch_device, batch_size, workers, cluster
+        )
         report = ingest_photographs(opened, plan, progress)
     facts = summary.summarise(opened, report, chosen.passed_over)
     if as_json:

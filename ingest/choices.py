@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 from rich.console import Console
@@ -21,6 +22,10 @@ from leamstore import cache
 from leamstore.catalog import Catalog, Model
 from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
+from leamstore.storage import Location, location
+
+if TYPE_CHECKING:
+    from ingest.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,21 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def choose_cluster(scheduler: str | None, device: str) -> "AbstractContextManager[Cluster | None]":
+    """Be connected to the scheduler at an address; where none is named, to nothing.
+
+    Raises
+    ------
+    LeamError
+        If none answers there.
+    """
+    if scheduler is None:
+        return nullcontext()
+    from ingest.cluster import connected  # noqa: PLC0415, dask loads slowly
+
+    return connected(scheduler, device)
+
+
 def choose_parser(
     catalog: Catalog, name: str, device: torch.device, console: Console
 ) -> tuple[Parser, str | None]:
@@ -180,7 +200,7 @@ def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
     return int(text)
 
 
-def open_lake(path: Path, settings: LakeSettings) -> Lake:
+def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
     """Open the lake, or make a new one.
 
     Raises
@@ -188,6 +208,7 @@ def open_lake(path: Path, settings: LakeSettings) -> Lake:
     LakeError
         If the lake there was made with other settings.
     """
+    path = location(path)
     if not (path / "lake.duckdb").exists():
         return Lake.create(path, settings)
     lake = Lake(path)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import pooch
 import requests
@@ -223,7 +223,7 @@ def _ask(
         if attempt:
             time.sleep(patience.pause * 2 ** (attempt - 1))
         try:
-            _download(address, partial, bar, patience.silence)
+            _download(address, file.size, partial, bar, patience.silence)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             complaint = _complaint(error)
             if not _may_pass(error):
@@ -236,7 +236,7 @@ def _ask(
     return complaint
 
 
-def _download(address: str, partial: _Partial, bar: _Bar, silence: float) -> None:
+def _download(address: str, size: int | None, partial: _Partial, bar: _Bar, silence: float) -> None:
     """Append to the partial file what it lacks, or fill it anew."""
 
     def prepare(response: requests.Response, **_: Any) -> None:
@@ -266,7 +266,24 @@ def _download(address: str, partial: _Partial, bar: _Bar, silence: float) -> Non
             headers=headers,
             hooks={"response": prepare},
         )
-        downloader(address, stream, None)
+        downloader(address, stream if size is None else _Bounded(stream, size), None)
+
+
+class _Bounded:
+    """A file being written that takes no more bytes than it should have in the end."""
+
+    def __init__(self, stream: BinaryIO, most: int) -> None:
+        self._stream = stream
+        self._most = most
+
+    def write(self, chunk: bytes) -> None:
+        if self._stream.tell() + len(chunk) > self._most:
+            self._stream.truncate(0)
+            raise ValueError(f"more than the {self._most:,} bytes that it has")
+        self._stream.write(chunk)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def _may_pass(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ingest import leam
-from ingest.regions import CLASSES, Upsampling, classes_on_chip, count_regions
+from ingest.regions import CLASSES, ClassGrid, Upsampling, classes_on_chip, count_regions
 from ingest.report import Stopwatch
 from ingest.targets import Target, mean_of_positives
 from leamstore import schema
@@ -143,7 +143,7 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     images = len(identity.chips)
     pairs = _pairs(images, model.by_pair)
     kept = draw_kept_pairs(pairs, identity.names, model.keep_pairs, model.seed)
-    classes = _classes_on_chips(identity, model)
+    grid = _classes_on_chips(identity, model)
     gathering = {layer.name: _Gathering(layer, pairs, kept, images) for layer in model.layers}
     stopwatch = Stopwatch()
     embeddings = torch.empty(0)
@@ -153,9 +153,9 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
             layer.take(part.pairs, part.maps[name], part.peaks[name])
         with stopwatch.measured("regions"):
             for name, layer in gathering.items() if model.by_pair else ():
-                layer.count(part.pairs, part.maps[name], classes)
+                layer.count(part.pairs, part.maps[name], grid)
     with stopwatch.measured("regions"):
-        layers = {name: layer.result(classes) for name, layer in gathering.items()}
+        layers = {name: layer.result(grid) for name, layer in gathering.items()}
     return IdentityResult(
         embeddings=embeddings.float().cpu().numpy(),
         pairs=pairs if model.by_pair else pairs[:0],
@@ -212,21 +212,21 @@ class _Gathering:
         places = self.place_of_kept[pairs]
         self.kept[places[places >= 0]] = maps[places >= 0].half()
 
-    def count(self, pairs: Tensor, maps: Tensor, classes: NDArray[np.uint8]) -> None:
-        """Count the regions of some pairs' maps; `classes` are (image, 512, 512)."""
+    def count(self, pairs: Tensor, maps: Tensor, grid: ClassGrid) -> None:
+        """Count the regions of some pairs' maps."""
         anchors = self.anchors[pairs].numpy()
         counts = count_regions(
-            maps.half().cpu().numpy(), self.upsampling, classes, anchors, (schema.PAIR_TOP_PERCENT,)
+            maps.half().cpu().numpy(), self.upsampling, grid, anchors, (schema.PAIR_TOP_PERCENT,)
         )
         self.pair_counts[pairs.numpy()] = np.stack([counts.full, counts.top[:, 0]], axis=1)
 
-    def result(self, classes: NDArray[np.uint8]) -> LayerResult:
+    def result(self, grid: ClassGrid) -> LayerResult:
         """Return the means over each anchor's pairs, and their counts at all percents."""
         positives = torch.bincount(self.anchors, minlength=len(self.relevance))
         relevance = (self.relevance / positives[:, None, None]).half().numpy()
         peak = torch.zeros(len(relevance)).index_add_(0, self.anchors, self.pair_peak) / positives
         images = np.arange(len(relevance))
-        counts = count_regions(relevance, self.upsampling, classes, images, schema.TOP_PERCENTS)
+        counts = count_regions(relevance, self.upsampling, grid, images, schema.TOP_PERCENTS)
         return LayerResult(
             relevance=relevance,
             peak=peak.numpy(),
@@ -266,9 +266,9 @@ def _mean_of_positives(embeddings: Tensor) -> Tensor:
     return mean_of_positives(embeddings, ["one identity"] * len(embeddings))
 
 
-def _classes_on_chips(identity: Identity, model: RunModel) -> NDArray[np.uint8]:
-    """Return (image, 512, 512) classes on the grid over each chip."""
-    return np.stack([
+def _classes_on_chips(identity: Identity, model: RunModel) -> ClassGrid:
+    """Return the classes of all images on the grid over each chip."""
+    return ClassGrid.of(np.stack([
         classes_on_chip(own, chip_to_crop, model.input_size)
         for own, chip_to_crop in zip(identity.labels, identity.chip_to_crop, strict=True)
-    ])  # fmt: skip
+    ]))  # fmt: skip

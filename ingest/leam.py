@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, Literal, TypedDict, Unpack
+from typing import Final, Literal, TypedDict, Unpack
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
+from ingest.frozen import Frozen
 from ingest.targets import Score, Target, find_target
 from leamstore.errors import LeamError
 
@@ -277,69 +277,11 @@ def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     place = next(chain(network.parameters(), network.buffers()), images)
     images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
     autocast = torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16")
-    with autocast, _Frozen():
+    with autocast, Frozen():
         embeddings = network(images)
     if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
         raise LeamError("The network does not give one embedding (image, n): wrap it so it does.")
     return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
-
-
-class _Frozen(TorchFunctionMode):
-    """Runs a network as it is, a few operations in forms that suit it when frozen.
-
-    The backward passes of torch's `prelu` and `batch_norm` are made for training. Of a frozen
-    network, the one is a multiplication and the other an affine map: the same numbers, and a
-    gradient of the input alone. `view` may need a copy in the layout of `_run`.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        return FROZEN_FORMS.get(func, func)(*args, **(kwargs or {}))
-
-
-def _prelu(x: Tensor, weight: Tensor) -> Tensor:
-    slope, positive = _along_channels(weight, x), (x > 0).to(x.dtype)
-    return x * torch.addcmul(slope, positive, 1 - slope)
-
-
-def _batch_norm(
-    x: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    *,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> Tensor:
-    if training or running_mean is None or running_var is None:
-        return F.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
-    scale = torch.rsqrt(running_var + eps) * (1 if weight is None else weight)
-    shift = (0 if bias is None else bias) - running_mean * scale
-    return torch.addcmul(_along_channels(shift, x), x, _along_channels(scale, x))
-
-
-def _along_channels(values: Tensor, x: Tensor) -> Tensor:
-    return values.to(x.dtype).reshape(-1, *[1] * (x.ndim - 2))
-
-
-def _view(x: Tensor, *shape: Any, **other: Any) -> Tensor:
-    if other or isinstance(shape[0], torch.dtype):
-        return x.view(*shape, **other)
-    return x.reshape(*shape)
-
-
-FROZEN_FORMS: Final[dict[Callable[..., Any], Callable[..., Any]]] = {
-    F.prelu: _prelu,
-    F.batch_norm: _batch_norm,
-    Tensor.view: _view,
-}
 
 
 def _round(

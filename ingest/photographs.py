@@ -5,6 +5,9 @@ Anything that Pillow decodes comes out as (h, w, 3) uint8; anything else is an
 settings are neither read for the decision nor changed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -16,6 +19,9 @@ from leamstore.errors import UnusableImageError
 
 MAX_PIXELS: Final = 89_478_485
 """Pixels above which a photograph is not decoded: 256 MiB as RGB, Pillow's own first limit."""
+
+MAX_BYTES: Final = 2**30
+"""Bytes above which a file is not taken for a photograph: a sparse file may claim any number."""
 
 VECTOR_FORMATS: Final = frozenset({"EPS", "WMF"})
 """Drawings that Pillow hands to an interpreter (Ghostscript), which no stranger's file gets."""
@@ -57,13 +63,29 @@ def read_photograph(path: Path) -> NDArray[np.uint8]:
     UnusableImageError
         ``unreadable``, ``not-an-image``, ``truncated`` or ``too-large``.
     """
+    with open_file(path) as file:
+        return decode_photograph(file, str(path))
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file of a sane size; whatever reading it raises is told of the file.
+
+    Raises
+    ------
+    UnusableImageError
+        ``unreadable`` or ``too-large``.
+    """
     try:
-        # Opening a pipe would wait for a writer for ever.
+        # Opening a pipe would wait for a writer for ever, and a device may have no end.
+        size = path.stat().st_size
         if not path.is_file():
-            path.stat()
             raise UnusableImageError("unreadable", f"{path} is not a regular file.")
+        if size > MAX_BYTES:
+            sentence = f"{path} has {size:,} bytes; {MAX_BYTES:,} are allowed."
+            raise UnusableImageError("too-large", sentence)
         with path.open("rb") as file:
-            return decode_photograph(file, str(path))
+            yield file
     except (OSError, ValueError) as error:
         sentence = f"{path} cannot be opened: {_explain(error)}."
         raise UnusableImageError("unreadable", sentence) from error
@@ -112,7 +134,10 @@ def _refuse_unsafe(image: Image.Image, name: str) -> None:
 def _upright(image: Image.Image) -> Image.Image:
     """Return a decoded image turned as its EXIF orientation says."""
     # Asked after decoding, for Pillow's TIFF and AVIF readers turn the image themselves.
-    method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    try:
+        method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # broken EXIF makes Pillow raise anything, and costs no photograph
+        return image
     return image if method is None else image.transpose(method)
 
 

@@ -6,40 +6,43 @@ import platform
 import secrets
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 from rich.progress import Progress
 from torch import Tensor
 
+from ingest.block import Bench, References, Todo
+from ingest.crew import Crew, ThisProcess
 from ingest.datasets import Photograph
-from ingest.explain import Identity, RunModel, explain_identity
-from ingest.leam import embed
-from ingest.loading import LoadedBlock, load_blocks
+from ingest.explain import RunModel
 from ingest.models import Request, open_model
 from ingest.parsers import Parser
 from ingest.placement import place_images
 from ingest.report import Report
-from ingest.survey import as_frame, attributes, is_new, survey
+from ingest.survey import as_frame, attributes, fingerprint, is_new
 from ingest.writer import Writer
 from leamstore import arrays, ledger, tables
-from leamstore.blocks import Block, blocks_of
+from leamstore.blocks import blocks_of
 from leamstore.errors import LakeError
 from leamstore.lake import Lake, face_arrays
+from leamstore.lock import ingest_lock
+from leamstore.recovery import clear_retired, recover
+from leamstore.storage import Location
+
+if TYPE_CHECKING:
+    from ingest.cluster import Cluster
+    from ingest.workers import Order
 
 _SURVEY_COMMIT: Final = 256
 """Photographs after which the survey's rows are committed, so that an interruption costs few."""
-
-_WORTH_A_WORKER: Final = 16
-"""Photographs for which starting another process pays."""
 
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
 
@@ -59,6 +62,8 @@ class Plan:
         Images in one forward pass.
     workers : int
         Processes that look for faces, and threads that read photographs.
+    cluster : ingest.cluster.Cluster, optional
+        Whose workers do the work; without one, this process does.
     """
 
     photographs: Sequence[Photograph]
@@ -67,6 +72,7 @@ class Plan:
     device: torch.device
     batch_size: int
     workers: int
+    cluster: "Cluster | None" = None
 
 
 def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Report:
@@ -75,29 +81,114 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Report:
     Raises
     ------
     LeamError
-        If the lake holds a model of the same name that was made otherwise, or a photograph
-        changes under way. What was committed stays.
+        If another ingest is at work on the lake, the lake holds a model of the same name that was
+        made otherwise, or a photograph changes under way. What was committed stays.
     """
-    report = Report()
-    run_id = _enter_run(lake, plan)
-    with report.stopwatch.measured("faces"):
-        _survey(lake, plan, report, progress)
-        _place(lake)
+    with ingest_lock(lake.path):
+        recover(lake)
+        report = Report()
+        run_id = _enter_run(lake, plan)
+        with _crew(lake, plan, run_id, report, progress) as crew:
+            with report.stopwatch.measured("faces"):
+                _survey(lake, plan, crew, run_id, report, progress)
+                _place(lake, run_id)
+            _do_missing_units(lake, plan, crew, run_id, report, progress)
+        _end_run(lake, run_id, report)
+    return report
+
+
+def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Report:
+    """Do the units that the ledger lacks, on images that have their places, and nothing else.
+
+    Raises
+    ------
+    LeamError
+        As `ingest_photographs` does.
+    """
+    with ingest_lock(lake.path):
+        recover(lake)
+        report = Report()
+        run_id = _enter_run(lake, plan)
+        with _crew(lake, plan, run_id, report, progress) as crew:
+            _do_missing_units(lake, plan, crew, run_id, report, progress)
+        _end_run(lake, run_id, report)
+    return report
+
+
+def _crew(
+    lake: Lake, plan: Plan, run_id: str, report: Report, progress: Progress
+) -> AbstractContextManager[Crew]:
+    if plan.cluster is None:
+        return nullcontext(ThisProcess(plan.workers, report.stopwatch))
+    from ingest.cluster import team_at_work  # noqa: PLC0415, dask loads slowly
+
+    return team_at_work(plan.cluster, _order(lake, plan, plan.cluster, run_id), progress)
+
+
+def _order(lake: Lake, plan: Plan, cluster: "Cluster", run_id: str) -> "Order":
+    """Return what tells workers about the run; on their machines, paths begin at the root."""
+    from ingest.surroundings import observe  # noqa: PLC0415
+    from ingest.workers import Order  # noqa: PLC0415
+
+    requests = tuple(
+        replace(one, weights=one.weights.absolute()) if isinstance(one.weights, Path) else one
+        for one in plan.requests
+    )
+    files = (one.path.absolute() for one in plan.photographs)
+    photograph = next((file for file in files if file.is_file()), None)
+    return Order(
+        run_id=run_id,
+        lake=_absolute(lake.path),
+        maps=_absolute(lake.maps_path),
+        faces=_absolute(lake.faces_path),
+        settings=lake.settings,
+        catalog=requests[0].catalog,
+        requests=requests,
+        device=cluster.device,
+        batch_size=plan.batch_size,
+        readers=plan.workers,
+        surroundings=observe(requests[0].catalog, requests, lake.settings.parser),
+        photograph=photograph,
+        fingerprint=fingerprint(photograph) if photograph else {},
+    )
+
+
+def _absolute(place: Location) -> Location:
+    return place.absolute() if isinstance(place, Path) else place
+
+
+def _do_missing_units(
+    lake: Lake, plan: Plan, crew: Crew, run_id: str, report: Report, progress: Progress
+) -> None:
     images = lake.images
     rows = _model_rows(lake, plan, images)
     todo = _blocks_to_do(lake, plan, images)
-    if todo:
-        with report.stopwatch.measured("models"):
-            models = _open_models(lake, plan, rows, todo)
-            references = _references(plan, models, images, progress)
-        with Writer(lake, run_id, report.stopwatch) as writer:
-            _do_units(lake, plan, models, references, todo, writer, report, progress)
-    with tables.writing(lake.tables_path) as connection:
-        connection.execute(
-            "UPDATE runs SET ended = ?, summary = ? WHERE run_id = ?",
-            [datetime.now(UTC), json.dumps(report.as_dict()), run_id],
+    if not todo:
+        return
+    with report.stopwatch.measured("models"):
+        bench = Bench(
+            maps=lake.maps_path,
+            faces=lake.faces_path,
+            settings=lake.settings,
+            parser=plan.parser,
+            models=_open_models(lake, plan, rows, todo),
+            readers=plan.workers,
         )
-    return report
+        references = _references(crew, bench, images, progress)
+    tasks = {
+        name: progress.add_task(
+            name, total=sum(one.images.height for one in todo if name in one.names)
+        )
+        for name in bench.models
+    }
+    with Writer(lake, run_id, report) as writer:
+        crew.finish(
+            bench,
+            todo,
+            references,
+            writer,
+            lambda name, images: progress.advance(tasks[name], images),
+        )
 
 
 def _enter_run(lake: Lake, plan: Plan) -> str:
@@ -126,7 +217,17 @@ def _enter_run(lake: Lake, plan: Plan) -> str:
     return str(run["run_id"])
 
 
-def _survey(lake: Lake, plan: Plan, report: Report, progress: Progress) -> None:
+def _end_run(lake: Lake, run_id: str, report: Report) -> None:
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute(
+            "UPDATE runs SET ended = ?, summary = ? WHERE run_id = ?",
+            [datetime.now(UTC), json.dumps(report.as_dict()), run_id],
+        )
+
+
+def _survey(
+    lake: Lake, plan: Plan, crew: Crew, run_id: str, report: Report, progress: Progress
+) -> None:
     """Look at every photograph that is new or has changed, and enter what was seen."""
     known = {
         row[0]: row[1:]
@@ -139,16 +240,15 @@ def _survey(lake: Lake, plan: Plan, report: Report, progress: Progress) -> None:
         return
     task = progress.add_task("Faces", total=len(new))
     rows: list[dict[str, Any]] = []
-    workers = min(plan.workers, -(-len(new) // _WORTH_A_WORKER))
-    with closing(survey(new, workers)) as seen:
+    with closing(crew.look_at(new)) as seen:
         for row in seen:
             rows.append(row)
             progress.advance(task)
             if len(rows) == _SURVEY_COMMIT:
-                _enter_images(lake, as_frame(rows))
+                _enter_images(lake, run_id, as_frame(rows))
                 rows = []
     if rows:
-        _enter_images(lake, as_frame(rows))
+        _enter_images(lake, run_id, as_frame(rows))
 
 
 def _renew_attributes(lake: Lake, photographs: Sequence[Photograph]) -> None:
@@ -170,31 +270,30 @@ def _renew_attributes(lake: Lake, photographs: Sequence[Photograph]) -> None:
         )
 
 
-def _enter_images(lake: Lake, rows: pl.DataFrame) -> None:
+def _enter_images(lake: Lake, run_id: str, rows: pl.DataFrame) -> None:
     """Replace the rows of these images.
 
     Where one had a place, its whole identity gives its places up, maps and all, and waits:
     the maps of the others are means over positives that this image was one of.
     """
     with tables.writing(lake.tables_path) as connection:
+        ledger.require_running(connection, run_id)
         connection.register("entered", rows.select("path").to_arrow())
         former = connection.sql(
             "SELECT image_id FROM images WHERE image_id IS NOT NULL AND identity IN "
             "(SELECT identity FROM images JOIN entered USING (path) WHERE image_id IS NOT NULL)"
         ).fetchall()
-        retired = [image_id for (image_id,) in former]
-        ledger.retire_images(connection, retired)
+        ledger.retire_images(connection, [image_id for (image_id,) in former])
         connection.execute("DELETE FROM images WHERE path IN (SELECT path FROM entered)")
         tables.append(connection, "images", rows)
-    for store in (lake.maps_path, lake.faces_path):
-        arrays.clear_images(store, retired)
+    clear_retired(lake)
 
 
-def _place(lake: Lake) -> None:
+def _place(lake: Lake, run_id: str) -> None:
     """Give the identities that wait their places."""
     rows = place_images(lake.sql("SELECT * FROM images"), lake.settings.seed)
     if rows.height:
-        _enter_images(lake, rows)
+        _enter_images(lake, run_id, rows)
 
 
 def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[str, Any]]:
@@ -225,16 +324,7 @@ def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[
     return rows
 
 
-@dataclass(frozen=True)
-class _Todo:
-    """A block, its images, and what is to be done on it: faces and models by name."""
-
-    block: Block
-    images: pl.DataFrame
-    names: tuple[str, ...]
-
-
-def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[_Todo]:
+def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
     with tables.reading(lake.tables_path) as connection:
         done = ledger.done_units(connection)
     names = (ledger.FACES, *(request.name for request in plan.requests))
@@ -244,12 +334,12 @@ def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[_Todo]:
         checksum = ledger.block_checksum(own)
         missing = tuple(name for name in names if done.get((name, block.first_shard)) != checksum)
         if missing:
-            todo.append(_Todo(block, own, missing))
+            todo.append(Todo(block, own, missing))
     return todo
 
 
 def _open_models(
-    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], todo: Sequence[_Todo]
+    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], todo: Sequence[Todo]
 ) -> dict[str, RunModel]:
     """Load the models that have something to do, and make room for them in the lake."""
     needed = {name for one in todo for name in one.names}
@@ -297,114 +387,35 @@ _TEXT: Final = dict.fromkeys(("weights_sha256", "licence", "compared_with"), pl.
 
 
 def _references(
-    plan: Plan, models: Mapping[str, RunModel], images: pl.DataFrame, progress: Progress
-) -> dict[str, Tensor]:
-    """Return what each model's target compares every image with, where it needs that.
+    crew: Crew, bench: Bench, images: pl.DataFrame, progress: Progress
+) -> Callable[[Todo], References]:
+    """Return what tells a block's images what each model's target compares them with.
 
-    It takes a first pass over all images, since the embeddings of all of them go in.
+    Where a target needs that, it takes a first pass over all images, since the embeddings of all
+    of them go in.
     """
-    asking = {name: model for name, model in models.items() if model.target.needs_references}
+    asking = {name: model for name, model in bench.models.items() if model.target.needs_references}
     if not asking:
-        return {}
+        return lambda one: {}
     blocks = [
-        (block, ledger.block_images(images, block))
+        Todo(block, ledger.block_images(images, block), ())
         for block in blocks_of(images["image_id"], images["identity"])
     ]
-    embeddings: dict[str, list[Tensor]] = {name: [] for name in asking}
     task = progress.add_task("Embeddings", total=images.height)
-    kinds = [(model.alignment, model.input_size) for model in asking.values()]
-    for loaded in load_blocks(blocks, kinds, plan.workers):
-        for name, model in asking.items():
-            chips = loaded.chips[model.alignment, model.input_size].pixels
-            batch = torch.from_numpy(chips).permute(0, 3, 1, 2).float()
-            embeddings[name].append(embed(model.network, batch, model.batch_size, model.precision))
-        progress.advance(task, loaded.images.height)
+    embeddings = crew.embed(
+        replace(bench, models=asking), blocks, lambda seen: progress.advance(task, seen)
+    )
     identities = images["identity"].to_list()
-    return {
-        name: model.target.references(torch.cat(embeddings[name]), identities, model.seed)
+    references = {
+        name: model.target.references(
+            torch.cat([own[name] for own in embeddings]), identities, model.seed
+        )
         for name, model in asking.items()
     }
+    place = {image_id: row for row, image_id in enumerate(images["image_id"])}
 
+    def of_block(one: Todo) -> dict[str, Tensor]:
+        rows = [place[image_id] for image_id in one.images["image_id"]]
+        return {name: references[name][rows] for name in references if name in one.names}
 
-def _do_units(
-    lake: Lake,
-    plan: Plan,
-    models: Mapping[str, RunModel],
-    references: Mapping[str, Tensor],
-    todo: Sequence[_Todo],
-    writer: Writer,
-    report: Report,
-    progress: Progress,
-) -> None:
-    names_of = {one.block: one.names for one in todo}
-    kinds = [(model.alignment, model.input_size) for model in models.values()]
-    tasks = {
-        name: progress.add_task(
-            f"{name}",
-            total=sum(one.images.height for one in todo if name in one.names),
-        )
-        for name in models
-    }
-    place = {image_id: row for row, image_id in enumerate(lake.images["image_id"])}
-    blocks = load_blocks([(one.block, one.images) for one in todo], kinds, plan.workers)
-    for loaded in report.stopwatch.waited("read", blocks):
-        labels = _labels(lake, plan, loaded, names_of[loaded.block], writer, report)
-        for name in names_of[loaded.block]:
-            if name == ledger.FACES:
-                continue
-            model = models[name]
-            results = []
-            for identity in _identities(model, loaded, labels, references.get(name), place):
-                result = explain_identity(model, identity)
-                results.append((identity, result))
-                report.stopwatch.seconds += result.seconds
-                report.pairs += len(result.embeddings) * (len(result.embeddings) - 1)
-                report.maps += (len(result.pairs) or len(identity.image_ids)) * len(model.layers)
-                progress.advance(tasks[name], len(identity.image_ids))
-            writer.write_unit(model, loaded, results)
-            report.units += 1
-            report.images += loaded.images.height
-
-
-def _labels(
-    lake: Lake,
-    plan: Plan,
-    loaded: LoadedBlock,
-    names: Sequence[str],
-    writer: Writer,
-    report: Report,
-) -> NDArray[np.uint8]:
-    """Return the labels of a block's crops: parsed now, or as they are in the lake."""
-    if ledger.FACES in names:
-        with report.stopwatch.measured("parse"):
-            labels = plan.parser.parse(loaded.crops, loaded.landmarks)
-        writer.write_faces(loaded, labels)
-        return labels
-    stored = arrays.open_array(lake.faces_path, f"labels/{lake.settings.parser}")
-    shards = np.asarray(stored[loaded.block.start : loaded.block.stop])
-    return shards[loaded.images["image_id"].to_numpy() - loaded.block.start]
-
-
-def _identities(
-    model: RunModel,
-    loaded: LoadedBlock,
-    labels: NDArray[np.uint8],
-    references: Tensor | None,
-    place: Mapping[int, int],
-) -> Iterator[Identity]:
-    """Yield a block's identities one by one, as a model wants them."""
-    chips = loaded.chips[model.alignment, model.input_size]
-    names = loaded.images["identity"].to_numpy()
-    for name in loaded.images["identity"].unique(maintain_order=True):
-        own = np.flatnonzero(names == name)
-        image_ids = loaded.images["image_id"].to_numpy()[own].astype(np.int64)
-        yield Identity(
-            image_ids=image_ids,
-            names=loaded.images["sha256"].gather(own).to_list(),
-            chips=chips.pixels[own],
-            chip_to_crop=chips.to_crop[own],
-            labels=labels[own],
-            references=None
-            if references is None
-            else references[[place[int(image_id)] for image_id in image_ids]],
-        )
+    return of_block

@@ -20,7 +20,6 @@ def summarise(lake: Lake, report: Report, passed_over: Mapping[str, str]) -> dic
         "SELECT model, weights, sum(images)::BIGINT AS images, sum(pairs)::BIGINT AS pairs "
         "FROM models LEFT JOIN units USING (model) GROUP BY ALL ORDER BY model"
     )
-    size = sum(file.stat().st_size for file in lake.path.rglob("*") if file.is_file())
     return {
         "lake": str(lake.path),
         "parser": lake.settings.parser,
@@ -29,7 +28,7 @@ def summarise(lake: Lake, report: Report, passed_over: Mapping[str, str]) -> dic
         "models": models.to_dicts(),
         "passed_over": dict(passed_over),
         "run": report.as_dict(),
-        "bytes": size,
+        "bytes": lake.stored_bytes,
     }
 
 
@@ -51,7 +50,7 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         console.print(brand, style="yellow", markup=False, soft_wrap=True)
     console.print(
         "Next: python -m leamstore sql --lake "
-        f'{facts["lake"]} "SELECT layer, avg(nose * 100.0 / pixels) AS nose_percent '
+        f'{facts["lake"]} "SELECT layer, avg(nose * 100 / pixels) AS nose_percent '
         "FROM pair_regions WHERE activation = 'top' GROUP BY layer\"",
         markup=False,
         soft_wrap=True,

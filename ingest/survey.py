@@ -2,19 +2,29 @@
 
 import hashlib
 import multiprocessing
+import os
 import signal
-from collections.abc import Generator, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from ingest.datasets import Photograph
 from ingest.faces import crop_to_image, single_face
-from ingest.photographs import read_photograph
+from ingest.photographs import open_file, read_photograph
 from leamstore import schema
 from leamstore.errors import UnusableImageError
+
+_CHUNK: Final = 4
+"""Photographs that a worker gets at a time."""
+
+_CHUNKS_AHEAD: Final = 4
+"""Chunks under way for each worker: however many photographs there are, few wait in memory."""
 
 
 def survey(photographs: Iterable[Photograph], workers: int) -> Generator[dict[str, Any]]:
@@ -28,9 +38,15 @@ def survey(photographs: Iterable[Photograph], workers: int) -> Generator[dict[st
         return
     # Forking a process that runs torch's threads can deadlock, so workers are started anew.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_ctrl_c_alone)
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_depend_on_parent)
+    waiting: deque[Future[list[dict[str, Any]]]] = deque()
     try:
-        yield from executor.map(look_at, photographs, chunksize=4)
+        for chunk in chunks(photographs, _CHUNK):
+            waiting.append(executor.submit(_look_at_all, chunk))
+            if len(waiting) == _CHUNKS_AHEAD * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -54,9 +70,28 @@ def look_at(photograph: Photograph) -> dict[str, Any]:
     }
 
 
-def _leave_ctrl_c_alone() -> None:
-    """Let the process that started this one decide what Ctrl-C means."""
+def _look_at_all(photographs: list[Photograph]) -> list[dict[str, Any]]:
+    return [look_at(photograph) for photograph in photographs]
+
+
+def _depend_on_parent() -> None:
+    """Leave Ctrl-C to the process that started this one, and end when that one is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def chunks(photographs: Iterable[Photograph], size: int) -> Iterator[list[Photograph]]:
+    """Yield photographs by the `size`."""
+    remaining = iter(photographs)
+    while chunk := list(islice(remaining, size)):
+        yield chunk
 
 
 def attributes(photograph: Photograph) -> dict[str, Any]:
@@ -79,14 +114,9 @@ def fingerprint(path: Path) -> dict[str, Any]:
     UnusableImageError
         If it can't be read.
     """
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with open_file(path) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
         status = path.stat()
-    except OSError as error:
-        raise UnusableImageError(
-            "unreadable", f"{path} cannot be opened: {error.strerror}."
-        ) from error
     return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": digest}
 
 

@@ -1,29 +1,136 @@
 """A unit of work as it goes into the lake: whole shards of arrays, and rows for the tables."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from ingest.explain import Identity, IdentityResult, RunModel
-from leamstore import schema
+from leamstore import ledger, schema
 from leamstore.blocks import Block
+from leamstore.storage import Location
 
 Result = tuple[Identity, IdentityResult]
 """What went in, and what came out."""
 
+Shards = tuple[str, int, NDArray[Any]]
+"""An array's name in its store, a first position, and its rows from there on: whole shards."""
+
 _ACTIVATIONS: Final = (("full", None), ("top", schema.PAIR_TOP_PERCENT))
 
+_EMPTY: Final = {"f": np.nan, "i": -1, "u": 0}
+"""What positions hold that belong to no image or kept pair, by kind of number."""
 
-def unit_arrays(
-    model: RunModel, block: Block, results: Sequence[Result]
-) -> Iterator[tuple[str, int, NDArray[Any]]]:
-    """Yield each array's name in ``maps.zarr``, its first position and its rows, whole shards.
 
-    Positions where no image or kept pair belongs hold NaN, or -1 in anchor and positive.
+@dataclass(frozen=True)
+class FinishedUnit:
+    """A unit whose arrays are in the lake: what its tables and the run's report have to be told.
+
+    Attributes
+    ----------
+    name : str
+        The model's, or ``faces``.
+    images : polars.DataFrame
+        The block's rows of the table images.
+    rows : mapping of str to polars.DataFrame
+        New rows by table.
+    pairs, maps : int
+        Done.
+    seconds : Counter of str
+        Where the time went.
     """
+
+    name: str
+    block: Block
+    images: pl.DataFrame
+    rows: Mapping[str, pl.DataFrame]
+    pairs: int
+    maps: int
+    seconds: Counter[str]
+
+
+class Unit(Protocol):
+    """What was computed of a block, on its way into the lake."""
+
+    @property
+    def store(self) -> Location:
+        """The Zarr store that its arrays belong to."""
+
+    def shards(self) -> Iterator[Shards]:
+        """Yield its arrays."""
+
+    def finished(self) -> FinishedUnit:
+        """Return what is left of it when its arrays are written."""
+
+
+@dataclass(frozen=True)
+class FacesUnit:
+    """A block's crops and labels.
+
+    Attributes
+    ----------
+    faces : mapping of str to (image, 512, 512, ...) uint8
+        Rows of the images by the array's name.
+    """
+
+    store: Location
+    block: Block
+    images: pl.DataFrame
+    faces: Mapping[str, NDArray[np.uint8]]
+    seconds: Counter[str]
+
+    def shards(self) -> Iterator[Shards]:
+        """Yield the arrays of the block; positions where no image belongs hold 0."""
+        places = self.images["image_id"].to_numpy() - self.block.start
+        for name, rows in self.faces.items():
+            length = self.block.stop - self.block.start
+            yield name, self.block.start, _shards(rows, places, length)
+
+    def finished(self) -> FinishedUnit:
+        """Return the unit without its arrays; it has no rows."""
+        return FinishedUnit(ledger.FACES, self.block, self.images, {}, 0, 0, self.seconds)
+
+
+@dataclass(frozen=True)
+class ModelUnit:
+    """What a model shows of a block's identities."""
+
+    store: Location
+    model: RunModel
+    block: Block
+    images: pl.DataFrame
+    results: Sequence[Result]
+
+    def shards(self) -> Iterator[Shards]:
+        """Yield the arrays of each layer.
+
+        Positions where no image or kept pair belongs hold NaN, or -1 in anchor and positive.
+        """
+        return _model_shards(self.model, self.block, self.results)
+
+    def finished(self) -> FinishedUnit:
+        """Return the unit's rows, and what it took."""
+        images = [len(identity.image_ids) for identity, _ in self.results]
+        maps = [len(result.pairs) or len(result.embeddings) for _, result in self.results]
+        seconds: Counter[str] = Counter()
+        for _, result in self.results:
+            seconds.update(result.seconds)
+        return FinishedUnit(
+            name=self.model.name,
+            block=self.block,
+            images=self.images,
+            rows=_model_rows(self.model, self.results),
+            pairs=sum(count * (count - 1) for count in images),
+            maps=sum(maps) * len(self.model.layers),
+            seconds=seconds,
+        )
+
+
+def _model_shards(model: RunModel, block: Block, results: Sequence[Result]) -> Iterator[Shards]:
     images = np.concatenate([identity.image_ids for identity, _ in results])
     pairs = [_kept_pairs(model, identity, result) for identity, result in results]
     pair_ids, anchors, positives = (np.concatenate(column) for column in zip(*pairs, strict=True))
@@ -51,8 +158,7 @@ def unit_arrays(
             yield f"{model.name}/{layer.name}/{name}", first, shards
 
 
-def unit_rows(model: RunModel, results: Sequence[Result]) -> dict[str, pl.DataFrame]:
-    """Return the unit's rows by table."""
+def _model_rows(model: RunModel, results: Sequence[Result]) -> dict[str, pl.DataFrame]:
     parts: dict[str, list[pl.DataFrame]] = {
         "embeddings": [_embeddings(identity, result) for identity, result in results],
         "pairs": [_pairs(model, identity, result) for identity, result in results],
@@ -77,8 +183,7 @@ def _kept_pairs(
 
 
 def _shards(rows: NDArray[Any], places: NDArray[np.int64], length: int) -> NDArray[Any]:
-    empty = np.nan if rows.dtype.kind == "f" else -1
-    shards = np.full((length, *rows.shape[1:]), empty, rows.dtype)
+    shards = np.full((length, *rows.shape[1:]), _EMPTY[rows.dtype.kind], rows.dtype)
     shards[places] = rows
     return shards
 

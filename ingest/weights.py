@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +79,8 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         If the file is missing, damaged, holds something else, or would run code when unpickled.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise WeightsError(f"{path} cannot be read: it is not a regular file.")
     try:
         state = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
     except OSError as error:
@@ -113,10 +116,24 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
+    if _is_packed(path):
+        raise WeightsError(
+            f"{path} holds more than its size: torch packs no tensors, and a packed file "
+            "may have no end. Get the file from its own page."
+        )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can make torch raise anything
         raise WeightsError(f"{path} {_refusal(path, error)}") from error
+
+
+def _is_packed(path: Path) -> bool:
+    """Tell whether a zip file, which torch's new format is, unpacks to more than its size."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return sum(part.file_size for part in file.infolist()) > path.stat().st_size
+    except (zipfile.BadZipFile, ValueError, RuntimeError):
+        return False
 
 
 def _refusal(path: Path, error: Exception) -> str:

@@ -1,37 +1,43 @@
-"""The one writer of a lake: finished units go in beside the work, arrays first, then the ledger."""
+"""The way of a unit into the lake: its arrays first, then its rows and its entry in the ledger.
 
-from collections.abc import Callable, Sequence
+Arrays may be written by anyone who has the unit: whole shards, that no other unit shares, and
+the same bytes whoever computes it. Rows are committed by the one writer of the tables.
+"""
+
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
-from ingest.explain import RunModel
-from ingest.loading import LoadedBlock
-from ingest.report import Stopwatch
-from ingest.unit import Result, unit_arrays, unit_rows
+from ingest.report import Report
+from ingest.unit import FinishedUnit, Unit
 from leamstore import arrays, ledger, tables
-from leamstore.blocks import Block
-from leamstore.lake import Lake, face_arrays
+from leamstore.lake import Lake
+
+_MOST_WAITING: Final = 2
+"""Units handed over and not yet written: a block's faces don't wait for the last block's maps."""
+
+
+def write_arrays(unit: Unit) -> None:
+    """Write a unit's arrays: what the ledger doesn't know yet, so that nobody reads it."""
+    for name, start, rows in unit.shards():
+        arrays.write_shards(unit.store, name, start, rows)
 
 
 class Writer:
-    """Writes units in a thread of its own, one at a time.
+    """The one writer of a lake's tables: works beside the work, one unit at a time.
 
-    A unit waits until the one before is written, so that at most two are held in memory. An
-    error in writing is raised at the next unit, or at the end of the ``with`` block.
+    A unit waits while two before it are not written, so that at most three are held in memory.
+    An error in writing is raised at one of the next units, or at the end of the ``with`` block.
     """
 
-    def __init__(self, lake: Lake, run_id: str, stopwatch: Stopwatch) -> None:
+    def __init__(self, lake: Lake, run_id: str, report: Report) -> None:
         self._lake = lake
-        self._settings = lake.settings
         self._run_id = run_id
-        self._stopwatch = stopwatch
+        self._report = report
         self._thread = ThreadPoolExecutor(1)
-        self._last: Future[None] | None = None
+        self._waiting: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -43,41 +49,39 @@ class Writer:
         traceback: TracebackType | None,
     ) -> None:
         self._thread.shutdown(wait=True)
-        if error is None and self._last is not None:
-            self._last.result()
+        for written in self._waiting if error is None else ():
+            written.result()
 
-    def write_faces(self, loaded: LoadedBlock, labels: NDArray[np.uint8]) -> None:
-        """Write a block's crops, if the lake keeps them, and labels (image, 512, 512)."""
-        self._submit(self._write_faces, loaded, labels)
+    def write(self, unit: Unit) -> None:
+        """Write a unit's arrays, and commit it."""
+        self._submit(self._write, unit)
 
-    def write_unit(self, model: RunModel, loaded: LoadedBlock, results: Sequence[Result]) -> None:
-        """Write what a model shows of a block's identities."""
-        self._submit(self._write_unit, model, loaded, results)
+    def commit(self, unit: FinishedUnit) -> None:
+        """Commit a unit whose arrays are written."""
+        self._submit(self._commit, unit)
 
-    def _submit(self, write: Callable[..., None], *arguments: object) -> None:
-        if self._last is not None:
-            self._last.result()
-        self._last = self._thread.submit(write, *arguments)
+    def _submit(self, put: Callable[..., None], unit: Unit | FinishedUnit) -> None:
+        if len(self._waiting) == _MOST_WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(put, unit))
 
-    def _write_faces(self, loaded: LoadedBlock, labels: NDArray[np.uint8]) -> None:
-        with self._stopwatch.measured("write"):
-            block = loaded.block
-            rows_of = {f"labels/{self._settings.parser}": labels, "crop": loaded.crops}
-            for name in face_arrays(self._settings):
-                rows = rows_of[name]
-                shards = np.zeros((block.stop - block.start, *rows.shape[1:]), np.uint8)
-                shards[loaded.images["image_id"].to_numpy() - block.start] = rows
-                arrays.write_shards(self._lake.faces_path, name, block.start, shards)
-            self._commit(ledger.FACES, block, loaded.images, {})
+    def _write(self, unit: Unit) -> None:
+        with self._report.stopwatch.measured("write"):
+            write_arrays(unit)
+            finished = unit.finished()
+        self._commit(finished)
 
-    def _write_unit(self, model: RunModel, loaded: LoadedBlock, results: Sequence[Result]) -> None:
-        with self._stopwatch.measured("write"):
-            for name, start, shards in unit_arrays(model, loaded.block, results):
-                arrays.write_shards(self._lake.maps_path, name, start, shards)
-            self._commit(model.name, loaded.block, loaded.images, unit_rows(model, results))
-
-    def _commit(
-        self, model: str, block: Block, images: pl.DataFrame, rows: dict[str, pl.DataFrame]
-    ) -> None:
-        with tables.writing(self._lake.tables_path) as connection:
-            ledger.commit_unit(connection, model, block, images, rows, self._run_id)
+    def _commit(self, unit: FinishedUnit) -> None:
+        with (
+            self._report.stopwatch.measured("write"),
+            tables.writing(self._lake.tables_path) as connection,
+        ):
+            ledger.commit_unit(
+                connection, unit.name, unit.block, unit.images, unit.rows, self._run_id
+            )
+        self._report.stopwatch.seconds.update(unit.seconds)
+        if unit.name != ledger.FACES:
+            self._report.units += 1
+            self._report.images += unit.images.height
+            self._report.pairs += unit.pairs
+            self._report.maps += unit.maps

@@ -1,25 +1,32 @@
 """``python -m leamstore``: look into a lake, ask it, check it, take it elsewhere."""
 
 import json
+import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import duckdb
 import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from leamstore import cache
 from leamstore.brands import brands
 from leamstore.catalog import read_catalog
-from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run
+from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run, shown
 from leamstore.errors import LakeError
 from leamstore.export import export_tables
+from leamstore.finding import Finding
 from leamstore.lake import Lake
+from leamstore.lock import holder
 from leamstore.schema_page import schema_page
-from leamstore.verify import forget_broken_units, verify
+from leamstore.verify import remove_broken, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,7 +39,7 @@ app = typer.Typer(
         "xarray.open_datatree('maps.zarr', engine='zarr', consolidated=False)."
     ),
 )
-_DEFAULT_LAKE = Path("lake")
+_DEFAULT_LAKE = "lake"
 
 
 @app.command()
@@ -61,23 +68,57 @@ def sql(
     lake: LakeOption = _DEFAULT_LAKE,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print csv.")] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", help="Most that it may take.", min=0.001)
+    ] = 3600.0,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            help="Most that it may take; four fifths of the machine's by default.",
+            metavar="4GB",
+        ),
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Ask the lake's tables; read-only, without access to other files.
 
-    Example: python -m leamstore sql "SELECT model, layer, avg(nose * 100.0 / pixels) AS nose
+    Example: python -m leamstore sql "SELECT model, layer, avg(nose * 100 / pixels) AS nose
     FROM pair_regions WHERE activation = 'top' GROUP BY ALL"
     """
     try:
-        rows = Lake(lake).sql(sys.stdin.read() if query == "-" else query)
+        with _ended_at_once_by_ctrl_c():
+            asked = sys.stdin.read() if query == "-" else query
+            rows = Lake(lake).sql(asked, seconds=seconds, memory=memory)
+    except duckdb.OutOfMemoryException as error:
+        raise LakeError(
+            "the query needs more memory than it may: ask for less, or give it more by --memory."
+        ) from error
     except duckdb.Error as error:
         raise LakeError(f"DuckDB refuses the query: {error}") from error
     if as_json:
         print(json.dumps(rows.to_dicts(), default=str))
     elif as_csv:
-        print(rows.write_csv(), end="")
+        print(_as_csv(rows), end="")
     else:
         Console().print(_rich_table(None, rows))
+
+
+def _as_csv(rows: pl.DataFrame) -> str:
+    try:
+        return rows.write_csv()
+    except pl.exceptions.PolarsError as error:
+        raise LakeError("csv holds no lists and no bytes: cast them, or ask for --json.") from error
+
+
+@contextmanager
+def _ended_at_once_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the process: DuckDB may not look for it, and what reads leaves nothing."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @app.command(name="verify")
@@ -85,29 +126,46 @@ def verify_command(
     lake: LakeOption = _DEFAULT_LAKE,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Strike broken units off, so that ingest does them again."),
+        typer.Option("--repair", help="Take out what is broken, and do just that again."),
     ] = False,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--catalog", help="A catalog of yours, beside the built-in one."),
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Check the whole lake and list every finding with its place and remedy."""
     opened = Lake(lake)
+    at_work = holder(opened.path)
+    if at_work:
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(f"An ingest is at work: what it has not finished is listed. ({at_work})")
     with Console(stderr=True).status("Reading every shard"):
-        findings = verify(opened)
+        findings = verify(opened, read_catalog(*(files or [])))
+    _print_findings(lake, findings, as_json)
+    if repair and any(finding.units or finding.files for finding in findings):
+        units = remove_broken(opened, findings)
+        said = f"{len(units)} units taken out; they are done again now."
+        Console(stderr=True).print(said, highlight=False)
+        # Only a program apart may know of ingest: this package imports nothing of it.
+        catalogs = [word for file in files or [] for word in ("--catalog", str(file))]
+        again = [sys.executable, "-m", "ingest.repair", "--lake", str(lake), *catalogs]
+        raise typer.Exit(subprocess.run(again, check=False).returncode)
+    if findings:
+        raise typer.Exit(1)
+
+
+def _print_findings(lake: str, findings: list[Finding], as_json: bool) -> None:
     if as_json:
         rows = [{"place": f.place, "problem": f.problem, "remedy": f.remedy} for f in findings]
         print(json.dumps(rows, indent=2))
-    else:
-        console = Console(soft_wrap=True)
-        for finding in findings:
-            console.print(f"{finding.place}: {finding.problem}; {finding.remedy}.", markup=False)
-        if not findings:
-            console.print(f"{lake} is whole.")
-    if repair and findings:
-        count = forget_broken_units(opened, findings)
-        Console(stderr=True).print(f"{count} units struck off; run the same ingest again.")
-    if findings:
-        raise typer.Exit(1)
+        return
+    console = Console(soft_wrap=True)
+    for finding in findings:
+        console.print(f"{finding.place}: {finding.problem}; {finding.remedy}.", markup=False)
+    if not findings:
+        console.print(f"{lake} is whole.")
 
 
 @app.command()
@@ -169,7 +227,7 @@ def _facts(lake: Lake) -> dict[str, Any]:
     )
     return {
         "lake": str(lake.path),
-        "bytes": sum(file.stat().st_size for file in lake.path.rglob("*") if file.is_file()),
+        "bytes": lake.stored_bytes,
         "brands": brands(lake),
         "settings": dict(lake.sql("SELECT name, value FROM settings").iter_rows()),
         "images": counts.to_dicts()[0],
@@ -182,17 +240,24 @@ def _facts(lake: Lake) -> dict[str, Any]:
 def _two_columns(title: str, facts: dict[str, Any]) -> RichTable:
     table = RichTable(title=title, title_justify="left", show_header=False)
     for name, value in facts.items():
-        table.add_row(name, ", ".join(value) if isinstance(value, list) else str(value))
+        words = ", ".join(value) if isinstance(value, list) else str(value)
+        table.add_row(_text(name), _text(words))
     return table
 
 
 def _rich_table(title: str | None, rows: pl.DataFrame) -> RichTable:
     table = RichTable(title=title, title_justify="left")
     for name, kind in rows.schema.items():
-        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
+        justify: Literal["right", "left"] = "right" if kind.is_numeric() else "left"
+        table.add_column(_text(name), justify=justify, overflow="fold")
     for row in rows.iter_rows():
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(_text(_cell(value)) for value in row))
     return table
+
+
+def _text(words: str) -> Text:
+    """Return what may hold names that look like markup, or worse."""
+    return Text(shown(words))
 
 
 def _cell(value: object) -> str:

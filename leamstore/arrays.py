@@ -4,8 +4,9 @@ A shard holds `SHARD_IMAGES` images (or as many pairs as belong to them), so tha
 owns whole files and two units never write to the same one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -15,23 +16,27 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from leamstore import schema
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, MissingArrayError
+from leamstore.storage import Location, explain, zarr_store
 
 SHARD_IMAGES: Final = 64
 """Slots of the image axis in one shard: one file per array."""
 
-_CHUNK_IMAGES: Final = 4
+_CHUNK_BYTES: Final = 2**19
+"""A chunk has at most this many: so that one map is read soon, and many maps in few chunks."""
+
 _FILL: Final = {"float16": np.nan, "float32": np.nan, "int32": -1, "uint8": 0}
 
 
-def create_store(path: Path, attributes: Mapping[str, Any]) -> None:
-    """Create an empty Zarr store with the lake's format version and `attributes`."""
-    root = zarr.create_group(store=path, zarr_format=3)
-    root.update_attributes({"format_version": schema.FORMAT_VERSION, **attributes})
+def create_store(store: Location, attributes: Mapping[str, Any]) -> None:
+    """Create an empty Zarr store with the lake's format version, unless it is there."""
+    # With its attributes in one write, a group is there whole or not at all.
+    attributes = {"format_version": schema.FORMAT_VERSION, **attributes}
+    zarr.open_group(store=zarr_store(store), mode="a", zarr_format=3, attributes=attributes)
 
 
 def require_layer(
-    store: Path,
+    store: Location,
     model: str,
     layer: str,
     size: tuple[int, int],
@@ -61,10 +66,10 @@ def require_layer(
     LakeError
         If the arrays are there with other attributes.
     """
-    root = zarr.open_group(store=store, mode="r+")
+    root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
     name = f"{model}/{layer}"
     if name not in root:
-        root.create_group(name).update_attributes(dict(attributes))
+        root.create_group(name, attributes=dict(attributes))
     elif dict(root[name].attrs) != dict(attributes):
         raise LakeError(
             f"{store / name} was made with {dict(root[name].attrs)}, not with "
@@ -77,9 +82,9 @@ def require_layer(
             _require_array(root, path, array, size[: len(array.dims) - 1], per_shard, shards)
 
 
-def require_faces(store: Path, names: Iterable[str], shards: int) -> None:
+def require_faces(store: Location, names: Iterable[str], shards: int) -> None:
     """Make the arrays ``crop`` and ``labels/<parser>``, or make them long enough."""
-    root = zarr.open_group(store=store, mode="r+")
+    root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
     specs = {array.path.split("/")[0]: array for array in schema.FACE_ARRAYS}
     for name in names:
         array = specs[name.split("/")[0]]
@@ -87,7 +92,7 @@ def require_faces(store: Path, names: Iterable[str], shards: int) -> None:
         _require_array(root, name, array, size, SHARD_IMAGES, shards)
 
 
-def write_shards(store: Path, name: str, start: int, rows: np.ndarray) -> None:
+def write_shards(store: Location, name: str, start: int, rows: np.ndarray) -> None:
     """Write whole shards of an array: `rows` go to position `start` of its first axis.
 
     Raises
@@ -95,7 +100,7 @@ def write_shards(store: Path, name: str, start: int, rows: np.ndarray) -> None:
     LakeError
         If start or end do not lie on a border between shards, or beyond the array.
     """
-    array = zarr.open_array(store=store, path=name, mode="r+")
+    array = zarr.open_array(store=zarr_store(store), path=name, mode="r+", zarr_format=3)
     stop = start + len(rows)
     per_shard = (array.shards or array.chunks)[0]
     if start % per_shard or stop % per_shard or stop > array.shape[0]:
@@ -106,31 +111,77 @@ def write_shards(store: Path, name: str, start: int, rows: np.ndarray) -> None:
     array[start:stop] = rows
 
 
-def clear_images(store: Path, image_ids: Sequence[int]) -> None:
+def clear_images(store: Location, image_ids: Sequence[int]) -> None:
     """Empty the slots of images, and of their pairs, in every array of a store."""
+    if not image_ids:
+        return
     slots = np.asarray(image_ids, dtype=np.int64)
-    for _, node in zarr.open_group(store=store, mode="r+").members(max_depth=None):
-        if isinstance(node, zarr.Array) and node.shape[0] and len(slots):
+    root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
+    for _, node in root.members(max_depth=None):
+        if isinstance(node, zarr.Array) and node.shape[0]:
             _clear(node, slots)
 
 
-def open_array(store: Path, name: str) -> zarr.Array:
-    """Open an array for reading.
+def open_root(store: Location) -> zarr.Group:
+    """Open a store's root group for reading; FileNotFoundError if there is none.
 
     Raises
     ------
     LakeError
+        If its metadata can't be understood.
+    """
+    with _understood(store):
+        return zarr.open_group(store=zarr_store(store), mode="r", zarr_format=3)
+
+
+def open_array(store: Location, name: str) -> zarr.Array:
+    """Open an array for reading.
+
+    Raises
+    ------
+    MissingArrayError
         If it is not there.
+    LakeError
+        If its metadata can't be understood.
     """
     try:
-        return zarr.open_array(store=store, path=name, mode="r")
+        with _understood(store / name):
+            return zarr.open_array(store=zarr_store(store), path=name, mode="r", zarr_format=3)
     except (FileNotFoundError, KeyError) as error:
-        raise LakeError(f"{store} holds no array {name}.") from error
+        raise MissingArrayError(f"{store} holds no array {name}.") from error
 
 
-def open_tree(store: Path) -> xr.DataTree:
-    """Open a whole store lazily, as anyone with xarray would."""
-    return xr.open_datatree(store, engine="zarr", consolidated=False, chunks={})
+def open_tree(store: Location) -> xr.DataTree:
+    """Open a whole store lazily, as anyone with xarray would.
+
+    Raises
+    ------
+    LakeError
+        If its metadata can't be understood.
+    """
+    with _understood(store):
+        return xr.open_datatree(
+            zarr_store(store), engine="zarr", consolidated=False, chunks={}, zarr_format=3
+        )
+
+
+@contextmanager
+def _understood(place: Location) -> Iterator[None]:
+    """Make whatever Zarr raises over metadata a sentence; nothing there stays what it is."""
+    try:
+        yield
+    except (FileNotFoundError, KeyError):
+        raise
+    except Exception as error:
+        if explain(error):  # it is the object store that speaks
+            raise
+        sentence = f"{place} can't be opened: its metadata can't be read ({line_of(error)})."
+        raise LakeError(sentence) from error
+
+
+def line_of(error: BaseException) -> str:
+    """Return the first line of an error, or its kind where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _clear(array: zarr.Array, image_ids: NDArray[np.int64]) -> None:
@@ -158,7 +209,7 @@ def _require_array(
         if array.shape[0] < shards * per_shard:
             array.resize((shards * per_shard, *array.shape[1:]))
         return
-    chunk = (min(_CHUNK_IMAGES, per_shard), *size) if size else (per_shard,)
+    chunk = (_entries_in_chunk(spec, size), *size) if size else (per_shard,)
     root.create_array(
         name,
         shape=(shards * per_shard, *size),
@@ -167,10 +218,16 @@ def _require_array(
         shards=(per_shard, *size),
         # The checksum makes a flipped bit an error on reading, never a wrong map.
         compressors=[
-            BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.bitshuffle),
+            BloscCodec(cname="zstd", clevel=1, shuffle=BloscShuffle.bitshuffle),
             Crc32cCodec(),
         ],
         fill_value=_FILL[spec.dtype],
         dimension_names=spec.dims,
         attributes={"units": spec.units, "meaning": spec.meaning},
     )
+
+
+def _entries_in_chunk(spec: schema.Array, size: tuple[int, ...]) -> int:
+    """Return a power of two, which divides every shard."""
+    fitting = _CHUNK_BYTES // (np.dtype(spec.dtype).itemsize * math.prod(size))
+    return 1 << (min(max(fitting, 1), SHARD_IMAGES).bit_length() - 1)

@@ -64,12 +64,16 @@ def place(sizes: Mapping[str, int], first_shard: int) -> dict[str, Placement]:
 def blocks_of(image_ids: Iterable[int], identities: Iterable[str]) -> list[Block]:
     """Return the blocks of a lake, read off its kept images in the order of their image_ids.
 
-    Shards that one identity spans belong to one block.
+    Shards that one identity spans belong to one block, with all that lies in them.
     """
-    last_shard_of_first: dict[int, int] = {}
+    blocks: list[Block] = []
     first_shard_of: dict[str, int] = {}
     for image_id, identity in zip(image_ids, identities, strict=True):
         shard = image_id // SHARD_IMAGES
-        first = first_shard_of.setdefault(identity, shard)
-        last_shard_of_first[first] = max(last_shard_of_first.get(first, first), shard)
-    return [Block(first, last - first + 1) for first, last in sorted(last_shard_of_first.items())]
+        begun = first_shard_of.setdefault(identity, shard)
+        if blocks and begun < blocks[-1].first_shard + blocks[-1].shards:
+            first = blocks.pop().first_shard
+            blocks.append(Block(first, shard - first + 1))
+        else:
+            blocks.append(Block(shard, 1))
+    return blocks

@@ -17,6 +17,6 @@ def brands(lake: Lake) -> list[str]:
     )["model"]
     if len(random):
         found.append(f"Random weights, no recogniser: {', '.join(random)}.")
-    if "demo" in lake.images["dataset"]:
+    if lake.sql("SELECT 'demo' IN (SELECT dataset FROM images WHERE status = 'kept')").item():
         found.append("Demo set: variations of a few photographs, not a sample of people.")
     return found

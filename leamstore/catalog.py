@@ -66,8 +66,11 @@ class RemoteFile(_Entry):
     @field_validator("file")
     @classmethod
     def _stays_in_its_folder(cls, file: str) -> str:
-        if Path(file).is_absolute() or ".." in Path(file).parts or "\\" in file:
+        path = Path(file)
+        if path.is_absolute() or not path.name or ".." in path.parts or "\\" in file:
             raise ValueError(f"{file} must be a path below the cache folder")
+        if not file.isprintable() or max(len(part.encode()) for part in path.parts) > 200:
+            raise ValueError(f"{file!r:.80} is no name of a file")
         return file
 
 
@@ -253,6 +256,9 @@ def _read_one(path: Path) -> tuple[Catalog, list[Mistake]]:
         return Catalog(), mistakes + _mistakes(error, file)
 
 
+_MOST_MISTAKES: Final = 50
+"""Mistakes of a file that are told one by one."""
+
 _FIELDS: Final = {
     field for entry in (Catalog, Model, Parser, Dataset, Weights) for field in entry.model_fields
 }
@@ -261,7 +267,8 @@ _FIELDS: Final = {
 def _mistakes(error: ValidationError, file: YamlFile) -> list[Mistake]:
     """Translate what pydantic found into sentences with lines."""
     mistakes = []
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details[:_MOST_MISTAKES]:
         location = [step for step in detail["loc"] if step != "[key]"]
         place = ".".join(map(str, location)) or "the file"
         match detail["type"]:
@@ -277,6 +284,9 @@ def _mistakes(error: ValidationError, file: YamlFile) -> list[Mistake]:
                 given = given if len(given) <= 80 else f"{given[:77]}..."
                 sentence = f"{place}: {detail['msg']}, not {given}."
         mistakes.append(Mistake(file.path, file.line(location), sentence))
+    if len(details) > _MOST_MISTAKES:
+        more = f"and {len(details) - _MOST_MISTAKES:,} more mistakes in this file."
+        mistakes.append(Mistake(file.path, mistakes[-1].line, more))
     return sorted(mistakes, key=lambda mistake: mistake.line)
 
 

@@ -1,19 +1,35 @@
 """What the project's command lines share: where the lake is, and how errors end."""
 
+import errno
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from leamstore.errors import LeamError
+from leamstore.errors import LeamError, printable
 
 _INTERRUPTED: Final = 130
 
+_OF_THE_DISK: Final = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+}
+"""Errors that are nobody's mistake here: the disk is full, read-only, another's or broken."""
+
 LakeOption = Annotated[
-    Path, typer.Option("--lake", envvar="LEAM_LAKE", help="Folder of the lake.", metavar="LAKE")
+    str,
+    typer.Option(
+        "--lake",
+        envvar="LEAM_LAKE",
+        help="Folder of the lake, or its address in an object store: s3://bucket/prefix.",
+        metavar="LAKE",
+    ),
 ]
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")
@@ -30,20 +46,44 @@ def run(command: Callable[[], object]) -> None:
     """Run a command line; an error of ours ends it with one sentence and exit code 1."""
     try:
         command()
-    except LeamError as error:
-        if "--debug" in sys.argv:
+    except (Exception, KeyboardInterrupt, SystemExit) as ended:
+        if _is_interrupt(ended):
+            Console(stderr=True).print(
+                "\nStopped. What was finished is kept; the same command goes on from there."
+            )
+            sys.exit(_INTERRUPTED)
+        sentence = _sentence(ended) if isinstance(ended, Exception) else None
+        if sentence is None or "--debug" in sys.argv:
             raise
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_escaped(str(error))}")
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_escaped(sentence)}")
         sys.exit(1)
-    except (KeyboardInterrupt, SystemExit) as ended:
-        # Typer turns Ctrl-C into this exit code, without a word.
-        if isinstance(ended, SystemExit) and ended.code != _INTERRUPTED:
-            raise
-        Console(stderr=True).print(
-            "\nStopped. What was finished is kept; the same command goes on from there."
+
+
+def _is_interrupt(ended: BaseException) -> bool:
+    """Tell whether Ctrl-C ended a command, in Python's words, Typer's or DuckDB's."""
+    if isinstance(ended, SystemExit):
+        return ended.code == _INTERRUPTED
+    return isinstance(ended, KeyboardInterrupt) or str(ended) == "Query interrupted"
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return an error as a sentence; None for one that nobody foresaw."""
+    if isinstance(error, LeamError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        return (
+            f"{error.filename or 'the disk'} can't be written: {error.strerror}. What was finished "
+            "is kept; the same command goes on from there when this is put right."
         )
-        sys.exit(_INTERRUPTED)
+    from leamstore.storage import explain  # noqa: PLC0415
+
+    return explain(error)
+
+
+def shown(text: str) -> str:
+    """Return text as a terminal may show it: no controls of it, which any name may hold."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+    return shown(text).replace("[", r"\[")

@@ -9,6 +9,10 @@ class LakeError(LeamError):
     """A lake is missing, damaged, locked, or not what was asked for."""
 
 
+class MissingArrayError(LakeError):
+    """A lake has no array of that name."""
+
+
 class CatalogError(LeamError):
     """The catalog has mistakes, or does not know a name."""
 
@@ -29,5 +33,11 @@ class UnusableImageError(LeamError):
     """
 
     def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(sentence)
+        # A file may be called anything: line ends and controls of a terminal among it.
+        super().__init__(printable(sentence))
         self.reason = reason
+
+
+def printable(text: str) -> str:
+    """Return text without line ends and controls of a terminal: these as their escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

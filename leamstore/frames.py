@@ -6,8 +6,9 @@ and it is scaled to sum to 1.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,19 +87,12 @@ def lay_on_grid(
     (n, size, size) float32
         0 where the grid lies outside of the chip.
     """
-    laid = np.empty((len(maps), size, size), np.float32)
-    pixels = (
-        np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1)
-        .reshape(-1, 2)
-        .astype(np.float64)
-    )
+    laid = np.zeros((len(maps), size, size), np.float32)
+    grid_to_chip = np.broadcast_to(grid_to_chip, (len(maps), 2, 3))
     for start in range(0, len(maps), _BLOCK):
         block = slice(start, start + _BLOCK)
-        points = geometry.apply(grid_to_chip[block], pixels)
-        sampled = _sample(maps[block].astype(np.float64), (points - offset) / stride)
-        # An edge that rounding moves by a trifle is still the chip's edge.
-        inside = (np.abs(points - (input_size - 1) / 2) <= input_size / 2 + 1e-6).all(-1)
-        laid[block] = np.where(inside, sampled, 0).reshape(-1, size, size)
+        values = maps[block].astype(np.float64)
+        _sample(values, grid_to_chip[block], stride, offset, input_size, laid[block])
     return laid
 
 
@@ -109,14 +103,16 @@ def take_top(maps: Maps, percent: float) -> Maps:
     pixels are kept.
     """
     flat = maps.reshape(len(maps), -1)
-    pixels = flat.shape[1]
-    count = round(percent / 100 * pixels)
-    if count >= pixels:
+    count = round(percent / 100 * flat.shape[1])
+    if count >= flat.shape[1]:
         return maps
-    border = np.partition(flat, pixels - count, axis=1)[:, pixels - count, None]
-    above, ties = flat > border, flat == border
+    # Maps are mostly low: partition finds a border far quicker from the side where few lie.
+    border = -np.partition(-flat, count - 1, axis=1)[:, count - 1, None]
+    kept = flat >= border
+    crowded = np.flatnonzero(np.count_nonzero(kept, axis=1) > count)
+    above, ties = flat[crowded] > border[crowded], flat[crowded] == border[crowded]
     wanted = count - above.sum(1, keepdims=True)
-    kept = above | (ties & (ties.cumsum(1) <= wanted))
+    kept[crowded] = above | (ties & (ties.cumsum(1) <= wanted))
     return np.where(kept, flat, 0).reshape(maps.shape)
 
 
@@ -126,16 +122,28 @@ def normalise(maps: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.divide(maps, total, out=np.zeros(maps.shape), where=total > 0)
 
 
-def _sample(maps: NDArray[np.float64], cells: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return maps (n, height, width) at positions (n, points, 2) x, y in cells."""
-    _, height, width = maps.shape
-    last = np.array([width - 1, height - 1])
-    positions = np.round(np.clip(cells, 0, last) / SHARE_STEP) * SHARE_STEP
-    low = positions.astype(np.int64)
-    high = np.minimum(low + 1, last)
-    share_x, share_y = np.moveaxis(positions - low, -1, 0)
-    (left, top), (right, bottom) = np.moveaxis(low, -1, 0), np.moveaxis(high, -1, 0)
-    image = np.arange(len(maps))[:, None]
-    upper = maps[image, top, left] * (1 - share_x) + maps[image, top, right] * share_x
-    lower = maps[image, bottom, left] * (1 - share_x) + maps[image, bottom, right] * share_x
-    return upper * (1 - share_y) + lower * share_y
+@numba.njit(nogil=True, cache=True)
+def _sample(
+    maps: Any, grid_to_chip: Any, stride: float, offset: float, input_size: int, laid: Any
+) -> None:
+    """Fill `laid`, zero where the grid lies outside of the chip; arguments as `lay_on_grid`'s."""
+    count, height, width = maps.shape
+    # An edge that rounding moves by a trifle is still the chip's edge.
+    middle, reach = (input_size - 1) / 2, input_size / 2 + 1e-6
+    for n in range(count):
+        cells, to_chip = maps[n], grid_to_chip[n]
+        for row in range(laid.shape[1]):
+            for column in range(laid.shape[2]):
+                x = to_chip[0, 0] * column + to_chip[0, 1] * row + to_chip[0, 2]
+                y = to_chip[1, 0] * column + to_chip[1, 1] * row + to_chip[1, 2]
+                if abs(x - middle) > reach or abs(y - middle) > reach:
+                    continue
+                x = min(max((x - offset) / stride, 0.0), width - 1.0)
+                y = min(max((y - offset) / stride, 0.0), height - 1.0)
+                x, y = np.rint(x / SHARE_STEP) * SHARE_STEP, np.rint(y / SHARE_STEP) * SHARE_STEP
+                left, top = int(x), int(y)
+                right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+                x, y = x - left, y - top
+                upper = cells[top, left] * (1 - x) + cells[top, right] * x
+                lower = cells[bottom, left] * (1 - x) + cells[bottom, right] * x
+                laid[n, row, column] = upper * (1 - y) + lower * y

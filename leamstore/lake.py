@@ -1,11 +1,12 @@
 """A lake opened: its tables by SQL, its maps as a DataTree, its cube on a common grid."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
-import dask
 import dask.array as da
 import numpy as np
 import polars as pl
@@ -16,6 +17,9 @@ from leamstore import arrays, schema, tables
 from leamstore.arrays import SHARD_IMAGES
 from leamstore.errors import LakeError
 from leamstore.geometry import resample
+from leamstore.lock import LOCK_FILES, ingest_lock
+from leamstore.published import working_copy
+from leamstore.storage import Location, ObjectPath, location, objects, stored_bytes
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,12 @@ def face_arrays(settings: LakeSettings) -> list[str]:
 
 
 class Lake:
-    """A lake on disk.
+    """A lake in a folder or in an object store.
 
     Parameters
     ----------
-    path : Path or str
-        Folder of the lake.
+    path : Path, str or ObjectPath
+        Folder of the lake, or its address: ``s3://bucket/prefix``.
 
     Raises
     ------
@@ -59,9 +63,11 @@ class Lake:
         If there is no lake, it has another format version, or its tables do not fit the schema.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        if not self.tables_path.is_file():
+    def __init__(self, path: str | Location) -> None:
+        self.path = location(path)
+        # A pipe in their place would wait for a writer for ever.
+        file = self.tables_path
+        if not (file.is_file() if isinstance(file, Path) else file.exists()):
             raise LakeError(
                 f"there is no lake at {self.path}: make one with "
                 f"`python -m ingest --lake {self.path}`, or name another by --lake or LEAM_LAKE."
@@ -71,7 +77,7 @@ class Lake:
             raise LakeError(f"{self.path} can't be used: {'; '.join(problems)}.")
 
     @classmethod
-    def create(cls, path: Path | str, settings: LakeSettings) -> Self:
+    def create(cls, path: str | Location, settings: LakeSettings) -> Self:
         """Create an empty lake.
 
         Raises
@@ -79,46 +85,37 @@ class Lake:
         LakeError
             If something other than an empty folder is there.
         """
-        path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise LakeError(f"{path} is there and is no lake; name an empty or a new folder.")
-        path.mkdir(parents=True, exist_ok=True)
-        regions = {"regions": list(schema.REGION_NAMES), "unlabelled": schema.UNLABELLED}
-        arrays.create_store(path / "maps.zarr", {})
-        arrays.create_store(path / "faces.zarr", regions)
-        tables.create_tables(path / "lake.duckdb")
-        # The settings come last: a lake without them was never finished, and is not opened.
-        rows = {"format_version": schema.FORMAT_VERSION, **asdict(settings)}
-        with tables.writing(path / "lake.duckdb") as connection:
-            frame = pl.DataFrame({"name": list(rows), "value": [str(v) for v in rows.values()]})
-            tables.append(connection, "settings", frame)
+        path = location(path)
+        if isinstance(path, Path):
+            _create_in_folder(path, settings)
+        else:
+            _create_in_store(path, settings)
         return cls(path)
 
-    @property
-    def tables_path(self) -> Path:
+    @cached_property
+    def tables_path(self) -> Location:
         """The DuckDB file."""
         return self.path / "lake.duckdb"
 
-    @property
-    def maps_path(self) -> Path:
+    @cached_property
+    def maps_path(self) -> Location:
         """The Zarr store of the maps."""
         return self.path / "maps.zarr"
 
-    @property
-    def faces_path(self) -> Path:
+    @cached_property
+    def faces_path(self) -> Location:
         """The Zarr store of crops and labels."""
         return self.path / "faces.zarr"
 
     @property
+    def stored_bytes(self) -> int:
+        """What the lake takes, tables and arrays together."""
+        return stored_bytes(self.path)
+
+    @property
     def settings(self) -> LakeSettings:
         """What holds for the whole lake."""
-        values = dict(self.sql("SELECT name, value FROM settings").iter_rows())
-        return LakeSettings(
-            parser=values["parser"],
-            keep_pairs=int(values["keep_pairs"]),
-            crops=values["crops"] == "True",
-            seed=int(values["seed"]),
-        )
+        return _settings_of(dict(self.sql("SELECT name, value FROM settings").iter_rows()))
 
     @property
     def images(self) -> pl.DataFrame:
@@ -135,7 +132,14 @@ class Lake:
         """Crops and labels, lazily."""
         return arrays.open_tree(self.faces_path)
 
-    def sql(self, query: str, parameters: Sequence[Any] | None = None) -> pl.DataFrame:
+    def sql(
+        self,
+        query: str,
+        parameters: Sequence[Any] | None = None,
+        *,
+        seconds: float | None = None,
+        memory: str | None = None,
+    ) -> pl.DataFrame:
         """Ask the tables; the query sees this lake and no other file.
 
         Parameters
@@ -144,13 +148,28 @@ class Lake:
             DuckDB SQL.
         parameters : sequence, optional
             Values for the query's ``?``.
+        seconds : float, optional
+            Most that it may take.
+        memory : str, optional
+            Most that it may take, as ``4GB``; by default four fifths of the machine's.
 
         Returns
         -------
         polars.DataFrame
+
+        Raises
+        ------
+        LakeError
+            If it takes longer, asks nothing, or its answer has types that polars lacks.
+        duckdb.Error
+            If DuckDB refuses it.
         """
-        with tables.reading(self.tables_path) as connection:
-            return connection.sql(query, params=parameters).pl()
+        limits = {} if memory is None else {"memory_limit": memory}
+        with (
+            tables.reading(self.tables_path, **limits) as connection,
+            tables.ended_after(connection, seconds),
+        ):
+            return tables.frame_of(connection.sql(query, params=parameters))
 
     def cube(
         self,
@@ -183,13 +202,16 @@ class Lake:
             If a model or layer is not in the lake.
         """
         chosen = self._chosen_layers(models, layers)
-        images = self.images
+        per_image = ("identity", "dataset", "path", "gender", "ethnicity", "age")
+        images = self.sql(
+            f"SELECT image_id, {', '.join(per_image)} FROM images "
+            "WHERE status = 'kept' ORDER BY image_id"
+        )
         stacks = [
             da.stack([self._layer_on_grid(layer, images, size) for layer in model_layers], axis=1)
             for _, model_layers in chosen
         ]
         names = [[layer["layer"] for layer in model_layers] for _, model_layers in chosen]
-        per_image = ("identity", "dataset", "path", "gender", "ethnicity", "age")
         return xr.DataArray(
             da.stack(stacks, axis=1),
             dims=("image", "model", "layer", "y", "x"),
@@ -236,6 +258,13 @@ class Lake:
     def _layer_on_grid(self, layer: dict[str, Any], images: pl.DataFrame, size: int) -> da.Array:
         model = layer["model"]
         stored = arrays.open_array(self.maps_path, f"{model}/{layer['layer']}/relevance")
+        # Metadata may claim anything, and maps of that size would be made in memory.
+        stated = (SHARD_IMAGES, layer["height"], layer["width"])
+        if stored.dtype != np.float16 or (stored.shards or stored.chunks) != stated:
+            raise LakeError(
+                f"{self.maps_path / stored.path} has other shards than {stated} float16: "
+                "run `python -m leamstore verify`."
+            )
         done = self.sql("SELECT image_id FROM embeddings WHERE model = ?", [model])["image_id"]
         places = images["image_id"].to_numpy()
         rows, columns = (
@@ -244,38 +273,69 @@ class Lake:
             ).matrix.astype(np.float32)
             for side in ("height", "width")
         )
-        maps = _by_shard(stored, places, images["image_id"].is_in(done.implode()).to_numpy())
+        present = images["image_id"].is_in(done.implode()).to_numpy()
+
+        def read_on_grid(places: np.ndarray) -> np.ndarray:
+            return rows @ _read(stored, places).astype(np.float32) @ columns.T
+
+        blocks = da.from_array(np.where(present, places, -1), chunks=(_whole_shards(places),))
         return da.map_blocks(
-            lambda block: rows @ block.astype(np.float32) @ columns.T,
-            maps,
-            dtype=np.float32,
-            chunks=(maps.chunks[0], (size,), (size,)),
+            read_on_grid,
+            blocks,
+            meta=np.empty((0, 0, 0), np.float32),
+            chunks=(*blocks.chunks, (size,), (size,)),
+            new_axis=(1, 2),
         )
 
     def _format_problems(self) -> list[str]:
         with tables.reading(self.tables_path) as connection:
+            # A view in a table's place would run whatever query it is.
             found = connection.sql(
-                "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+                "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+                "SEMI JOIN duckdb_tables() USING (table_oid) WHERE NOT internal"
             ).fetchall()
-            have = set(found)
+            have = {(table, column): kind for table, column, kind in found}
             problems = [
-                f"table {table.name} has no column {column.name}"
+                f"table {table.name} has no column {column.name} of type {column.type}"
                 for table in schema.TABLES
                 for column in table.columns
-                if (table.name, column.name) not in have
+                if have.get((table.name, column.name)) != _IN_FULL.get(column.type, column.type)
             ]
-            if problems:
-                return problems
-            values = dict(connection.sql("SELECT name, value FROM settings").fetchall())
+            values: dict[str, str] = {}
+            if ("settings", "value") in have:
+                values = dict(connection.sql("SELECT name, value FROM settings").fetchall())
+            names = [] if problems else connection.sql(
+                "SELECT model FROM layers UNION SELECT layer FROM layers"
+            ).fetchall()  # fmt: skip
+        version = values.get("format_version", str(schema.FORMAT_VERSION))
+        if version != str(schema.FORMAT_VERSION):
+            return [
+                f"it has format version {version}, this program reads {schema.FORMAT_VERSION}; "
+                "open it with the release that made it, or make it anew from its images"
+            ]
+        if problems:
+            return problems
         missing = {field.name for field in fields(LakeSettings)} - set(values)
         if missing:
             return ["it was never finished; remove the folder and run ingest again"]
-        versions = {"lake.duckdb": values["format_version"]}
+        problems = [
+            f"{name!r} is no name of a model, layer or parser"
+            for (name,) in [*names, (values["parser"],)]
+            if _leads_out(name)
+        ]
+        try:
+            _settings_of(values)
+        except ValueError as error:
+            problems.append(f"its settings can't be read ({error})")
+        versions = {}
         for store in (self.maps_path, self.faces_path):
             try:
-                attributes = zarr.open_group(store=store, mode="r").attrs
+                attributes = arrays.open_root(store).attrs
             except FileNotFoundError:
                 problems.append(f"{store.name} is missing")
+                continue
+            except LakeError as error:
+                problems.append(str(error).rstrip("."))
                 continue
             versions[store.name] = str(attributes.get("format_version"))
         problems += [
@@ -286,21 +346,95 @@ class Lake:
         return problems
 
 
-def _by_shard(stored: zarr.Array, places: np.ndarray, present: np.ndarray) -> da.Array:
-    """Return the maps at `places` as dask blocks of one shard each, NaN where not present."""
-    borders = np.flatnonzero(np.diff(places // SHARD_IMAGES)) + 1
-    parts = zip(np.split(places, borders), np.split(present, borders), strict=True)
-    read = dask.delayed(_read)
-    return da.concatenate(
-        [
-            da.from_delayed(read(stored, part, there), (len(part), *stored.shape[1:]), stored.dtype)
-            for part, there in parts
-        ]
+_IN_FULL: Final = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+"""What DuckDB calls the types that the schema calls otherwise."""
+
+
+def _leads_out(name: str) -> bool:
+    """Tell whether a name, as part of an array's path, could be more than one folder's name."""
+    return name in ("", ".", "..") or not {"/", "\\", "\0"}.isdisjoint(name)
+
+
+def _settings_of(values: Mapping[str, str]) -> LakeSettings:
+    return LakeSettings(
+        parser=values["parser"],
+        keep_pairs=int(values["keep_pairs"]),
+        crops=values["crops"] == "True",
+        seed=int(values["seed"]),
     )
 
 
-def _read(stored: zarr.Array, places: np.ndarray, present: np.ndarray) -> np.ndarray:
+_MOST_BLOCKS: Final = 1024
+"""Dask blocks that a layer of the cube has at most, so that opening it stays quick."""
+
+_CREATED: Final = "lake.duckdb.created"
+_UNFINISHED: Final = {"maps.zarr", "faces.zarr", _CREATED, f"{_CREATED}.wal", *LOCK_FILES}
+"""All that a creation leaves in a folder when it is killed."""
+
+
+def _create(path: Location, settings: LakeSettings, tables_path: Location) -> None:
+    regions = {"regions": list(schema.REGION_NAMES), "unlabelled": schema.UNLABELLED}
+    arrays.create_store(path / "maps.zarr", {})
+    arrays.create_store(path / "faces.zarr", regions)
+    tables.create_tables(tables_path)
+    # The settings come last: a lake without them was never finished, and is not opened.
+    rows = {"format_version": schema.FORMAT_VERSION, **asdict(settings)}
+    with tables.writing(tables_path) as connection:
+        frame = pl.DataFrame({"name": list(rows), "value": [str(v) for v in rows.values()]})
+        tables.append(connection, "settings", frame)
+
+
+def _create_in_folder(path: Path, settings: LakeSettings) -> None:
+    """Create a lake whose tables get their name at the end; what a kill left is made anew."""
+    _require(_is_free(path), path)
+    path.mkdir(parents=True, exist_ok=True)
+    with ingest_lock(path):
+        _require(_is_free(path), path)
+        for name in _UNFINISHED - set(LOCK_FILES):
+            left = path / name
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        _create(path, settings, path / _CREATED)
+        if (path / f"{_CREATED}.wal").exists():
+            # DuckDB says nothing when it closes on a full disk, and leaves its log.
+            raise LakeError(f"{path} can't be written: No space left on device.")
+        (path / _CREATED).rename(path / "lake.duckdb")
+
+
+def _create_in_store(path: ObjectPath, settings: LakeSettings) -> None:
+    """Create a lake that is there when its tables are published, once and as a whole."""
+    stores = {f"{name}/zarr.json" for name in ("maps.zarr", "faces.zarr")}
+    _require({name for name, _ in objects(path)} <= stores, path)
+    with working_copy(path / "lake.duckdb") as file:
+        _create(path, settings, file)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nothing is there but what an unfinished creation leaves: stores without arrays."""
+    if not path.is_dir():
+        return not path.exists()
+    stores = [store for store in (path / "maps.zarr", path / "faces.zarr") if store.is_dir()]
+    return {entry.name for entry in path.iterdir()} <= _UNFINISHED and all(
+        entry.name.startswith("zarr.") for store in stores for entry in store.iterdir()
+    )
+
+
+def _require(free: bool, path: Location) -> None:
+    if not free:
+        raise LakeError(f"{path} is there and is no lake; name an empty or a new folder.")
+
+
+def _whole_shards(places: np.ndarray) -> tuple[int, ...]:
+    """Return how many of the sorted places lie in each dask block: one shard, or some, whole."""
+    shards = places // SHARD_IMAGES
+    at_once = -(-len(np.unique(shards)) // _MOST_BLOCKS)
+    borders = np.flatnonzero(np.diff(shards // at_once)) + 1
+    return tuple(np.diff([0, *borders, len(places)]).tolist())
+
+
+def _read(stored: zarr.Array, places: np.ndarray) -> np.ndarray:
+    """Return the maps at `places`, NaN where that is -1."""
     maps = np.full((len(places), *stored.shape[1:]), np.nan, stored.dtype)
+    present = places >= 0
     if present.any():
         first, last = places[present].min(), places[present].max()
         run = np.asarray(stored[first : last + 1])

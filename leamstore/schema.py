@@ -320,7 +320,7 @@ TABLES: Final = (
         (
             Column("model", "VARCHAR", "name in models, or faces for crops and labels"),
             Column("block", "INTEGER", "first shard of the block on the image axis"),
-            Column("state", "VARCHAR", "done"),
+            Column("state", "VARCHAR", "done, or retiring: images have left, their maps have not"),
             Column("checksum", "VARCHAR", "sha256 over what the unit was made from"),
             Column("shards", "INTEGER", "shards of the image axis that it owns"),
             Column("images", "INTEGER", "images in it"),
@@ -338,8 +338,8 @@ VIEWS: Final = (
         "image x model x layer x percent x region that the parser can see",
         f"""
         SELECT model, layer, image_id, percent, region,
-               100.0 * region_pixels / {GRID * GRID} AS absolute_percent,
-               100.0 * region_pixels / nullif(pixels, 0) AS relative_percent
+               100 * region_pixels / {GRID * GRID} AS absolute_percent,
+               100 * region_pixels / nullif(pixels, 0) AS relative_percent
         FROM (UNPIVOT image_regions ON {", ".join(REGION_NAMES)}
               INTO NAME region VALUE region_pixels)
         """,

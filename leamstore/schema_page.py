@@ -16,7 +16,8 @@ def schema_page() -> str:
         ]
         lines += ["| column | type | meaning |", "| --- | --- | --- |"]
         lines += [
-            f"| {column.name} | {column.type} | {column.meaning} |" for column in table.columns
+            f"| {column.name} | {_code(column.type)} | {column.meaning} |"
+            for column in table.columns
         ]
     for view in schema.VIEWS:
         lines += ["", f"### {view.name} (view)", "", f"A row is {view.row}."]

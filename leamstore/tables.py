@@ -4,17 +4,22 @@ DuckDB lets one process write a file and shuts every other process out meanwhile
 is held only for one transaction or one query, and whoever finds the file locked tries again.
 """
 
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 import duckdb
 import polars as pl
+from polars import selectors
 
 from leamstore import schema
 from leamstore.errors import LakeError
+from leamstore.published import current_copy, working_copy
+from leamstore.storage import Location
 
 PATIENCE_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.02
@@ -25,7 +30,7 @@ _Config = dict[str, str | bool | int | float | list[str]]
 _READER_CONFIG: Final[_Config] = {"enable_external_access": "false", "lock_configuration": "true"}
 
 
-def create_tables(path: Path) -> None:
+def create_tables(path: Location) -> None:
     """Create the file with every table and view of the schema, and their meanings as comments."""
     with writing(path) as connection:
         for table in schema.TABLES:
@@ -41,35 +46,106 @@ def create_tables(path: Path) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(path: Location) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open for one transaction: committed at the end of the block, rolled back on an exception.
 
     Raises
     ------
     LakeError
-        If other processes keep the file locked for longer than `PATIENCE_SECONDS`.
+        If other processes keep the file locked for longer than `PATIENCE_SECONDS`, or the disk
+        takes no more; then nothing of the transaction is there.
     """
-    with _connected(path, read_only=False) as connection:
-        connection.begin()
-        try:
-            yield connection
-        except BaseException:
-            connection.rollback()
-            raise
-        connection.commit()
+    try:
+        with working_copy(path) as file, _connected(file, read_only=False) as connection:
+            connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                # What the disk did not take, DuckDB has rolled back already.
+                with suppress(duckdb.Error):
+                    connection.rollback()
+                raise
+            connection.commit()
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        raise LakeError(
+            f"{path} can't be written ({_first_line(error)}): what was committed before is kept."
+        ) from error
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(path: Location, **limits: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open read-only, without access to files, network or extensions.
+
+    Parameters
+    ----------
+    limits : str
+        Further settings of DuckDB, as ``memory_limit="512MB"``; whatever a process has open at
+        a time must have the same ones.
 
     Raises
     ------
     LakeError
         If a writer keeps the file locked for longer than `PATIENCE_SECONDS`.
     """
-    with _connected(path, read_only=True) as connection:
+    with current_copy(path) as file, _connected(file, True, limits) as connection:
         yield connection
+
+
+@contextmanager
+def ended_after(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """End a query of the block that takes longer; None: never.
+
+    Raises
+    ------
+    LakeError
+        If one was ended.
+    """
+    if seconds is None:
+        yield
+        return
+    watch = threading.Timer(seconds, connection.interrupt)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise LakeError(too_long(seconds)) from error
+    finally:
+        watch.cancel()
+
+
+def too_long(seconds: float) -> str:
+    """Return the sentence on a query that was ended."""
+    return (
+        f"the query took longer than {seconds:g} seconds and was ended: ask for less, or give it "
+        "more time by `python -m leamstore sql --seconds`."
+    )
+
+
+def frame_of(answer: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
+    """Return what a query gave.
+
+    Raises
+    ------
+    LakeError
+        If there was no query, or polars lacks the answer's types.
+    """
+    if answer is None:
+        raise LakeError("the query asks nothing: write one.")
+    try:
+        rows = answer.pl()
+    except pl.exceptions.PolarsError as error:
+        raise LakeError(
+            f"the answer can't be read ({_first_line(error)}): cast its columns to VARCHAR."
+        ) from error
+    for column in rows.select(selectors.date() | selectors.datetime()):
+        first, last = pl.Series([date.min, date.max]).cast(column.dtype).to_physical()
+        if not column.to_physical().is_between(first, last).all():
+            raise LakeError(
+                f"the answer can't be read ({column.name} holds times before year 1 or after "
+                "9999): cast its columns to VARCHAR."
+            )
+    return rows
 
 
 def append(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> None:
@@ -103,14 +179,16 @@ def _problems(table: schema.Table, rows: pl.DataFrame) -> list[str]:
 
 
 @contextmanager
-def _connected(path: Path, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    config: _Config = _READER_CONFIG if read_only else {}
+def _connected(
+    path: Path, read_only: bool, limits: Mapping[str, str] = {}
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    config: _Config = {**limits, **_READER_CONFIG} if read_only else {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             connection = duckdb.connect(str(path), read_only=read_only, config=config)
             break
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
+        except duckdb.Error as error:
             if not _is_locked(error):
                 raise LakeError(f"{path} cannot be opened: {_first_line(error)}") from error
             if time.monotonic() > deadline:
@@ -121,13 +199,17 @@ def _connected(path: Path, read_only: bool) -> Iterator[duckdb.DuckDBPyConnectio
             time.sleep(_PAUSE_SECONDS)
     try:
         yield connection
+    except duckdb.Error as error:
+        if "checksum" not in str(error):
+            raise
+        raise LakeError(f"{path} is damaged: {_first_line(error)}") from error
     finally:
         connection.close()
 
 
 def _is_locked(error: duckdb.Error) -> bool:
     # The second message is the same conflict between two threads of one process.
-    return "lock" in str(error) or "different configuration" in str(error)
+    return "Could not set lock" in str(error) or "different configuration" in str(error)
 
 
 def _create_table_sql(table: schema.Table) -> str:

@@ -1,78 +1,142 @@
-"""Whether a lake is whole: every finding with its place and its remedy."""
+"""Whether a lake is whole: every finding with its place and its remedy, and the repair.
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+A repair takes away all that is broken; the next ingest does again just what is then missing.
+"""
+
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
-import numpy as np
-import polars as pl
-import zarr
+import duckdb
 
-from leamstore import arrays, schema
+from leamstore import arrays, schema, tables
+from leamstore.arrays import line_of
 from leamstore.blocks import blocks_of
+from leamstore.catalog import Catalog
+from leamstore.errors import LakeError
+from leamstore.finding import Finding, Owners, Unit
 from leamstore.lake import Lake, face_arrays
-from leamstore.ledger import FACES, block_checksum, block_images
-from leamstore.tables import writing
+from leamstore.ledger import (
+    FACES,
+    IMAGE_COLUMN,
+    RETIRED,
+    block_checksum,
+    block_images,
+    forget_units,
+)
+from leamstore.lock import ingest_lock
+from leamstore.recovery import PARTIAL, recover
+from leamstore.shards import check_arrays
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong in a lake.
+def verify(lake: Lake, catalog: Catalog | None = None) -> list[Finding]:
+    """Check tables against keys and ledger, and arrays against tables; read every shard once.
 
-    Attributes
+    Parameters
     ----------
-    place, problem : str
-        Table or array, where in it, and what is wrong there.
-    unit : tuple of str and int, optional
-        The model and block that have to be done again; None if that wouldn't help.
+    catalog : Catalog, optional
+        Catalog by which the models' weights are checked, too.
     """
-
-    place: str
-    problem: str
-    unit: tuple[str, int] | None = None
-
-    @property
-    def remedy(self) -> str:
-        """What to do about it."""
-        if self.unit is None:
-            return "make the lake anew from the images"
-        return "run verify with --repair, then the same ingest again"
-
-
-def verify(lake: Lake) -> list[Finding]:
-    """Check tables against keys and ledger, and arrays against tables; read every shard once."""
-    return [
+    unreadable = [*_no_files(lake), *_unreadable_tables(lake)]
+    if unreadable or (unreadable := list(_scattered_identities(lake))):
+        return unreadable
+    found = [
         *_duplicate_rows(lake),
         *_ledger_against_images(lake),
         *_rows_without_unit(lake),
+        *_missing_rows(lake),
         *_counts_that_do_not_add_up(lake),
-        *_maps_against_rows(lake),
-        *_faces_against_images(lake),
+        *(_other_weights(lake, catalog) if catalog else ()),
+        *_attributes_against_tables(lake),
+        *check_arrays(lake),
+        *_stray_files(lake),
     ]
+    return found or list(_trees_that_do_not_open(lake))
 
 
-def forget_broken_units(lake: Lake, findings: Iterable[Finding]) -> int:
-    """Strike the units of `findings` off the ledger, so that the next ingest does them again."""
-    units = {finding.unit for finding in findings if finding.unit is not None}
-    with writing(lake.tables_path) as connection:
-        for model, block in units:
-            connection.execute("DELETE FROM units WHERE model = ? AND block = ?", [model, block])
-    return len(units)
+def remove_broken(lake: Lake, findings: Iterable[Finding]) -> set[Unit]:
+    """Take all that is broken out of a lake: files, rows, and entries of the ledger.
+
+    Returns
+    -------
+    set of Unit
+        The units that an ingest has to do again.
+
+    Raises
+    ------
+    LakeError
+        If an ingest is at work on the lake.
+    """
+    findings = list(findings)
+    images = lake.images
+    blocks = blocks_of(images["image_id"], images["identity"])
+    shards = {block.first_shard: block.shards for block in blocks}
+    units = {unit for finding in findings for unit in finding.units}
+    with ingest_lock(lake.path):
+        recover(lake)
+        with tables.writing(lake.tables_path) as connection:
+            forget_units(connection, units, shards)
+        for finding in findings:
+            for file in finding.files:
+                file.unlink(missing_ok=True)
+    return {(model, block) for model, block in units if block in shards}
+
+
+def _no_files(lake: Lake) -> Iterator[Finding]:
+    """Yield what must not be read in a lake that comes from elsewhere: links, pipes, devices."""
+    if not isinstance(lake.path, Path):
+        return
+    for file in sorted(lake.path.rglob("*")):
+        place = file.relative_to(lake.path).as_posix()
+        if file.is_symlink():
+            problem, advice = f"it is a link to {file.readlink()}", "put there what it leads to"
+            yield Finding(place, problem, advice=advice)
+        elif not (file.is_file() or file.is_dir()):
+            advice = "move it out of the lake"
+            yield Finding(place, "it is neither a file nor a folder", advice=advice)
+
+
+def _unreadable_tables(lake: Lake) -> Iterator[Finding]:
+    for table in schema.TABLES:
+        try:
+            lake.sql(f"SELECT bit_xor(hash(t)) FROM {table.name} AS t")
+        except (duckdb.Error, LakeError) as error:
+            yield Finding(
+                f"lake.duckdb, table {table.name}", f"it can't be read ({line_of(error)})"
+            )
+
+
+_MOST_IMAGES: Final = 1_000_000
+"""Images of one identity: a block takes memory by the span of its image_ids."""
+
+
+def _scattered_identities(lake: Lake) -> Iterator[Finding]:
+    """Yield identities whose images lie where no ingest puts them, which is side by side."""
+    scattered = lake.sql(
+        "SELECT identity FROM images GROUP BY identity "
+        f"HAVING min(image_id) < 0 OR max(image_id)::BIGINT - min(image_id) > {_MOST_IMAGES} "
+        "ORDER BY identity"
+    )
+    for (identity,) in scattered.iter_rows():
+        yield Finding(f"images, {identity}", "its image_ids are far apart, or below 0")
 
 
 def _duplicate_rows(lake: Lake) -> Iterator[Finding]:
+    owners = Owners(lake)
     for table in schema.TABLES:
         key = ", ".join(table.key)
-        twice = lake.sql(
-            f"SELECT count(*) FROM (SELECT 1 FROM {table.name} GROUP BY {key} HAVING count(*) > 1)"
-        ).item()
-        if twice:
-            yield Finding(table.name, f"{twice} keys ({key}) stand more than once")
+        twice = lake.sql(f"SELECT {key} FROM {table.name} GROUP BY {key} HAVING count(*) > 1")
+        if twice.height:
+            yield Finding(
+                table.name,
+                f"{twice.height} keys ({key}) stand more than once",
+                owners.of_rows(table.name, twice),
+            )
 
 
 def _ledger_against_images(lake: Lake) -> Iterator[Finding]:
     images = lake.images
-    units = lake.sql("SELECT model, block, checksum, images, pairs FROM units")
+    units = lake.sql("SELECT model, block, checksum FROM units")
     checksums = {
         block.first_shard: block_checksum(block_images(images, block))
         for block in blocks_of(images["image_id"], images["identity"])
@@ -83,114 +147,174 @@ def _ledger_against_images(lake: Lake) -> Iterator[Finding]:
         for block, checksum in checksums.items():
             place = f"units, {model}, block {block}"
             if (model, block) not in done:
-                yield Finding(place, "the unit is not done", (model, block))
+                yield Finding(place, "the unit is not done", ((model, block),))
             elif done[model, block] != checksum:
-                yield Finding(place, "the unit was made from other images", (model, block))
+                yield Finding(place, "the unit was made from other images", ((model, block),))
     for model, block in sorted(done.keys() - {(m, b) for m in models for b in checksums}):
-        yield Finding(f"units, {model}, block {block}", "no such images", (model, block))
+        problem = "images have left, and their maps are not cleared"
+        if model != RETIRED:
+            problem = "no such images"
+        yield Finding(f"units, {model}, block {block}", problem, ((model, block),))
 
 
 def _rows_without_unit(lake: Lake) -> Iterator[Finding]:
-    for table, column in (
-        ("embeddings", "image_id"),
-        ("pairs", "anchor"),
-        ("pair_regions", "anchor"),
-        ("image_regions", "image_id"),
-    ):
+    owners = Owners(lake)
+    for table, column in IMAGE_COLUMN.items():
         lost = lake.sql(
             f"""
-            SELECT count(*) FROM {table} AS r
+            SELECT model, {column} FROM {table} AS r
             WHERE NOT EXISTS (
                 FROM units AS u WHERE u.model = r.model
                 AND r.{column} // {arrays.SHARD_IMAGES} BETWEEN u.block AND u.block + u.shards - 1)
             """
-        ).item()
-        if lost:
-            yield Finding(table, f"{lost} rows belong to no unit of the ledger")
-
-
-def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Finding]:
-    total = " + ".join(f"coalesce({name}, 0)" for name in schema.REGION_NAMES)
-    for table in ("pair_regions", "image_regions"):
-        wrong = lake.sql(f"SELECT count(*) FROM {table} WHERE {total} > coalesce(pixels, 0)").item()
-        if wrong:
-            yield Finding(table, f"{wrong} rows count more region pixels than pixels")
-
-
-def _maps_against_rows(lake: Lake) -> Iterator[Finding]:
-    blocks = _block_of_shard(lake)
-    layers = lake.sql("SELECT model, layer, height, width FROM layers ORDER BY model, position")
-    rows = lake.sql("SELECT model, image_id FROM embeddings")
-    pairs = lake.sql("SELECT model, pair_id FROM pairs WHERE pair_id IS NOT NULL")
-    for model, layer, height, width in layers.iter_rows():
-        images = rows.filter(pl.col("model") == model)["image_id"].to_numpy()
-        kept = pairs.filter(pl.col("model") == model)["pair_id"].to_numpy()
-        for name, places in (("relevance", images), ("pair_relevance", kept)):
-            for shard, problem in _shards_that_differ(
-                lake.maps_path, f"{model}/{layer}/{name}", (height, width), places
-            ):
-                yield Finding(
-                    f"maps.zarr/{model}/{layer}/{name}, shard {shard}",
-                    problem,
-                    (model, blocks.get(shard, shard)),
-                )
-
-
-def _faces_against_images(lake: Lake) -> Iterator[Finding]:
-    blocks = _block_of_shard(lake)
-    places = lake.images["image_id"].to_numpy()
-    size = (schema.GRID, schema.GRID)
-    for name in face_arrays(lake.settings):
-        shape = (*size, 3) if name == "crop" else size
-        for shard, problem in _shards_that_differ(lake.faces_path, name, shape, places):
+        )
+        if lost.height:
             yield Finding(
-                f"faces.zarr/{name}, shard {shard}", problem, (FACES, blocks.get(shard, shard))
+                table,
+                f"{lost.height} rows belong to no unit of the ledger",
+                owners.of_rows(table, lost),
             )
 
 
-def _block_of_shard(lake: Lake) -> dict[int, int]:
-    images = lake.images
-    return {
-        shard: block.first_shard
-        for block in blocks_of(images["image_id"], images["identity"])
-        for shard in range(block.first_shard, block.first_shard + block.shards)
+def _missing_rows(lake: Lake) -> Iterator[Finding]:
+    """Yield tables in which a unit has fewer rows than its images and pairs ask for."""
+    owners = Owners(lake)
+    for table, query in _MISSING.items():
+        rows = lake.sql(query)
+        if rows.height:
+            yield Finding(table, "rows are missing", owners.of_rows(table, rows))
+
+
+_SHARD: Final = arrays.SHARD_IMAGES
+_MISSING: Final = {
+    "embeddings": f"""
+        SELECT u.model, i.image_id FROM units AS u JOIN images AS i
+        ON i.image_id // {_SHARD} BETWEEN u.block AND u.block + u.shards - 1
+        WHERE u.model IN (SELECT model FROM models)
+        EXCEPT SELECT model, image_id FROM embeddings""",
+    "pairs": f"""
+        WITH sizes AS (
+            SELECT identity, count(*) AS size FROM images WHERE image_id >= 0 GROUP BY 1),
+        expected AS (
+            SELECT model, image_id // {_SHARD} AS shard, sum(size - 1) AS n
+            FROM embeddings JOIN images USING (image_id) JOIN sizes USING (identity) GROUP BY ALL),
+        found AS (SELECT model, anchor // {_SHARD} AS shard, count(*) AS n FROM pairs GROUP BY ALL)
+        SELECT model, shard * {_SHARD} AS anchor FROM expected AS e
+        LEFT JOIN found AS f USING (model, shard) WHERE coalesce(f.n, 0) < e.n""",
+    "pair_regions": f"""
+        WITH expected AS (
+            SELECT model, layer, activation, anchor // {_SHARD} AS shard, count(*) AS n
+            FROM pairs JOIN layers USING (model) JOIN models USING (model)
+            CROSS JOIN (SELECT unnest(['full', 'top']) AS activation)
+            WHERE positives = 'all' GROUP BY ALL),
+        found AS (
+            SELECT model, layer, activation, anchor // {_SHARD} AS shard, count(*) AS n
+            FROM pair_regions GROUP BY ALL)
+        SELECT model, shard * {_SHARD} AS anchor FROM expected AS e
+        LEFT JOIN found AS f USING (model, layer, activation, shard)
+        WHERE coalesce(f.n, 0) < e.n""",
+    "image_regions": f"""
+        WITH expected AS (
+            SELECT model, layer, percent, image_id // {_SHARD} AS shard, count(*) AS n
+            FROM embeddings
+            JOIN (SELECT DISTINCT model, layer, percent FROM image_regions) USING (model)
+            GROUP BY ALL),
+        found AS (
+            SELECT model, layer, percent, image_id // {_SHARD} AS shard, count(*) AS n
+            FROM image_regions GROUP BY ALL)
+        SELECT model, shard * {_SHARD} AS image_id FROM expected AS e
+        LEFT JOIN found AS f USING (model, layer, percent, shard) WHERE coalesce(f.n, 0) < e.n""",
+}
+"""Queries for the model and an image of each shard in which a table lacks rows."""
+
+
+def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Finding]:
+    owners = Owners(lake)
+    total = " + ".join(f"coalesce({name}, 0)" for name in schema.REGION_NAMES)
+    for table in ("pair_regions", "image_regions"):
+        wrong = lake.sql(
+            f"SELECT model, {IMAGE_COLUMN[table]} FROM {table} WHERE {total} > coalesce(pixels, 0)"
+        )
+        if wrong.height:
+            yield Finding(
+                table,
+                f"{wrong.height} rows count more region pixels than pixels",
+                owners.of_rows(table, wrong),
+            )
+
+
+def _other_weights(lake: Lake, catalog: Catalog) -> Iterator[Finding]:
+    """Yield models that bear a catalog's name and were run with other weights than it states."""
+    for model in lake.sql("FROM models ORDER BY model").to_dicts():
+        entry = catalog.models.get(model["catalog_name"])
+        stated = entry.weights.sha256 if entry and entry.weights else None
+        found = model["weights_sha256"]
+        if stated and found and stated != found:
+            yield Finding(
+                f"models, {model['model']}",
+                f"it was run with {model['weights']} (sha256 {found}), and the catalog knows "
+                f"other weights by this name (sha256 {stated})",
+                advice="ingest into another lake, or give those weights a name in a catalog",
+            )
+
+
+def _attributes_against_tables(lake: Lake) -> Iterator[Finding]:
+    root = arrays.open_root(lake.maps_path)
+    layers = lake.sql(
+        "SELECT model, layer, stride, layers.offset, input_size, target, positives, weights "
+        "FROM layers JOIN models USING (model) ORDER BY model, position"
+    )
+    for row in layers.to_dicts():
+        name = f"{row.pop('model')}/{row.pop('layer')}"
+        try:
+            attributes = dict(root[name].attrs) if name in root else {}
+        except Exception as error:  # whatever broken metadata make of their reader
+            yield Finding(f"maps.zarr/{name}/zarr.json", f"it can't be read ({line_of(error)})")
+            continue
+        for key in attributes.keys() & row.keys():
+            if attributes[key] != row[key]:
+                yield Finding(
+                    f"maps.zarr/{name}",
+                    f"its maps were made with {key} {attributes[key]}, "
+                    f"and the tables say {row[key]}",
+                )
+
+
+def _trees_that_do_not_open(lake: Lake) -> Iterator[Finding]:
+    for store in (lake.maps_path, lake.faces_path):
+        try:
+            arrays.open_tree(store)
+        except LakeError as error:
+            yield Finding(store.name, f"xarray can't open it ({line_of(error.__cause__ or error)})")
+
+
+def _stray_files(lake: Lake) -> Iterator[Finding]:
+    """Yield files of the Zarr stores that belong to no array of the tables."""
+    layers = lake.sql("SELECT model || '/' || layer AS name FROM layers")["name"]
+    known = {
+        lake.maps_path: {
+            array.path.replace("<model>/<layer>", layer)
+            for layer in layers
+            for array in schema.MAP_ARRAYS
+        },
+        lake.faces_path: set(face_arrays(lake.settings)),
     }
+    for store, names in known.items():
+        # An object store holds no half-written object, and a listing of all would be long.
+        if isinstance(store, Path):
+            for file in sorted(store.rglob("*")):
+                if file.is_file() and file.name != "zarr.json":
+                    yield from _stray_file(store, file, names)
 
 
-def _shards_that_differ(
-    store: Path, name: str, size: tuple[int, ...], places: np.ndarray
-) -> Iterator[tuple[int, str]]:
-    """Yield each shard that can't be read or does not hold just the `places` it should."""
-    if name not in zarr.open_group(store=store, mode="r"):
-        if len(places):
-            yield 0, "the array is missing"
-        return
-    array = arrays.open_array(store, name)
-    if array.shape[1:] != size:
-        yield 0, f"its rows are {array.shape[1:]}, not {size}"
-        return
-    per_shard = (array.shards or array.chunks)[0]
-    length = max(array.shape[0], int(places.max(initial=-1)) + 1)
-    for start in range(0, length, per_shard):
-        want = np.zeros(per_shard, bool)
-        want[places[(places >= start) & (places < start + per_shard)] - start] = True
-        problem = _problem_of_shard(array, start, want)
-        if problem:
-            yield start // per_shard, problem
-
-
-def _problem_of_shard(array: zarr.Array, start: int, want: np.ndarray) -> str | None:
-    try:
-        rows = np.asarray(array[start : start + len(want)])
-    except (ValueError, RuntimeError, OSError) as error:
-        return f"it can't be read ({error})"
-    rows = rows.reshape(len(rows), -1)
-    there = np.zeros(len(want), bool)
-    there[: len(rows)] = np.isfinite(rows).all(1) if rows.dtype.kind == "f" else rows.any(1)
-    if (want & ~there).any():
-        return f"{(want & ~there).sum()} rows of the tables have nothing here"
-    if (there & ~want).any():
-        return f"{(there & ~want).sum()} entries have no row in the tables"
-    if rows.dtype.kind == "f" and ((rows < 0) | (rows > 1)).any():
-        return "relevance lies outside [0, 1]"
-    return None
+def _stray_file(store: Path, file: Path, names: Container[str]) -> Iterator[Finding]:
+    path = file.relative_to(store).as_posix()
+    place = f"{store.name}/{path}"
+    array, _, shard = path.partition("/c/")
+    if file.name.endswith(PARTIAL):
+        yield Finding(place, "it was being written", files=(file,))
+    elif array not in names:
+        advice = "move it out of the lake"
+        yield Finding(place, "it belongs to no array of the tables", advice=advice)
+    elif not all(part.isdecimal() for part in shard.split("/")):
+        yield Finding(place, "it is no shard", files=(file,))

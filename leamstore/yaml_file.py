@@ -11,6 +11,11 @@ MAX_BYTES: Final = 1_000_000
 MAX_NODES: Final = 100_000
 """Values in a file with all aliases written out: a few lines of aliases can stand for billions."""
 
+MAX_DIGITS: Final = 300
+"""Characters of a number: reading or printing a very long one takes for ever, or fails."""
+
+_NUMBERS: Final = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -68,6 +73,8 @@ def read_yaml(path: Path) -> tuple[YamlFile | None, list[Mistake]]:
         return None, [Mistake(path, mark.line + 1 if mark else 1, f"is not plain YAML: {problem}.")]
     except RecursionError:
         return None, [Mistake(path, 1, "is nested too deeply.")]
+    except Exception as error:  # values that aren't what their tags say make PyYAML raise anything
+        return None, [Mistake(path, 1, f"holds a value that can't be read: {error}.")]
 
 
 def _construct(path: Path, text: bytes) -> tuple[YamlFile | None, list[Mistake]]:
@@ -79,6 +86,10 @@ def _construct(path: Path, text: bytes) -> tuple[YamlFile | None, list[Mistake]]
             return YamlFile(path, {}, None), []
         if _written_out(root, {}) > MAX_NODES:
             return None, [Mistake(path, 1, f"stands for more than {MAX_NODES:,} values.")]
+        long = next(_long_numbers(root, set()), None)
+        if long is not None:
+            sentence = f"has a number of more than {MAX_DIGITS} characters."
+            return None, [Mistake(path, long.start_mark.line + 1, sentence)]
         repeated = sorted(_repeated_keys(root, set()), key=lambda key: key.start_mark.line)
         mistakes = [
             Mistake(path, key.start_mark.line + 1, f"{key.value} occurs twice.") for key in repeated
@@ -94,6 +105,16 @@ def _written_out(node: yaml.Node, counted: dict[int, int]) -> int:
         counted[id(node)] = MAX_NODES + 1  # what a node that contains itself finds here
         counted[id(node)] = 1 + sum(_written_out(child, counted) for child in _children(node))
     return counted[id(node)]
+
+
+def _long_numbers(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
+        yield node
+    for child in _children(node):
+        yield from _long_numbers(child, seen)
 
 
 def _repeated_keys(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:

@@ -16,17 +16,24 @@ changed        truncated the first time, then another file under another ETag
 misranged      truncated the first time, then always the same range, whatever was asked
 html           200 with a web page
 huge           a Content-Length that no disk has room for
+endless        the file again and again, of no stated length
+packed         a few KiB that unpack to 64 MiB
+ours           302 to a file of whoever asks
+garbled        an answer that is no HTTP
 =============  ==================================================================
 """
 
+import gzip
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+BOMB = gzip.compress(bytes(2**26))
 WEB_PAGE = b"<!DOCTYPE html>\n<html><body>Sign in to download</body></html>\n"
 
 
@@ -82,7 +89,15 @@ class WeightHost:
                 asked[behaviour, name] += 1
                 first = asked[behaviour, name] == 1
                 content = host.files[name]
-                if behaviour.isdigit():
+                harm = {
+                    "endless": lambda: self._send_without_end(content),
+                    "packed": lambda: self._send(BOMB, headers={"Content-Encoding": "gzip"}),
+                    "ours": lambda: self._redirect_to("file:///etc/hostname"),
+                    "garbled": lambda: self.wfile.write(b"\0\xff" * 100),
+                }
+                if behaviour in harm:
+                    harm[behaviour]()
+                elif behaviour.isdigit():
                     self.send_error(int(behaviour))
                 elif behaviour == "flaky" and first:
                     self.send_error(503)
@@ -106,9 +121,19 @@ class WeightHost:
                         host._over.wait(30)
 
             def _redirect(self, behaviour: str, name: str) -> None:
+                self._redirect_to(f"/{behaviour}/{name}")
+
+            def _redirect_to(self, address: str) -> None:
                 self.send_response(302)
-                self.send_header("Location", f"/{behaviour}/{name}")
+                self.send_header("Location", address)
                 self.end_headers()
+
+            def _send_without_end(self, content: bytes) -> None:
+                self.send_response(200)
+                self.end_headers()
+                with suppress(ConnectionError):
+                    while not host._over.is_set():
+                        self.wfile.write(content)
 
             def _send_range(self, content: bytes, etag: str, cut: bool = False) -> None:
                 byte_range, headers = self.headers["Range"], {"ETag": etag}

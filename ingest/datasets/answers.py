@@ -60,7 +60,7 @@ class Answers:
             try:
                 answer = json.loads(line)
                 reasons[answer["image"], answer["url"]] = answer["reason"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 # Torn by a crash: as good as not asked.
                 continue
-        return {asked: reason for asked, reason in reasons.items() if reason}
+        return {asked: reason for asked, reason in reasons.items() if isinstance(reason, str)}

@@ -1,12 +1,25 @@
 """Unpacking a data set that is published as one archive."""
 
+import lzma
+import shutil
 import tarfile
 import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Final
 
 from leamstore.errors import LeamError
+
+_BROKEN: Final = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    RuntimeError,  # encrypted, or packed in a way that Python doesn't know
+)
 
 
 def unpack(archive: Path, root: Path) -> None:
@@ -26,7 +39,8 @@ def unpack(archive: Path, root: Path) -> None:
     Raises
     ------
     LeamError
-        If the archive is damaged or leads out, or the folder can't be written.
+        If the archive is damaged, encrypted or leads out, holds more than there is room for, or
+        the folder can't be written.
     """
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
@@ -35,8 +49,9 @@ def unpack(archive: Path, root: Path) -> None:
             unpacked.mkdir()
             _extract(archive, unpacked)
             unpacked.replace(root)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise LeamError(f"{archive} can't be unpacked: {str(error).rstrip('.')}.") from error
+    except _BROKEN as error:
+        reason = str(error).partition("\n")[0].rstrip(".:")
+        raise LeamError(f"{archive} can't be unpacked: {reason}.") from error
     except OSError as error:
         raise LeamError(f"{archive} can't be unpacked to {root}: {error}.") from error
 
@@ -44,7 +59,15 @@ def unpack(archive: Path, root: Path) -> None:
 def _extract(archive: Path, folder: Path) -> None:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
+            _require_room(sum(member.file_size for member in zipped.infolist()), folder)
             zipped.extractall(folder)
     else:
         with tarfile.open(archive) as tarred:
+            _require_room(sum(member.size for member in tarred), folder)
             tarred.extractall(folder, filter="data")
+
+
+def _require_room(size: int, folder: Path) -> None:
+    """Raise before anything is unpacked that would fill the disk."""
+    if size > shutil.disk_usage(folder).free:
+        raise ValueError(f"it holds {size:,} bytes, and there is no room for them")

@@ -5,7 +5,7 @@ from torch import nn
 
 from ingest import leam
 from ingest.explain import Identity, RunLayer, RunModel, draw_kept_pairs, explain_identity
-from ingest.regions import CLASSES, Upsampling, count_regions
+from ingest.regions import CLASSES, ClassGrid, Upsampling, count_regions
 from ingest.targets import find_target, mean_of_positives
 from leamstore import schema
 from leamstore.geometry import scaling
@@ -68,12 +68,11 @@ def test_counts_are_those_of_the_stored_maps(identity):
     shown = result.layers["0"]
     anchors = result.pairs[result.kept_pairs, 0]
     upsampling = run.layers[0].upsampling
-    by_pair = count_regions(shown.kept, upsampling, identity.labels, anchors, (1.0,))
+    grid = ClassGrid.of(identity.labels)
+    by_pair = count_regions(shown.kept, upsampling, grid, anchors, (1.0,))
     assert (shown.pair_counts[:, 0] == by_pair.full).all()
     assert (shown.pair_counts[:, 1] == by_pair.top[:, 0]).all()
-    by_image = count_regions(
-        shown.relevance, upsampling, identity.labels, np.arange(3), schema.TOP_PERCENTS
-    )
+    by_image = count_regions(shown.relevance, upsampling, grid, np.arange(3), schema.TOP_PERCENTS)
     assert (shown.image_counts == by_image.top).all()
     assert shown.image_counts.shape == (3, len(schema.TOP_PERCENTS), CLASSES)
 

@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -15,6 +16,7 @@ from leamstore import arrays, schema, tables
 from leamstore.catalog import read_catalog
 from leamstore.errors import LakeError, LeamError
 from leamstore.lake import Lake, LakeSettings
+from leamstore.lock import ingest_lock
 from leamstore.verify import verify
 
 LAYERS = ("conv1", "layer2.0.conv2")
@@ -211,7 +213,7 @@ def test_an_ingest_that_was_stopped_goes_on_where_it_was(whole, photographs, tmp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingest.pipeline.explain_identity", stop)
+        patch.setattr("ingest.block.explain_identity", stop)
         with pytest.raises(KeyboardInterrupt):
             run(lake, photographs)
     assert lake.sql("SELECT count(*) FROM embeddings").item() == 0
@@ -309,6 +311,17 @@ def test_a_photograph_that_changes_under_way_stops_with_a_sentence(faces, tmp_pa
     photographs[0].path.unlink()
     with pytest.raises(LeamError, match="can't be read now"):
         run(lake, photographs[1:])
+
+
+def test_a_second_ingest_on_a_lake_stops_with_a_sentence(whole, photographs):
+    lake, _ = whole
+    units = lake.sql("SELECT count(*) FROM units").item()
+    with (
+        ingest_lock(lake.path),
+        pytest.raises(LakeError, match=f"another ingest is at work on .* \\(pid {os.getpid()} on"),
+    ):
+        run(lake, photographs)
+    assert lake.sql("SELECT count(*) FROM units").item() == units
 
 
 def test_runs_are_recorded(whole):

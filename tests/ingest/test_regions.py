@@ -4,6 +4,7 @@ import pytest
 from ingest.regions import (
     CLASSES,
     UNLABELLED_CLASS,
+    ClassGrid,
     Upsampling,
     classes_on_chip,
     count_regions,
@@ -44,7 +45,7 @@ def test_a_drawn_map_is_counted_over_a_drawn_label_image():
     relevance[0, 0, :50] = 0.02
     relevance[0, 1, :50] = 0.01  # float16 stores 0.0100021
     relevance[0, 2, :50] = 0.0099
-    counts = count_regions(relevance, whole_grid(), labels, np.array([0]), (1.0,))
+    counts = count_regions(relevance, whole_grid(), ClassGrid.of(labels), np.array([0]), (1.0,))
     assert counts.full[0, NOSE] == 100
     assert counts.full[0, FACE] == 300
     assert counts.full[0, UNLABELLED_CLASS] == 100
@@ -56,7 +57,7 @@ def test_the_top_percent_is_that_many_pixels_and_ties_go_by_pixel_order():
     labels[0, 2:] = NOSE
     relevance = np.full((1, GRID, GRID), 0.25, np.float16)
     relevance[0, 3, :100] = 1.0
-    counts = count_regions(relevance, whole_grid(), labels, np.array([0]), (1.0,))
+    counts = count_regions(relevance, whole_grid(), ClassGrid.of(labels), np.array([0]), (1.0,))
     # 1 % is 2621 pixels: the 100 brightest, then the first 2521 of all others: two rows of
     # face, and the first 1497 pixels of nose.
     assert top_pixels(1.0) == 2621
@@ -70,7 +71,7 @@ def test_each_percent_is_rounded_to_whole_pixels(percent):
     relevance = random.random((1, 8, 8)).astype(np.float16)
     labels = np.zeros((1, GRID, GRID), np.uint8)
     upsampling = Upsampling.of_layer((8, 8), stride=14, offset=7, input_size=112)
-    counts = count_regions(relevance, upsampling, labels, np.array([0]), (percent,))
+    counts = count_regions(relevance, upsampling, ClassGrid.of(labels), np.array([0]), (percent,))
     assert counts.top.sum() == round(percent / 100 * 262144)
 
 
@@ -92,7 +93,7 @@ def test_the_fast_count_equals_the_definition(size, stride, offset, chip, kind):
     labels[random.random(labels.shape) < 0.1] = UNLABELLED_CLASS
     upsampling = Upsampling.of_layer(size, stride, offset, chip)
     owners = np.array([0, 1, 1])
-    counts = count_regions(relevance, upsampling, labels, owners, schema.TOP_PERCENTS)
+    counts = count_regions(relevance, upsampling, ClassGrid.of(labels), owners, schema.TOP_PERCENTS)
     for n, owner in enumerate(owners):
         full, top = count_by_definition(
             relevance[n], upsampling, labels[owner], schema.TOP_PERCENTS

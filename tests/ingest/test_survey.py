@@ -1,7 +1,12 @@
 import hashlib
 import os
+import subprocess
+import sys
+import time
+from contextlib import closing
 
 import numpy as np
+import psutil
 import skimage.data
 from PIL import Image
 
@@ -73,3 +78,49 @@ def test_rows_fit_the_table(tmp_path):
     frame = as_frame([look_at(photograph(astronaut(tmp_path / "a.png")))])
     assert frame.columns == [column.name for column in schema.table("images").columns]
     assert frame["landmarks"].to_numpy().shape == (1, 68, 2)
+
+
+def test_few_photographs_wait_in_memory_however_many_there_are(tmp_path):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield photograph(tmp_path / "missing.jpg")
+
+    with closing(survey(endless(), workers=2)) as rows:
+        for _ in range(40):
+            assert next(rows)["reason"] == "unreadable"
+        assert len(taken) < 40 + 2 * 4 * 4 + 4
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    script = """
+from pathlib import Path
+from ingest.datasets import Photograph
+from ingest.survey import survey
+import itertools, multiprocessing
+if __name__ == "__main__":
+    rows = survey(itertools.repeat(Photograph(Path("missing.jpg"), "Ada", "test")), workers=2)
+    next(rows)
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    for _ in rows:
+        pass
+"""
+    (tmp_path / "script.py").write_text(script)
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(["."])},
+    )  # fmt: skip
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    assert workers
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 60
+    while any(_runs(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _runs(pid):
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

@@ -198,7 +198,7 @@ def test_a_missing_file_is_a_sentence(tmp_path):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    assert refusal(tmp_path) == "cannot be read: Is a directory."
+    assert refusal(tmp_path) == "cannot be read: it is not a regular file."
 
 
 def test_the_weights_of_dlib_are_no_state_dict(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from leamstore import arrays, ledger, schema, tables
 from leamstore.blocks import Block
 from leamstore.lake import Lake, LakeSettings
+from tests.s3_host import S3Host
 
 SETTINGS = LakeSettings(parser="landmarks", keep_pairs=1, crops=True, seed=0)
 IMAGES = {0: "Ada", 1: "Ada", 2: "Bea", 3: "Bea"}
@@ -58,10 +59,9 @@ def unit_rows(model):
     return {"embeddings": embeddings, "pairs": pairs, "image_regions": regions}
 
 
-@pytest.fixture
-def lake(tmp_path):
+def small_lake(path):
     """A small lake, made by the functions with which ingest makes large ones."""
-    lake = Lake.create(tmp_path / "test.lake", SETTINGS)
+    lake = Lake.create(path, SETTINGS)
     block = Block(0, 1)
     with tables.writing(lake.tables_path) as connection:
         tables.append(connection, "images", image_rows())
@@ -85,8 +85,51 @@ def lake(tmp_path):
         maps[: len(IMAGES)] = np.stack([map_of(image_id, size) for image_id in IMAGES])
         for name in ("relevance", "pair_relevance"):
             arrays.write_shards(lake.maps_path, f"NET/{layer}/{name}", 0, maps)
+        for name in ("peak", "pair_peak"):
+            arrays.write_shards(lake.maps_path, f"NET/{layer}/{name}", 0, maps[:, 0, 0])
+        for name, column in (("anchor", [0, 1, 2, 3]), ("positive", [1, 0, 3, 2])):
+            ids = np.full(arrays.SHARD_IMAGES, -1, np.int32)
+            ids[: len(IMAGES)] = column
+            arrays.write_shards(lake.maps_path, f"NET/{layer}/{name}", 0, ids)
     images = ledger.block_images(lake.images, block)
     with tables.writing(lake.tables_path) as connection:
         ledger.commit_unit(connection, ledger.FACES, block, images, {}, "run")
         ledger.commit_unit(connection, "NET", block, images, unit_rows("NET"), "run")
     return lake
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return small_lake(tmp_path / "test.lake")
+
+
+@pytest.fixture(scope="package")
+def host():
+    """An object store with the bucket ``lakes``."""
+    with S3Host() as host:
+        host.make_bucket("lakes")
+        yield host
+
+
+@pytest.fixture
+def bucket(host, tmp_path, monkeypatch):
+    """The address of an empty prefix, with the settings that open it."""
+    for name, value in host.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LEAM_CACHE", str(tmp_path / "cache"))
+    return f"s3://lakes/{tmp_path.name}"
+
+
+@pytest.fixture(scope="package")
+def stored(host, tmp_path_factory):
+    """The address of the small lake in an object store, which tests only read."""
+    with pytest.MonkeyPatch.context() as settings:
+        for name, value in host.environment.items():
+            settings.setenv(name, value)
+        settings.setenv("LEAM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return str(small_lake("s3://lakes/shared/test.lake").path)
+
+
+@pytest.fixture
+def stored_lake(stored, bucket):
+    return Lake(stored)

@@ -30,3 +30,8 @@ def test_blocks_are_read_off_the_images():
         ids += range(first, first + size)
         identities += [identity] * size
     assert blocks_of(ids, identities) == [Block(0, 1), Block(1, 3), Block(4, 1)]
+
+
+def test_identities_in_the_last_shard_of_a_large_one_belong_to_its_block():
+    ids, identities = range(SHARD_IMAGES + 30), ["a"] * (SHARD_IMAGES + 20) + ["b"] * 10
+    assert blocks_of(ids, identities) == [Block(0, 2)]

@@ -1,12 +1,15 @@
 import csv
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 from leamstore.__main__ import app
@@ -19,6 +22,10 @@ class Done:
     returncode: int
     stdout: str
     stderr: str
+
+
+WELL_INTO_THE_QUERY = 5
+"""Seconds of the processor; before it come a second or two of imports."""
 
 
 @pytest.fixture
@@ -82,6 +89,25 @@ def test_debug_shows_where_an_error_came_from(leamstore, tmp_path):
         leamstore("info", "--lake", tmp_path / "none", "--debug")
 
 
+def test_ctrl_c_ends_a_query_without_end(lake):
+    endless = "SELECT max(a * b) FROM range(10000000) t(a), range(10000000) u(b)"
+    child = psutil.Popen([sys.executable, "-m", "leamstore", "sql", endless, "--lake", lake.path])
+    while sum(child.cpu_times()[:2]) < WELL_INTO_THE_QUERY:
+        assert child.poll() is None
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(timeout=10) != 0
+
+
+def test_ctrl_c_that_duckdb_noticed_is_the_same_sentence(capsys):
+    def insert_rows():
+        raise RuntimeError("Query interrupted")
+
+    with pytest.raises(SystemExit, match="130"):
+        run(insert_rows)
+    assert "the same command goes on from there" in capsys.readouterr().err
+
+
 def test_the_module_runs_as_a_program():
     done = subprocess.run(
         [sys.executable, "-m", "leamstore", "--help"], capture_output=True, text=True, check=True
@@ -108,7 +134,7 @@ def test_verify_says_when_all_is_well_and_fails_when_it_is_not(leamstore, lake):
     done = leamstore("verify", "--lake", lake.path, "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)[0]["place"] == "maps.zarr/NET/conv1/relevance, shard 0"
-    assert "1 units struck off" in leamstore("verify", "--repair", "--lake", lake.path).stderr
+    assert "1 units taken out" in leamstore("verify", "--repair", "--lake", lake.path).stderr
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv"])
@@ -133,3 +159,20 @@ def test_an_unknown_format_is_a_sentence(leamstore, lake, tmp_path):
 
 def test_the_schemas_page_is_the_one_in_the_docs(leamstore):
     assert leamstore("schema").stdout == Path("docs/schema.md").read_text(encoding="utf-8")
+
+
+def test_every_command_takes_a_lake_in_an_object_store(leamstore, stored_lake, tmp_path):
+    address = str(stored_lake.path)
+    facts = json.loads(leamstore("info", "--lake", address, "--json").stdout)
+    assert facts["lake"] == address
+    assert facts["images"]["kept"] == 4
+    assert "Ada" in leamstore("sql", "SELECT identity FROM images", "--lake", address).stdout
+    assert leamstore("verify", "--lake", address).stdout == f"{address} is whole.\n"
+    assert leamstore("export", tmp_path / "tables", "--lake", address).returncode == 0
+    assert pl.read_parquet(tmp_path / "tables" / "images.parquet").height == 4
+
+
+def test_a_bucket_that_is_missing_ends_a_command_with_a_sentence(leamstore, bucket):
+    done = leamstore("info", "--lake", "s3://elsewhere/a.lake")
+    assert done.returncode == 1
+    assert done.stderr == "Error: there is no bucket s3://elsewhere: make it, or name another.\n"

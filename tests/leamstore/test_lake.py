@@ -1,3 +1,4 @@
+import pickle
 import shutil
 import subprocess
 import sys
@@ -5,10 +6,13 @@ import sys
 import duckdb
 import numpy as np
 import pytest
+import xarray as xr
+from polars.testing import assert_frame_equal
 
-from leamstore import tables
+from leamstore import arrays, tables
 from leamstore.errors import LakeError
 from leamstore.lake import Lake, LakeSettings
+from leamstore.storage import location
 
 
 def test_a_lake_keeps_its_settings(tmp_path):
@@ -142,3 +146,42 @@ def test_the_meaning_of_a_table_shows_in_any_client(lake):
             "SELECT comment FROM duckdb_tables() WHERE table_name = 'pairs'"
         ).fetchall()
     assert comment == [("ordered pair x model",)]
+
+
+def test_a_creation_that_was_killed_is_made_anew(tmp_path):
+    settings = LakeSettings("farl", 0, True, 0)
+    lake = Lake.create(tmp_path / "a.lake", settings)
+    lake.tables_path.rename(tmp_path / "a.lake" / "lake.duckdb.created")
+    assert Lake.create(tmp_path / "a.lake", settings).settings == settings
+
+
+def test_maps_without_tables_are_no_unfinished_creation(lake):
+    lake.tables_path.unlink()
+    with pytest.raises(LakeError, match="name an empty or a new folder"):
+        Lake.create(lake.path, LakeSettings("farl", 0, True, 0))
+    assert (lake.maps_path / "NET/conv1/relevance/c/0/0/0").exists()
+
+
+def test_a_lake_in_an_object_store_holds_what_the_same_lake_in_a_folder_holds(lake, stored_lake):
+    assert stored_lake.settings == lake.settings
+    assert_frame_equal(stored_lake.images, lake.images)
+    np.testing.assert_array_equal(stored_lake.cube(size=8), lake.cube(size=8))
+    xr.testing.assert_identical(stored_lake.maps.compute(), lake.maps.compute())
+    xr.testing.assert_identical(
+        stored_lake.faces["labels"].compute(), lake.faces["labels"].compute()
+    )
+
+
+def test_a_lake_in_an_object_store_pickles_for_workers_elsewhere(stored_lake):
+    assert pickle.loads(pickle.dumps(stored_lake)).settings == stored_lake.settings
+
+
+def test_a_lake_in_an_object_store_is_not_made_over_another(stored_lake):
+    with pytest.raises(LakeError, match="name an empty"):
+        Lake.create(str(stored_lake.path), LakeSettings("farl", 0, True, 0))
+
+
+def test_a_creation_in_an_object_store_that_was_killed_is_made_anew(bucket):
+    settings = LakeSettings("farl", 0, True, 0)
+    arrays.create_store(location(f"{bucket}/maps.zarr"), {})
+    assert Lake.create(bucket, settings).settings == settings

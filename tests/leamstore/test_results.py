@@ -93,3 +93,10 @@ def test_what_fails_halfway_leaves_the_old_results(lake):
     with pytest.raises(duckdb.Error):
         results.write_results(lake, "regions", broken, {"seed": 0}, "inputs")
     assert results.read_results(lake, "regions")["shares"].equals(SHARES)
+
+
+def test_results_are_published_with_a_lake_in_an_object_store(stored_lake, tmp_path, monkeypatch):
+    write(stored_lake)
+    monkeypatch.setenv("LEAM_CACHE", str(tmp_path / "elsewhere"))
+    assert results.read_results(stored_lake, "regions")["shares"].equals(SHARES)
+    assert is_current(stored_lake)

@@ -1,0 +1,110 @@
+"""``python -m ingest.repair``: do again what a lake's ledger lacks, by the lake's own records.
+
+Models, layers, targets and the photographs' places are those of the tables. No photograph is
+looked at anew, and no unit that the ledger knows is touched.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from leamstore.catalog import Catalog, read_catalog
+from leamstore.commandline import DebugOption, LakeOption, QuietOption, run
+from leamstore.errors import LakeError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+@app.command()
+def repair(
+    catalog: Annotated[
+        list[Path] | None,
+        typer.Option(help="A catalog of yours, beside the built-in one.", metavar="FILE"),
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where networks run.")
+    ] = "auto",
+    batch_size: Annotated[int, typer.Option(help="Images in one forward pass.", min=1)] = 32,
+    workers: Annotated[
+        int,
+        typer.Option(help="Threads that read photographs.", min=1, show_default="as many as cores"),
+    ] = os.cpu_count() or 1,
+    lake: LakeOption = "lake",
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Do again what the ledger lacks, with the models and photographs that the lake records.
+
+    `python -m leamstore verify --repair` takes out what is broken, and then calls this.
+    """
+    console = Console(stderr=True, quiet=quiet)
+    # torch loads slowly, and --help shouldn't wait for it.
+    from ingest import choices  # noqa: PLC0415
+    from ingest.pipeline import Plan, finish_units  # noqa: PLC0415
+    from leamstore.lake import Lake  # noqa: PLC0415
+
+    known = read_catalog(*(catalog or []))
+    opened = Lake(lake)
+    torch_device = choices.choose_device(device)
+    parser, _ = choices.choose_parser(known, opened.settings.parser, torch_device, console)
+    requests = tuple(_request(opened, known, row) for row in _unfinished_models(opened))
+    plan = Plan((), requests, parser, torch_device, batch_size, workers)
+    with Progress(console=console, disable=quiet) as progress:
+        report = finish_units(opened, plan, progress)
+    console.print(f"{report.units} units of models done again in {lake}.", highlight=False)
+
+
+def _unfinished_models(lake: Any) -> list[dict[str, Any]]:
+    """Return the rows of the models that lack a unit, with their layers from the input on."""
+    from leamstore import ledger, tables  # noqa: PLC0415
+    from leamstore.blocks import blocks_of  # noqa: PLC0415
+
+    images = lake.images
+    blocks = {block.first_shard for block in blocks_of(images["image_id"], images["identity"])}
+    with tables.reading(lake.tables_path) as connection:
+        done = ledger.done_units(connection)
+    rows = lake.sql(
+        "SELECT models.*, list(layer ORDER BY position) AS layers "
+        "FROM models JOIN layers USING (model) GROUP BY ALL ORDER BY model"
+    ).to_dicts()
+    return [row for row in rows if any((row["model"], block) not in done for block in blocks)]
+
+
+def _request(lake: Any, catalog: Catalog, row: Mapping[str, Any]) -> Any:
+    """Return the request by which a model of the lake was run.
+
+    Raises
+    ------
+    LakeError
+        If its weights were a file that no catalog names.
+    """
+    from ingest.models import Request  # noqa: PLC0415
+
+    random = row["weights"].startswith("random")
+    entry = catalog.model(row["catalog_name"])
+    request = Request(
+        entry=entry,
+        catalog=catalog,
+        weights="random" if random else None,
+        layers=tuple(row["layers"]),
+        target=row["target"],
+        positives="mean" if row["positives"] == "mean" else "all",
+        precision=row["precision"],
+        seed=lake.settings.seed,
+    )
+    if not random and request.row(None)["weights_sha256"] != row["weights_sha256"]:
+        raise LakeError(
+            f"{row['model']} was run with {row['weights']}, which no catalog names: type the "
+            "ingest that made it again, which does what is missing and nothing else. "
+            '`python -m leamstore sql "SELECT command FROM runs"` shows it.'
+        )
+    return request
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,261 @@
+"""Where a lake lives: a folder, or a prefix in an object store (s3://, gs://, az://).
+
+A folder is a `pathlib.Path` and stays one. A prefix is an `ObjectPath`, which joins and prints
+like a path, so that whoever passes a lake's places on need not know which of the two it has. Three
+modules do: `arrays` gives Zarr the store, `tables` gives DuckDB a local copy (see `published`), and
+`Lake` asks what is there.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore, from_url
+
+from leamstore.errors import LakeError
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+    from zarr.storage import ObjectStore as ZarrStore
+
+_SCHEMES: Final = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
+"""The schemes of object stores, and with what the environment variables that open them begin."""
+
+_CREDENTIALS: Final = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+
+_REQUEST_TIME: Final = timedelta(minutes=10)
+_RETRY_TIME: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class ObjectPath:
+    """A place in a bucket.
+
+    It pickles by its address: another machine opens the bucket by its own credentials.
+
+    Attributes
+    ----------
+    bucket : str
+        Address of the bucket: ``s3://bucket``.
+    key : str
+        What follows it, without slashes around; empty for the bucket itself.
+    store : obstore.store.ObjectStore
+        The bucket, opened.
+    """
+
+    bucket: str
+    key: str
+    store: ObjectStore = field(compare=False, repr=False)
+
+    def __truediv__(self, name: str) -> "ObjectPath":
+        return ObjectPath(self.bucket, f"{self.key}/{name}".strip("/"), self.store)
+
+    def __str__(self) -> str:
+        return f"{self.bucket}/{self.key}".rstrip("/")
+
+    def __reduce__(self) -> tuple[Callable[[str], "Location"], tuple[str]]:
+        return location, (str(self),)
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.key.rpartition("/")[2]
+
+    @cached_property
+    def zarr_store(self) -> "ZarrStore[Any]":
+        """The store that Zarr has here; rooted here, since Zarr makes groups up to the root."""
+        # Zarr takes half as long to load as all that the tables need.
+        from zarr.storage import ObjectStore as ZarrStore  # noqa: PLC0415
+
+        return ZarrStore(_open_store(str(self)))
+
+    def exists(self) -> bool:
+        """Whether an object of this very key is there; LakeError as of `head`."""
+        return self.head() is not None
+
+    def head(self) -> "ObjectMeta | None":
+        """Return what the store says of the object of this very key; None if there is none.
+
+        Raises
+        ------
+        LakeError
+            If the store can't be asked, or has no such bucket.
+        """
+        with explained(self):
+            try:
+                return obstore.head(self.store, self.key)
+            except FileNotFoundError:
+                any(objects(self))  # unlike the answer to HEAD, this one names a missing bucket
+                return None
+
+
+Location = Path | ObjectPath
+"""A place in a file system or in an object store."""
+
+
+def location(address: str | Location) -> Location:
+    """Return the place that an address names: ``s3://bucket/prefix``, or else a path.
+
+    Raises
+    ------
+    LakeError
+        If the scheme is unknown, the bucket's name is missing, or the settings don't open it.
+    """
+    if not isinstance(address, str):
+        return address
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        return Path(address)
+    bucket, _, key = rest.partition("/")
+    parts = [part for part in key.split("/") if part]
+    if scheme not in _SCHEMES or not bucket or {".", ".."} & set(parts):
+        known = ", ".join(f"{name}://bucket/prefix" for name in _SCHEMES)
+        raise LakeError(f"{address} is no address of a lake: give a folder, or one of {known}.")
+    root = f"{scheme}://{bucket}"
+    return ObjectPath(root, "/".join(parts), _open_store(root))
+
+
+def zarr_store(place: Location) -> Any:
+    """Return what Zarr and xarray open as the store at a place."""
+    return place if isinstance(place, Path) else place.zarr_store
+
+
+def stored_bytes(place: Location) -> int:
+    """Return the size of all that lies below a place.
+
+    Raises
+    ------
+    LakeError
+        If the store can't be asked.
+    """
+    if isinstance(place, Path):
+        return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    return sum(size for _, size in objects(place))
+
+
+def read_bytes(place: Location) -> bytes | None:
+    """Return what a file or an object holds; None if it isn't there.
+
+    Raises
+    ------
+    LakeError
+        If the store can't be asked.
+    """
+    try:
+        if isinstance(place, Path):
+            return place.read_bytes()
+        with explained(place):
+            return bytes(obstore.get(place.store, place.key).bytes())
+    except FileNotFoundError:
+        return None
+
+
+def write_bytes(place: Location, content: bytes) -> None:
+    """Write a small file or object.
+
+    Raises
+    ------
+    LakeError
+        If the store refuses.
+    """
+    if isinstance(place, Path):
+        place.write_bytes(content)
+        return
+    with explained(place):
+        obstore.put(place.store, place.key, content)
+
+
+def remove(place: Location) -> None:
+    """Remove a file or an object, if it is there.
+
+    Raises
+    ------
+    LakeError
+        If the store refuses.
+    """
+    if isinstance(place, Path):
+        place.unlink(missing_ok=True)
+        return
+    with explained(place), suppress(FileNotFoundError):
+        obstore.delete(place.store, place.key)
+
+
+def objects(place: ObjectPath) -> Iterator[tuple[str, int]]:
+    """Yield the name below a place and the size of each object there, as the pages come.
+
+    Raises
+    ------
+    LakeError
+        If the store can't be asked.
+    """
+    with explained(place):
+        for page in obstore.list(place.store, prefix=place.key or None):
+            for found in page:
+                yield found["path"].removeprefix(place.key).lstrip("/"), found["size"]
+
+
+@contextmanager
+def explained(place: ObjectPath) -> Iterator[None]:
+    """Make a store's refusal in the block a `LakeError` of one sentence with the remedy.
+
+    An object that isn't there (FileNotFoundError) stays what it is, unless its bucket isn't.
+    """
+    try:
+        yield
+    except BaseError as error:
+        raise LakeError(_sentence(place.bucket, error)) from error
+
+
+def explain(error: BaseException) -> str | None:
+    """Return a sentence on an error of an object store; None for any other error.
+
+    Zarr lets these through, from reads that may be far from whoever knows the address.
+    """
+    return _sentence("the object store", error) if isinstance(error, BaseError) else None
+
+
+def _open_store(address: str) -> ObjectStore:
+    # Options given here stand in place of all that the environment says of the client.
+    variable = f"{_SCHEMES[address.partition(':')[0]]}_ALLOW_HTTP"
+    http = os.environ.get(variable, "").lower() in ("true", "1")
+    try:
+        return from_url(
+            address,
+            client_options={"timeout": _REQUEST_TIME, "allow_http": http},
+            retry_config={"retry_timeout": _RETRY_TIME},
+        )
+    except BaseError as error:
+        raise LakeError(_sentence(address, error)) from error
+
+
+def _sentence(bucket: str, error: BaseException) -> str:
+    text = str(error)
+    variables = _CREDENTIALS.get(bucket.partition(":")[0], "the credentials")
+    if "NoSuchBucket" in text or "ContainerNotFound" in text:
+        return f"there is no bucket {bucket}: make it, or name another."
+    if any(part in text for part in ("/latest/api/token", "metadata.google", "MissingAccount")):
+        return f"there are no credentials for {bucket}: set {variables}."
+    if "BadScheme" in text:
+        return f"{bucket} is reached without encryption only if AWS_ALLOW_HTTP=true says so."
+    if "error sending request" in text or "timed out" in text:
+        return (
+            f"{bucket} does not answer: check the network and, for a store of your own, its "
+            "address in AWS_ENDPOINT_URL; the same command goes on where this one stopped."
+        )
+    if any(answer in text for answer in ("401 Unauthorized", "403 Forbidden")):
+        return (
+            f"{bucket} refuses these credentials: check {variables}, and that they may read, "
+            "write, delete and list."
+        )
+    return f"{bucket} can't be used: {text.strip().splitlines()[0]}"

@@ -1,0 +1,38 @@
+"""What is decided beside the workers; `tests.robustness.test_cluster` runs whole ingests."""
+
+import time
+
+import pytest
+
+from ingest import cluster
+from leamstore.errors import LeamError
+
+
+def done(seconds, size):
+    return cluster._Task((), size, time.monotonic() - seconds)
+
+
+def test_the_first_tasks_may_take_long():
+    assert cluster._Pace().limit(done(0, 1)) == cluster._FIRST_LIMIT_SECONDS
+
+
+def test_a_task_may_take_ten_times_as_long_as_the_slowest_of_its_size():
+    pace = cluster._Pace()
+    pace.learn(done(seconds=100, size=10))
+    pace.learn(done(seconds=100, size=1000))
+    assert pace.limit(done(0, 20)) == pytest.approx(2000, rel=0.01)
+
+
+def test_short_tasks_may_take_some_minutes():
+    pace = cluster._Pace()
+    pace.learn(done(seconds=0.1, size=10))
+    assert pace.limit(done(0, 10)) == cluster._LEAST_LIMIT_SECONDS
+
+
+def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("leamstore.scheduler._CONNECT_SECONDS", 0.2)
+    with (
+        pytest.raises(LeamError, match="no dask scheduler answers"),
+        cluster.connected("tcp://127.0.0.1:9", "cpu"),
+    ):
+        pass

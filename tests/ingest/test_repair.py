@@ -1,0 +1,134 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from rich.progress import Progress
+
+from ingest.datasets import open_dataset
+from ingest.models import Request
+from ingest.parsers import open_parser
+from ingest.pipeline import Plan, ingest_photographs
+from ingest.repair import repair
+from leamstore import tables
+from leamstore.catalog import read_catalog
+from leamstore.errors import LeamError
+from leamstore.lake import Lake, LakeSettings
+from leamstore.verify import remove_broken, verify
+from tests.robustness.contents import contents, differences
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A lake of two models, and of two blocks, since one person came later."""
+    folder = tmp_path_factory.mktemp("whole")
+    photographs = [
+        photograph
+        for photograph in open_dataset("demo", folder / "demo").photographs
+        if photograph.path.stem[-1] in "12"
+    ]
+    catalog = read_catalog()
+    requests = [
+        Request(
+            entry=catalog.model("DLIB_R29"), catalog=catalog, weights=weights,
+            layers=("layer2.0.conv2",), target="cosine", positives="all", precision="float32",
+            seed=0,
+        )
+        for weights in (None, "random")
+    ]  # fmt: skip
+    lake = Lake.create(folder / "whole.lake", LakeSettings("landmarks", 1, crops=True, seed=0))
+    for come in (photographs[:2], photographs):
+        plan = Plan(come, requests, open_parser("landmarks"), torch.device("cpu"), 32, 1)
+        ingest_photographs(lake, plan, Progress(disable=True))
+    return lake
+
+
+@pytest.fixture
+def lake(whole, tmp_path):
+    shutil.copytree(whole.path, tmp_path / "a.lake")
+    return Lake(tmp_path / "a.lake")
+
+
+def repair_all(lake):
+    remove_broken(lake, verify(lake))
+    repair(lake=str(lake.path), device="cpu", workers=1, quiet=True)
+
+
+def times(lake):
+    files = (file for file in lake.path.rglob("*") if file.is_file() and ".zarr" in str(file))
+    return {str(file.relative_to(lake.path)): file.stat().st_mtime_ns for file in files}
+
+
+def break_shard(lake):
+    """Flip a bit in a map of the model with random weights, on the second block."""
+    name = "DLIB_R29@random/layer2.0.conv2"
+    shard = lake.maps_path / name / "relevance/c/1/0/0"
+    content = bytearray(shard.read_bytes())
+    content[20] ^= 4
+    shard.write_bytes(content)
+    return f"maps.zarr/{name}/", "/c/1"
+
+
+def lose_rows(lake):
+    """Lose rows of the model with dlib's weights."""
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("DELETE FROM pair_regions WHERE model = 'DLIB_R29' AND anchor = 0")
+    return "maps.zarr/DLIB_R29/", "/c/0"
+
+
+def lose_labels(lake):
+    """Lose a shard of the labels."""
+    (lake.faces_path / "labels/landmarks/c/1/0/0").unlink()
+    return "faces.zarr/", "/c/1"
+
+
+@pytest.mark.parametrize("damage", [break_shard, lose_rows, lose_labels])
+def test_a_repair_does_just_that_again_and_the_lake_is_the_unbroken_one(whole, lake, damage):
+    store, shard = damage(lake)
+    before = times(lake)
+    repair_all(lake)
+    assert differences(contents(lake), contents(whole)) == []
+    assert verify(lake) == []
+    after = times(lake)
+    written = {name for name, time in after.items() if before.get(name) != time}
+    assert written
+    assert all(name.startswith(store) and shard in name for name in written)
+
+
+def test_a_repair_looks_at_no_photograph(lake):
+    break_shard(lake)
+    repair_all(lake)
+    summary = json.loads(lake.sql("SELECT summary FROM runs ORDER BY rowid DESC LIMIT 1").item())
+    assert (summary["looked_at"], summary["units"]) == (0, 1)
+
+
+def test_a_photograph_that_is_gone_stops_the_repair_with_a_sentence(lake):
+    break_shard(lake)
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("UPDATE images SET path = '/nowhere.jpg' WHERE image_id IS NOT NULL")
+    with pytest.raises(LeamError, match=r"/nowhere\.jpg was there .* can't be read now"):
+        repair_all(lake)
+
+
+def test_weights_that_no_catalog_names_are_asked_for_by_a_sentence(lake):
+    lose_rows(lake)
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("UPDATE models SET weights_sha256 = 'ab' WHERE model = 'DLIB_R29'")
+    with pytest.raises(LeamError, match="type the ingest that made it again"):
+        repair_all(lake)
+
+
+def test_verify_repairs_by_one_command(whole, lake):
+    break_shard(lake)
+    done = subprocess.run(
+        [sys.executable, "-m", "leamstore", "verify", "--repair", "--lake", lake.path],
+        capture_output=True, text=True, check=False,
+        env=os.environ | {"LEAM_OFFLINE": "1", "COLUMNS": "300"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "DLIB_R29@random/layer2.0.conv2/relevance, shard 1: it can't be read" in done.stdout
+    assert "1 units taken out" in done.stderr
+    assert differences(contents(lake), contents(whole)) == []

@@ -1,0 +1,37 @@
+from ingest import surroundings
+from leamstore.catalog import read_catalog
+from tests.ingest.test_pipeline import request_of
+
+
+def observed(*requests):
+    return surroundings.observe(read_catalog(), requests, "landmarks")
+
+
+def test_what_decides_the_numbers_is_observed():
+    seen = observed(request_of())
+    assert {"Python", "torch", "zarr", "catalog.yaml", "weights of DLIB_R29"} <= seen.keys()
+    assert len(seen["weights of DLIB_R29"]) == 64
+    assert seen == observed(request_of())
+
+
+def test_other_weights_are_another_observation(tmp_path):
+    file = tmp_path / "weights.pt"
+    file.write_bytes(b"mine")
+    here = observed(request_of(weights=file))
+    assert "another weights of DLIB_R29 (" in surroundings.differences(here, observed(request_of()))
+
+
+def test_a_change_of_the_code_is_another_observation(tmp_path, monkeypatch):
+    before = observed()
+    (tmp_path / "module.py").write_text("number = 1")
+    monkeypatch.setattr(surroundings.ingest, "__path__", [str(tmp_path)])
+    assert surroundings.differences(observed(), before).startswith("another version of this pro")
+
+
+def test_the_same_surroundings_don_t_differ():
+    assert surroundings.differences({"torch": "2.8.0"}, {"torch": "2.8.0"}) == ""
+
+
+def test_differences_name_both_versions():
+    differing = surroundings.differences({"torch": "2.8.0"}, {"torch": "2.9.0"})
+    assert differing == "another torch (2.8.0, not 2.9.0)"

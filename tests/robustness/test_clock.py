@@ -1,0 +1,45 @@
+"""A clock that runs backwards: times are written down, and nothing is decided by them."""
+
+import datetime
+import time
+from itertools import count
+
+import pytest
+
+from ingest import pipeline
+from ingest.datasets import open_dataset
+from leamstore import ledger, lock
+from leamstore.verify import verify
+from tests.ingest.test_pipeline import new_lake, request_of, run
+from tests.robustness.contents import contents, differences
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    demo = open_dataset("demo", tmp_path / "demo").photographs
+    return [photograph for photograph in demo if photograph.path.stem[-1] in "12"]
+
+
+def test_a_lake_made_while_the_clock_runs_backwards_is_the_same(photographs, tmp_path, monkeypatch):
+    model = request_of(layers=("layer2.0.conv2",))
+    whole = new_lake(tmp_path / "whole.lake")
+    run(whole, photographs[:2], model)
+    run(whole, photographs, model)
+
+    hours = count()
+
+    class Backwards(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) - datetime.timedelta(hours=next(hours))
+
+    for module in (pipeline, ledger, lock):
+        monkeypatch.setattr(module, "datetime", Backwards)
+    monkeypatch.setattr(time, "time", lambda: Backwards.now().timestamp())
+    lake = new_lake(tmp_path / "a.lake")
+    run(lake, photographs[:2], model)
+    run(lake, photographs, model)
+    assert lake.sql("SELECT count(*) FROM runs WHERE ended < started").item() == 2
+    assert differences(contents(lake), contents(whole)) == []
+    assert verify(lake) == []
+    assert run(lake, photographs, model).units == 0
