@@ -1,16 +1,15 @@
 """What a question is: a name, what it asks, the tables of the paper it answers, and how."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import polars as pl
 
 from analyses.statistics import DRAWS
+from analyses.work import Work
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
-
-T = TypeVar("T")
 
 
 class LackingError(LeamError):
@@ -31,16 +30,6 @@ class Settings:
 
     seed: int = 0
     draws: int = DRAWS
-
-
-class Progress(Protocol):
-    """Pass items on and show how far they are: `rich.progress.track`, or none of it."""
-
-    def __call__(
-        self, sequence: Iterable[T], description: str, total: float | None = None
-    ) -> Iterable[T]:
-        """Return the items of `sequence` one by one."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -69,6 +58,10 @@ class Layout:
     decimals: int = 2
 
 
+def _no_findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True)
 class Question:
     """A question to a lake.
@@ -82,8 +75,11 @@ class Question:
     papers_tables : tuple of int
         The tables of the paper (arXiv 2509.17457) it answers.
     answer : callable
-        From a lake, settings and progress to result tables by name. Raises `LackingError` if
-        the lake lacks what it needs.
+        From a lake, settings and the means of long work to result tables by name. Raises
+        `LackingError` if the lake lacks what it needs.
+    findings : callable
+        From those tables to sentences: what they do and what they do not support, with numbers
+        and intervals; an unwelcome result is one, too.
     layouts : mapping of str to Layout
         How its tables are printed; a table without one is printed as it is.
     settings : mapping
@@ -96,7 +92,8 @@ class Question:
     name: str
     asks: str
     papers_tables: tuple[int, ...]
-    answer: Callable[[Lake, Settings, Progress], dict[str, pl.DataFrame]]
+    answer: Callable[[Lake, Settings, Work], dict[str, pl.DataFrame]]
+    findings: Callable[[Mapping[str, pl.DataFrame]], list[str]] = _no_findings
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

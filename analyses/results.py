@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from analyses.question import LackingError, Progress, Question, Settings
+from analyses.question import LackingError, Question, Settings
+from analyses.work import Work
 from leamstore import results
 from leamstore.errors import LakeError
 from leamstore.lake import Lake
@@ -34,7 +35,7 @@ class Answer:
 
 
 def answer_question(
-    lake: Lake, question: Question, settings: Settings, progress: Progress, again: bool = False
+    lake: Lake, question: Question, settings: Settings, work: Work, again: bool = False
 ) -> Answer:
     """Answer a question from a lake, or from what was written there if nothing has changed.
 
@@ -54,7 +55,7 @@ def answer_question(
         tables = results.read_results(lake, question.name)
         return Answer(question, "kept", tables=tables)
     try:
-        tables = question.answer(lake, settings, progress)
+        tables = question.answer(lake, settings, work)
     except LackingError as error:
         return Answer(question, "lacking", why=str(error))
     results.write_results(lake, question.name, tables, recorded, inputs)

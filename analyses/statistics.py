@@ -240,12 +240,6 @@ def bootstrap_intraclass_correlation(
     return Interval(*(array.reshape(values.shape[1:]) for array in (estimate, *ends)))
 
 
-def coefficient_of_variation(values: ArrayLike) -> Array:
-    """Return 100 * standard deviation (of a sample, n - 1) / mean over the first axis, in %."""
-    values = np.asarray(values, np.float64)
-    return _ratio(100.0 * np.nanstd(values, axis=0, ddof=1), np.nanmean(values, axis=0))
-
-
 def _sums_and_counts(values: Array, identities: NDArray[Any]) -> tuple[Array, Array]:
     """Sum the known values of each identity, and count them: two arrays (identity, column)."""
     flat = values.reshape(len(values), -1)

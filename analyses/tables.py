@@ -1,32 +1,36 @@
 """Result tables on a terminal: ours, half its interval, the paper's and the difference, by cell."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 import polars as pl
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from analyses.layouts import Cell, Listing, Pivot, lay_out
 from analyses.paper import paper_tables
 from analyses.question import Layout
 from analyses.results import Answer
 
-_CELL_WIDTH: Final = 12
 _GAP: Final = 3
+_EDGES: Final = 2
 _LINES: Final = 50
 
-_STATES: Final = {
+STATES: Final = {
     "answered": "answered",
     "kept": "nothing has changed since it was answered",
     "lacking": "not answered",
 }
+"""What became of a question, in words."""
 
 
-def show_answer(answer: Answer, brands: list[str], console: Console) -> None:
-    """Print a question and its tables, the lake's brands under every one."""
+def show_answer(answer: Answer, brands: Sequence[str], console: Console) -> None:
+    """Print a question, its tables with the lake's brands under each, its findings and notes."""
     question = answer.question
-    console.print(f"[bold]{question.name}[/]  {question.asks}  [dim]({_STATES[answer.state]})[/]")
+    console.print(f"[bold]{question.name}[/]  {question.asks}  [dim]({STATES[answer.state]})[/]")
     if answer.state == "lacking":
         console.print(answer.why, style="yellow", markup=False)
     for name, rows in answer.tables.items():
@@ -36,12 +40,19 @@ def show_answer(answer: Answer, brands: list[str], console: Console) -> None:
             console.print(table)
             for brand in brands:
                 console.print(brand, style="yellow", markup=False)
-    for note in _notes(answer):
+    for finding in findings_of(answer):
+        console.print(f"- {finding}", markup=False, highlight=False)
+    for note in notes_of(answer):
         console.print(note, style="dim", markup=False)
     console.print()
 
 
-def _notes(answer: Answer) -> list[str]:
+def findings_of(answer: Answer) -> list[str]:
+    """Return what the tables of an answer do and do not support; nothing without tables."""
+    return answer.question.findings(answer.tables) if answer.tables else []
+
+
+def notes_of(answer: Answer) -> list[str]:
     """Return what a reader of the tables has to know, of the paper's where they are compared."""
     notes = list(answer.question.notes if answer.tables else ())
     compared = any(
@@ -57,7 +68,7 @@ def _notes(answer: Answer) -> list[str]:
     return notes
 
 
-def show_overview(answers: list[Answer], console: Console) -> None:
+def show_overview(answers: Sequence[Answer], console: Console) -> None:
     """Print what was answered and where it stands, and what was not, and why."""
     table = Table(title="Questions", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("question", "tables of the paper", "state", "result or reason"):
@@ -65,7 +76,7 @@ def show_overview(answers: list[Answer], console: Console) -> None:
     for answer in answers:
         numbers = ", ".join(map(str, answer.question.papers_tables)) or "-"
         written = ", ".join(f"result_{name}" for name in answer.tables)
-        table.add_row(answer.question.name, numbers, _STATES[answer.state], written or answer.why)
+        table.add_row(answer.question.name, numbers, STATES[answer.state], written or answer.why)
     console.print(table)
 
 
@@ -84,84 +95,61 @@ def printed_tables(
     width : int
         Characters of the terminal.
     """
-    if layout is None:
-        yield from _listed(f"result_{name}", rows)
-        return
-    for values, part in rows.group_by(layout.per, maintain_order=True):
-        title = f"{', '.join(map(_text, values))}: {layout.title}"
-        if not layout.columns:
-            yield from _listed(title, part.drop(layout.per))
+    for laid_out in lay_out(name, rows, layout):
+        if isinstance(laid_out, Listing):
+            yield _listed(laid_out)
             continue
-        if "low" in rows.columns:
+        title = laid_out.title
+        if laid_out.has_intervals:
             title += f" (± half the 95 % interval; its ends are in result_{name})"
-        columns = part.select(layout.columns).unique(maintain_order=True).rows()
-        for some in _fitting(part, layout, columns, width):
-            yield title, _pivoted(part, layout, some)
+        for part in _fitting(laid_out, width):
+            yield title, _pivoted(part)
 
 
-def _fitting(
-    part: pl.DataFrame, layout: Layout, columns: list[tuple[Any, ...]], width: int
-) -> Iterator[list[tuple[Any, ...]]]:
-    """Split columns into runs that fit beside the labels of the rows."""
-    labels = max(len(_joined(label)) for label in part.select(layout.rows).unique().iter_rows())
-    run: list[tuple[Any, ...]] = []
-    left = width - labels - _GAP
-    for column in columns:
-        needs = max(_CELL_WIDTH, len(_joined(column))) + _GAP
-        if run and needs > left:
-            yield run
-            run, left = [], width - labels - _GAP
-        run.append(column)
+def _fitting(pivot: Pivot, width: int) -> Iterator[Pivot]:
+    """Split a table into tables of as many columns as fit beside the labels of the lines."""
+    labels = max(len(pivot.head), *(len(label) for label, _ in pivot.lines))
+    room = width - labels - _GAP - _EDGES
+    start, left = 0, room
+    for place, column in enumerate(pivot.columns):
+        cells = (_cell(cells[place]) for _, cells in pivot.lines)
+        longest = max(len(line) for cell in cells for line in cell.splitlines())
+        needs = max(len(column), longest) + _GAP
+        if place > start and needs > left:
+            yield _columns(pivot, slice(start, place))
+            start, left = place, room
         left -= needs
-    yield run
+    yield _columns(pivot, slice(start, None))
 
 
-def _pivoted(part: pl.DataFrame, layout: Layout, columns: list[tuple[Any, ...]]) -> Table:
+def _columns(pivot: Pivot, chosen: slice) -> Pivot:
+    lines = tuple((label, cells[chosen]) for label, cells in pivot.lines)
+    return replace(pivot, columns=pivot.columns[chosen], lines=lines)
+
+
+def _pivoted(pivot: Pivot) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(" ".join(layout.rows), no_wrap=True)
-    for column in columns:
-        table.add_column(_joined(column), justify="right", no_wrap=True)
-    cells = {
-        (tuple(row[name] for name in layout.rows), tuple(row[name] for name in layout.columns)): row
-        for row in part.iter_rows(named=True)
-    }
-    labels = part.select(layout.rows).unique(maintain_order=True).rows()
-    for label in labels[:_LINES]:
-        shown = (_cell(cells.get((label, column)), layout) for column in columns)
-        table.add_row(_joined(label), *shown)
-    if len(labels) > _LINES:
-        table.add_row(f"... {len(labels) - _LINES} more")
+    table.add_column(pivot.head, no_wrap=True)
+    for column in pivot.columns:
+        table.add_column(Text(column), justify="right", no_wrap=True)
+    for label, cells in pivot.lines[:_LINES]:
+        table.add_row(Text(label), *map(_cell, cells))
+    if len(pivot.lines) > _LINES:
+        table.add_row(f"... {len(pivot.lines) - _LINES} more")
     return table
 
 
-def _cell(row: dict[str, Any] | None, layout: Layout) -> str:
-    if row is None or row[layout.estimate] is None:
-        return "-"
-    text = f"{row[layout.estimate]:.{layout.decimals}f}"
-    if row.get("low") is not None and row.get("high") is not None:
-        text += f" ±{(row['high'] - row['low']) / 2:.{layout.decimals}f}"
-    if row.get("paper") is not None:
-        text += f"\npaper {row['paper']:.{layout.decimals}f}"
-        text += f"\n{row['difference']:+.{layout.decimals}f}"
-    return text
+def _cell(cell: Cell) -> str:
+    text = f"{cell.estimate} ±{cell.half}" if cell.half else cell.estimate
+    return f"{text}\npaper {cell.paper}\n{cell.difference}" if cell.paper else text
 
 
-def _listed(title: str, rows: pl.DataFrame) -> Iterator[tuple[str, Table]]:
+def _listed(listing: Listing) -> tuple[str, Table]:
     table = Table(box=box.SIMPLE_HEAD)
-    for column, kind in rows.schema.items():
-        table.add_column(column, justify="right" if kind.is_numeric() else "left", overflow="fold")
-    for row in rows.head(_LINES).iter_rows():
-        table.add_row(*map(_text, row))
-    if rows.height > _LINES:
-        title += f" (the first {_LINES} of {rows.height} rows)"
-    yield title, table
-
-
-def _joined(values: tuple[Any, ...]) -> str:
-    return " ".join(map(_text, values))
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    for column, is_number in listing.columns:
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for line in listing.lines[:_LINES]:
+        table.add_row(*map(Text, line))
+    count = len(listing.lines)
+    title = listing.title
+    return (f"{title} (the first {_LINES} of {count} rows)" if count > _LINES else title), table

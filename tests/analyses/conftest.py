@@ -1,10 +1,12 @@
 import itertools
+from functools import partial
 
 import numpy as np
 import polars as pl
 import pytest
 
-from leamstore import ledger, schema, tables
+from analyses.work import Work
+from leamstore import arrays, ledger, pose, schema, tables
 from leamstore.blocks import Block
 from leamstore.lake import Lake, LakeSettings
 
@@ -12,9 +14,8 @@ PIXELS = 1000
 LAYERS = ("conv1", "layer1.0.conv1")
 
 
-def silent(sequence, description, total=None):
-    """The progress of a test: none."""
-    return sequence
+silent = Work()
+"""Work of a test: in threads, without progress."""
 
 
 def shares(**percents):
@@ -38,66 +39,68 @@ def pixel_counts(percents, seen, pixels=PIXELS):
     return {name: counts[name] if name in seen else None for name in counts} | {"pixels": pixels}
 
 
-@pytest.fixture
-def make_lake(tmp_path):
+def plant(
+    path,
+    people,
+    shares_of,
+    *,
+    images=3,
+    models=("NET",),
+    layers=LAYERS,
+    seen=schema.REGION_NAMES,
+    parser="farl",
+    dataset="test",
+    weights="weights.pth",
+    pairs=True,
+):
     """Make a lake whose region shares are planted.
 
     Of people: {identity: {"gender": ..., ...}}; of shares_of(identity, image number, layer,
     activation or percent): the shares of a map in %; of seen: the regions of the parser.
     """
-
-    def make(
-        people,
-        shares_of,
-        *,
-        images=3,
-        models=("NET",),
-        layers=LAYERS,
-        seen=schema.REGION_NAMES,
-        parser="farl",
-        dataset="test",
-        weights="weights.pth",
-        pairs=True,
-    ):
-        lake = Lake.create(tmp_path / "planted.lake", LakeSettings(parser, 0, False, 0))
-        kept = [
-            {"image_id": image_id, "identity": identity, "dataset": dataset, "status": "kept",
-             "path": f"{identity}/{number}.jpg", "sha256": str(image_id), "number": number,
-             **people[identity]}
-            for image_id, (identity, number) in enumerate(itertools.product(people, range(images)))
-        ]  # fmt: skip
+    lake = Lake.create(path, LakeSettings(parser, 0, False, 0))
+    kept = [
+        {"image_id": image_id, "identity": identity, "dataset": dataset, "status": "kept",
+         "path": f"{identity}/{number}.jpg", "sha256": str(image_id), "number": number,
+         **people[identity]}
+        for image_id, (identity, number) in enumerate(itertools.product(people, range(images)))
+    ]  # fmt: skip
+    with tables.writing(lake.tables_path) as connection:
+        tables.append(connection, "images", rows_of("images", kept).drop("number"))
+        tables.append(
+            connection,
+            "models",
+            rows_of("models", [
+                {"model": model, "weights": weights, "embedding_size": 2,
+                 "weights_sha256": None if weights.startswith("random") else "5e"}
+                for model in models
+            ]),
+        )  # fmt: skip
+        tables.append(
+            connection,
+            "layers",
+            rows_of("layers", [
+                {"model": model, "layer": layer, "position": position}
+                for model in models
+                for position, layer in enumerate(layers)
+            ]),
+        )  # fmt: skip
+    shards = -(-len(kept) // 64)
+    block = Block(0, shards)
+    in_block = ledger.block_images(lake.images, block)
+    for model in models:
+        unit = {"image_regions": image_rows(model, layers, kept, shares_of, seen)}
+        if pairs:
+            unit["pair_regions"] = pair_rows(model, layers, kept, shares_of, seen)
         with tables.writing(lake.tables_path) as connection:
-            tables.append(connection, "images", rows_of("images", kept).drop("number"))
-            tables.append(
-                connection,
-                "models",
-                rows_of("models", [
-                    {"model": model, "weights": weights, "embedding_size": 2,
-                     "weights_sha256": None if weights.startswith("random") else "5e"}
-                    for model in models
-                ]),
-            )  # fmt: skip
-            tables.append(
-                connection,
-                "layers",
-                rows_of("layers", [
-                    {"model": model, "layer": layer, "position": position}
-                    for model in models
-                    for position, layer in enumerate(layers)
-                ]),
-            )  # fmt: skip
-        shards = -(-len(kept) // 64)
-        block = Block(0, shards)
-        in_block = ledger.block_images(lake.images, block)
-        for model in models:
-            unit = {"image_regions": image_rows(model, layers, kept, shares_of, seen)}
-            if pairs:
-                unit["pair_regions"] = pair_rows(model, layers, kept, shares_of, seen)
-            with tables.writing(lake.tables_path) as connection:
-                ledger.commit_unit(connection, model, block, in_block, unit, "run")
-        return lake
+            ledger.commit_unit(connection, model, block, in_block, unit, "run")
+    return lake
 
-    return make
+
+@pytest.fixture
+def make_lake(tmp_path):
+    """Make a lake whose region shares are planted, as `plant` does."""
+    return partial(plant, tmp_path / "planted.lake")
 
 
 def pair_rows(model, layers, kept, shares_of, seen):
@@ -127,3 +130,39 @@ def image_rows(model, layers, kept, shares_of, seen):
 @pytest.fixture
 def generator():
     return np.random.default_rng(0)
+
+
+def give_faces(lake):
+    """Give a planted lake crops, labels and maps: 4 x 4 cells over a chip of 8 pixels."""
+    images = lake.images["image_id"].to_list()
+    shards = -(-len(images) // arrays.SHARD_IMAGES)
+    slots = shards * arrays.SHARD_IMAGES
+    parser = lake.settings.parser
+    layers = lake.sql("SELECT model, layer FROM layers").rows()
+    models = list(dict.fromkeys(model for model, _ in layers))
+    affine = [[64.0, 0.0, 31.5], [0.0, 64.0, 31.5]]
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("UPDATE settings SET value = 'True' WHERE name = 'crops'")
+        connection.execute("UPDATE models SET input_size = 8, alignment = 'crop'")
+        connection.execute('UPDATE layers SET height = 4, width = 4, stride = 2, "offset" = 0.5')
+        for affine_to in ("crop_to_image", "crop_to_identity", "crop_to_canonical"):
+            connection.execute(
+                f"UPDATE images SET {affine_to} = [[1, 0, 0], [0, 1, 0]]::DOUBLE[3][2]"
+            )
+        landmarks = np.zeros((68, 2))
+        landmarks[pose.INNER] = pose.CANONICAL
+        connection.execute("UPDATE images SET landmarks = ?::DOUBLE[2][68]", [landmarks.tolist()])
+        tables.append(connection, "embeddings", pl.DataFrame([
+            {"model": model, "image_id": image, "vector": [1.0, 0.0], "chip_to_crop": affine}
+            for model in models for image in images
+        ]))  # fmt: skip
+    arrays.require_faces(lake.faces_path, ["crop", f"labels/{parser}"], shards)
+    crops = np.full((slots, schema.GRID, schema.GRID, 3), 120, np.uint8)
+    arrays.write_shards(lake.faces_path, "crop", 0, crops)
+    labels = np.full(crops.shape[:3], schema.LABELS["nose"], np.uint8)
+    arrays.write_shards(lake.faces_path, f"labels/{parser}", 0, labels)
+    maps = np.random.default_rng(0).random((slots, 4, 4)).astype(np.float16)
+    for model, layer in layers:
+        arrays.require_layer(lake.maps_path, model, layer, (4, 4), {}, shards=shards, keep_pairs=0)
+        arrays.write_shards(lake.maps_path, f"{model}/{layer}/relevance", 0, maps)
+    return lake

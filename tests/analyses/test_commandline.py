@@ -4,10 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from analyses.__main__ import app
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, LeamError
 from leamstore.lake import Lake, LakeSettings
-
-from .conftest import shares
+from tests.analyses.conftest import shares
 
 SOME = {"Ada": {}, "Bea": {}}
 
@@ -94,3 +93,18 @@ def test_tables_are_no_wider_than_the_terminal(make_lake):
 def test_an_unknown_question_is_an_error(make_lake):
     with pytest.raises(LakeError, match="no question colour"):
         run(make_lake(SOME, planted), "colour")
+
+
+def test_findings_follow_the_tables(make_lake):
+    output = run(make_lake(SOME, planted), "regions").output
+    assert "This is 2 identities, fewer than 10" in output
+    assert output.index("Region shares by model") < output.index("This is 2 identities")
+
+
+def test_a_folder_without_a_report_is_an_error(make_lake, tmp_path):
+    with pytest.raises(LeamError, match="ask for report, too"):
+        run(make_lake(SOME, planted), "regions", "--to", str(tmp_path / "report"))
+
+
+def test_a_name_in_brackets_is_printed_as_it_is(make_lake):
+    assert "[/b]" in run(make_lake({"[/b]": {}, "Bea": {}}, planted), "individuals").output

@@ -9,8 +9,7 @@ from analyses.results import answer_question, choose_questions
 from leamstore import tables
 from leamstore.errors import LakeError
 from leamstore.results import read_results
-
-from .conftest import shares, silent
+from tests.analyses.conftest import shares, silent
 
 
 class Counting:
@@ -19,7 +18,7 @@ class Counting:
     def __init__(self):
         self.times = 0
 
-    def __call__(self, lake, settings, progress):
+    def __call__(self, lake, settings, work):
         self.times += 1
         return {"times": pl.DataFrame({"times": [self.times]})}
 
@@ -85,7 +84,7 @@ def test_again_computes_what_has_not_changed(lake, question, counting):
 
 
 def test_what_is_lacking_is_said_and_leaves_nothing(lake):
-    def lacking(lake, settings, progress):
+    def lacking(lake, settings, work):
         raise LackingError("the lake has no ages.")
 
     answer = ask(lake, Question("age", "How old?", (24,), lacking))

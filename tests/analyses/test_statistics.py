@@ -154,8 +154,3 @@ def test_nothing_to_compare_has_no_intraclass_correlation():
     assert np.isnan(statistics.intraclass_correlation([1.0, 2.0], ["Ada", "Ada"]))
     assert np.isnan(statistics.intraclass_correlation([1.0, 2.0], ["Ada", "Bea"]))
     assert np.isnan(statistics.intraclass_correlation([1.0] * 4, [0, 0, 1, 1]))
-
-
-def test_coefficient_of_variation_by_hand():
-    # Mean 4, sum of squares 4 + 0 + 4 over n - 1 = 2: standard deviation 2.
-    assert statistics.coefficient_of_variation([2.0, 4.0, 6.0]) == pytest.approx(50.0)

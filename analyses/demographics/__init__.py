@@ -1,0 +1,1 @@
+"""Groups of people compared, and the years between their photographs (RQ7)."""

@@ -1,0 +1,78 @@
+"""How likenesses are distributed, and not only their mean: quantiles from counts by bin.
+
+Counts of people add up over tasks and models, and redrawing people is a product with them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analyses.question import Settings
+from analyses.statistics import Array, identity_weights
+
+STEP: Final = 0.002
+"""Width of a bin of cosines: so fine are the quantiles."""
+
+QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def bin_cosines(cosines: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return the bin (n,) of each cosine (n,): bin 0 begins at -1."""
+    return np.floor((cosines.clip(-1, 1) + 1) / STEP).astype(np.int32)
+
+
+def find_quantiles(counts: pl.DataFrame, by: Sequence[str], settings: Settings) -> pl.DataFrame:
+    """Return quantiles of scores with intervals over identities.
+
+    Parameters
+    ----------
+    counts : polars.DataFrame
+        Columns `by`, identity, bin (as `bin_cosines` gives it) and pairs (how many lie in it).
+    by : sequence of str
+        Columns that form the groups.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns `by`, quantile (0 to 1), estimate (the middle of the bin that it lies in), low,
+        high (NULL of one identity), identities, pairs.
+    """
+    return pl.concat(
+        pl.DataFrame({"quantile": QUANTILES}).select(
+            *(pl.lit(value).alias(name) for name, value in zip(by, of, strict=True)),
+            "quantile",
+            **_columns(part, settings),
+        )
+        for of, part in counts.group_by(by, maintain_order=True)
+    )
+
+
+def _columns(part: pl.DataFrame, settings: Settings) -> dict[str, Any]:
+    """Return the estimates, the ends of their intervals, and of how many people and pairs."""
+    people, person = np.unique(part["identity"].to_numpy(), return_inverse=True)
+    bins, place = np.unique(part["bin"].to_numpy(), return_inverse=True)
+    counted = np.zeros((len(people), len(bins)))
+    np.add.at(counted, (person, place), part["pairs"].to_numpy())
+    drawn = identity_weights(len(people), settings.draws, settings.seed)
+    middles = (bins + 0.5) * STEP - 1
+    estimate, *samples = middles[_places(np.vstack([np.ones(len(people)), drawn]) @ counted)]
+    low, high = np.quantile(samples, [0.025, 0.975], axis=0)
+    known = pl.lit(len(people) > 1)
+    return {
+        "estimate": pl.Series(estimate),
+        "low": pl.when(known).then(pl.Series(low)),
+        "high": pl.when(known).then(pl.Series(high)),
+        "identities": pl.lit(len(people), pl.Int32),
+        "pairs": pl.lit(int(counted.sum()), pl.Int32),
+    }
+
+
+def _places(counts: Array) -> NDArray[np.int64]:
+    """Return (draw, quantile) which bin of counts (draw, bin) each of `QUANTILES` lies in."""
+    reached = counts.cumsum(1)
+    wanted = np.array(QUANTILES) * reached[:, -1:]
+    # Sums of weights are whole numbers; what falls short of them by rounding has reached them.
+    return np.stack([(reached < one[:, None] - 1e-9).sum(1) for one in wanted.T], axis=1)

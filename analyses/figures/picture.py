@@ -1,0 +1,28 @@
+"""What a figure of an answer is: a name, what it shows, how to read it, and the drawing."""
+
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure made of result tables.
+
+    Attributes
+    ----------
+    name : str
+        Name of its files, as in ``regions_by_layer``.
+    title : str
+        What it shows, in a line.
+    caption : str
+        How to read it, its units, what the intervals and the controls are.
+    figure : matplotlib.figure.Figure
+        The drawing, made without pyplot, which keeps global state. Brands are added by whoever
+        publishes it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure

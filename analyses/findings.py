@@ -1,0 +1,63 @@
+"""Findings in words: what a result table supports, with numbers, intervals and their limits."""
+
+from typing import Any, Final
+
+import polars as pl
+
+FEWEST_IDENTITIES: Final = 10
+"""Identities below which nothing is said of people in general."""
+
+
+def estimate(row: dict[str, Any], name: str, decimals: int = 1, unit: str = "") -> str:
+    """Return a row's estimate with its interval: ``45.1 % [44.0, 46.2]``."""
+    shown = f"{row[name]:.{decimals}f}{unit}"
+    if row["low"] is None or row["high"] is None:
+        return f"{shown} (no interval)"
+    return f"{shown} [{row['low']:.{decimals}f}, {row['high']:.{decimals}f}]"
+
+
+def limits(rows: pl.DataFrame) -> list[str]:
+    """Return the sentence without which few people would be taken for many, if they are few.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        With the column identities.
+    """
+    identities = max(rows["identities"].drop_nulls().to_list(), default=0)
+    if identities >= FEWEST_IDENTITIES:
+        return []
+    people = "1 identity" if identities == 1 else f"{identities} identities"
+    return [
+        f"This is {people}, fewer than {FEWEST_IDENTITIES}: it supports no statement about people "
+        "in general, whatever the numbers below say."
+    ]
+
+
+def against_paper(rows: pl.DataFrame, estimate: str = "share") -> list[str]:
+    """Return how near ours come to the paper's numbers, where any stand beside them.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        With the columns estimate, low, high, paper and difference, in %.
+    """
+    compared = rows.drop_nulls([estimate, "paper"])
+    if compared.is_empty():
+        return [
+            "No number of the paper stands beside these: the lake holds none of the models and "
+            "layers that it prints."
+        ]
+    within = compared.filter(pl.col("paper").is_between(pl.col("low"), pl.col("high"))).height
+    distance = compared["difference"].abs().to_numpy()
+    return [
+        f"Of {compared.height} numbers that the paper prints, too, {within} lie within our "
+        f"intervals; ours differ by {distance.mean():.1f} points on average and by "
+        f"{distance.max():.1f} at most. The data set and the parser differ as well as the models' "
+        "weights may, so that a difference isn't an error of either."
+    ]
+
+
+def in_words(name: str) -> str:
+    """Return a region's name as a sentence has it."""
+    return name.replace("_", " ")

@@ -1,0 +1,161 @@
+"""Result tables laid out for reading, whatever they are shown on: a terminal, a page, a dashboard.
+
+A `Layout` pivots a result table: a table for each value of some columns, an estimate in each
+cell, between the ends of its interval and beside the paper's number.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from analyses.question import Layout
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An estimate as text, with what stands around it; empty where there is nothing.
+
+    Attributes
+    ----------
+    estimate : str
+        A dash where it isn't known.
+    half : str
+        Half of its interval's length.
+    low, high : str
+        The ends of its interval.
+    paper, difference : str
+        The paper's number, and ours minus the paper's, with its sign.
+    """
+
+    estimate: str
+    half: str = ""
+    low: str = ""
+    high: str = ""
+    paper: str = ""
+    difference: str = ""
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """A table with an estimate in each cell.
+
+    Attributes
+    ----------
+    title : str
+    head : str
+        What the labels of the lines are.
+    columns : tuple of str
+    lines : tuple of (str, tuple of Cell)
+        Each line's label and its cells, one for each column.
+    has_intervals : bool
+    """
+
+    title: str
+    head: str
+    columns: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[Cell, ...]], ...]
+    has_intervals: bool
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table whose rows are listed as they are.
+
+    Attributes
+    ----------
+    title : str
+    columns : tuple of (str, bool)
+        Each column's name, and whether it holds numbers.
+    lines : tuple of tuple of str
+    """
+
+    title: str
+    columns: tuple[tuple[str, bool], ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def lay_out(name: str, rows: pl.DataFrame, layout: Layout | None) -> Iterator[Pivot | Listing]:
+    """Lay a result table out as one or several tables.
+
+    Parameters
+    ----------
+    name : str
+        The result table's name in the lake, without its prefix.
+    rows : polars.DataFrame
+    layout : Layout or None
+        Without one, the rows are listed as they are.
+    """
+    if layout is None:
+        yield listing(f"result_{name}", rows)
+        return
+    parts = rows.group_by(layout.per, maintain_order=True) if layout.per else [((), rows)]
+    for values, part in parts:
+        title = f"{', '.join(map(text, values))}: {layout.title}" if values else layout.title
+        yield (
+            _pivot(title, part, layout) if layout.columns else listing(title, part.drop(layout.per))
+        )
+
+
+def listing(title: str, rows: pl.DataFrame) -> Listing:
+    """List rows as they are."""
+    return Listing(
+        title,
+        tuple((column, kind.is_numeric()) for column, kind in rows.schema.items()),
+        tuple(tuple(map(text, row)) for row in rows.iter_rows()),
+    )
+
+
+def text(value: object) -> str:
+    """Return a value of a result table for reading: four digits, a dash for NULL."""
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _pivot(title: str, part: pl.DataFrame, layout: Layout) -> Pivot:
+    labels = part.select(layout.rows).unique(maintain_order=True).rows()
+    columns = part.select(layout.columns).unique(maintain_order=True).rows()
+    places = zip(
+        part.select(layout.rows).rows(),
+        part.select(layout.columns).rows(),
+        _cells(part, layout),
+        strict=True,
+    )
+    cells = {(label, column): cell for label, column, cell in places}
+    unknown = Cell("-")
+    return Pivot(
+        title,
+        " ".join(layout.rows),
+        tuple(map(_joined, columns)),
+        tuple(
+            (_joined(label), tuple(cells.get((label, column), unknown) for column in columns))
+            for label in labels
+        ),
+        "low" in part.columns,
+    )
+
+
+def _cells(part: pl.DataFrame, layout: Layout) -> Iterator[Cell]:
+    names = (layout.estimate, "low", "high", "paper", "difference")
+    chosen = part.select(
+        pl.col(name) if name in part.columns else pl.lit(None).alias(name) for name in names
+    )
+    digits = layout.decimals
+    for estimate, low, high, paper, difference in chosen.iter_rows():
+        if estimate is None:
+            yield Cell("-")
+            continue
+        known, compared = low is not None and high is not None, paper is not None
+        yield Cell(
+            f"{estimate:.{digits}f}",
+            f"{(high - low) / 2:.{digits}f}" if known else "",
+            f"{low:.{digits}f}" if known else "",
+            f"{high:.{digits}f}" if known else "",
+            f"{paper:.{digits}f}" if compared else "",
+            f"{difference:+.{digits}f}" if compared else "",
+        )
+
+
+def _joined(values: tuple[object, ...]) -> str:
+    return " ".join(map(text, values))

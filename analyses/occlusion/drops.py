@@ -1,0 +1,125 @@
+"""How much less alike hidden faces are: likeness before minus after, by image or by person."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analyses.occlusion.experiment import Experiment
+from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
+from analyses.occlusion.masks import cut_masks
+from analyses.occlusion.verification import MEASURES, likeness
+from analyses.work import Work
+from leamstore.lake import Lake
+
+KEYS: Final = ("guiding", "judged", "layer", "percent", "mask", "fill", "chips")
+"""Columns that tell one condition from another; chips: photographs or crops, what they are from."""
+
+
+def measure_drops(lake: Lake, experiment: Experiment, seed: int, work: Work) -> pl.DataFrame:
+    """Occlude every image under every condition and return the drops of its likeness.
+
+    Returns
+    -------
+    polars.DataFrame
+        `KEYS`, image_id, identity, images (1), and a column for each of `MEASURES`: likeness to
+        the positives before minus after, so that more is always a stronger occlusion.
+
+    Raises
+    ------
+    LackingError
+        If there are no embeddings or one identity only, or a network or its chips can't be had.
+    """
+    tasks = plan_tasks(lake, experiment, seed)
+    return pl.concat(work.map(partial(drops_of_images, experiment), tasks, "Occlusion"))
+
+
+def measure_people(lake: Lake, experiment: Experiment, seed: int, work: Work) -> pl.DataFrame:
+    """Do as `measure_drops`, but return each person's sums over their images, which are fewer.
+
+    Returns
+    -------
+    polars.DataFrame
+        `KEYS`, identity, images, and a column of sums for each of `MEASURES`.
+    """
+    tasks = plan_tasks(lake, experiment, seed)
+    return pl.concat(work.map(partial(drops_of_people, experiment), tasks, "Occlusion"))
+
+
+def drops_of_images(experiment: Experiment, task: Task) -> pl.DataFrame:
+    """Return the drops of a task's images, as `measure_drops` does."""
+    own = task.images.select("image_id", "identity", images=pl.lit(1, pl.Int32))
+    return _table(experiment, task, own, _measure(experiment, task))
+
+
+def drops_of_people(experiment: Experiment, task: Task) -> pl.DataFrame:
+    """Return the summed drops of a task's people, as `measure_people` does."""
+    own, membership = people_of(task.images)
+    return _table(experiment, task, own, membership @ _measure(experiment, task))
+
+
+def people_of(images: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.float64]]:
+    """Return identity and images (how many) of the people on images, and whose each image is.
+
+    Returns
+    -------
+    people : polars.DataFrame
+        A row a person.
+    membership : (person, image) float64
+        1 where the image is the person's: its product with values by image sums them.
+    """
+    people = images.group_by("identity", maintain_order=True).agg(images=pl.len().cast(pl.Int32))
+    mine = people["identity"].to_numpy()[:, None] == images["identity"].to_numpy()
+    return people, mine.astype(np.float64)
+
+
+def _measure(experiment: Experiment, task: Task) -> NDArray[np.float64]:
+    """Return the drops (condition, image, measure)."""
+    conditions = experiment.conditions
+    faces = open_faces(task, sorted({fill for _, _, fill in conditions}))
+    masks = sorted({mask for _, mask, _ in conditions})
+    orders = order_masks(faces, masks, experiment.random_draws)
+    before = likeness_of(faces, faces.embeddings)
+    drops = np.empty((len(conditions), *before.shape))
+    for place, (percent, mask, fill) in enumerate(conditions):
+        after = [
+            likeness_of(faces, faces.embed_hidden(cut_masks(order, percent), fill))
+            for order in orders[mask]
+        ]
+        drops[place] = before - np.mean(after, axis=0)
+    return drops
+
+
+def likeness_of(faces: Faces, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the likeness (image, measure) of faces, so embedded, to their positives."""
+    return likeness(embeddings, faces.gallery, faces.positives, faces.task.setting.judge)
+
+
+def _table(
+    experiment: Experiment, task: Task, own: pl.DataFrame, values: NDArray[np.float64]
+) -> pl.DataFrame:
+    """Name the values (condition, row of own, measure)."""
+    conditions = pl.DataFrame(
+        experiment.conditions,
+        schema={"percent": pl.Float64, "mask": pl.String, "fill": pl.String},
+        orient="row",
+    )
+    keys = conditions.with_columns(**named(task)).select(KEYS)
+    measured = pl.DataFrame(values.reshape(-1, len(MEASURES)), schema=list(MEASURES))
+    rows = keys.join(own, how="cross", maintain_order="left_right")
+    return pl.concat([rows, measured], how="horizontal")
+
+
+def named(task: Task) -> Mapping[str, pl.Expr]:
+    """Return the columns that tell who guides and judges a task, and from what its chips are."""
+    setting = task.setting
+    names = {
+        "guiding": setting.guide.model,
+        "judged": setting.judged,
+        "layer": setting.guide.layer,
+        "chips": setting.source,
+    }
+    return {column: pl.lit(name) for column, name in names.items()}

@@ -1,0 +1,301 @@
+"""Faces with pixels hidden, before the model that judges them: the work of an occlusion, in tasks.
+
+A task is some whole identities, the model that judges their likeness and the model whose maps
+guide. It reads what it needs itself, so that memory holds the tasks under way, not the lake.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from analyses.cohort import draw_identities
+from analyses.occlusion.chips import Source, chip_source, read_chips
+from analyses.occlusion.fills import FILLS, hide
+from analyses.occlusion.gradients import gradient_times_input
+from analyses.occlusion.masks import (
+    Order,
+    carry_maps,
+    draw_sources,
+    mirror,
+    order_pixels,
+    random_order,
+)
+from analyses.occlusion.running import (
+    BATCH,
+    Guide,
+    RunningModel,
+    check_network,
+    embedded_images,
+    find_guide,
+    kind_of,
+    run_model,
+    stored_embeddings,
+)
+from analyses.occlusion.verification import Judge, make_judge
+from analyses.question import LackingError
+from ingest.loading import ChipKind, Chips
+from leamstore import geometry
+from leamstore.lake import Lake
+
+MOST_IMAGES: Final = 20_000
+"""Images occluded, after which no further identity is drawn. The paper's set is smaller."""
+
+_TASK_IMAGES: Final = BATCH
+"""Images of a task, unless one identity has more: a full forward pass."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the tasks of a judged model and a guide share.
+
+    Attributes
+    ----------
+    judged : str
+        The model that judges likeness.
+    guide : Guide
+        Whose maps say which pixels go first.
+    mean_map : (y, x) float64
+        The guide's, over all images.
+    judge : Judge
+    colour : (3,) float64
+        The mean colour of the judged model's chips.
+    source : {"photographs", "crops"}
+        What the chips are cut from.
+    seed : int
+    """
+
+    lake: Lake
+    judged: str
+    guide: Guide
+    mean_map: NDArray[np.float64]
+    judge: Judge
+    colour: NDArray[np.float64]
+    source: Source
+    seed: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some people's faces to be hidden.
+
+    Attributes
+    ----------
+    setting : Setting
+    images : polars.DataFrame
+        Their rows of the table images: whole identities, in the order of their image_ids.
+    sources : mapping of str to (image,) int64
+        By mask, the image_id of the image whose map hides each.
+    """
+
+    setting: Setting
+    images: pl.DataFrame
+    sources: Mapping[str, NDArray[np.int64]]
+
+
+class Guidance(Protocol):
+    """What says which layer guides, and which models guide for which."""
+
+    @property
+    def layer(self) -> int:
+        """Position of the guiding layer."""
+
+    def guides_of(self, judged: str, models: Sequence[str]) -> list[str]:
+        """Return the models that guide the occlusions judged by one of them."""
+
+
+def plan_tasks(lake: Lake, guidance: Guidance, seed: int) -> list[Task]:
+    """Return the tasks of all judged models and their guides.
+
+    Raises
+    ------
+    LackingError
+        If there are no embeddings, no maps of the layer or one identity only, or the chips
+        can't be had.
+    """
+    names = lake.sql("SELECT DISTINCT model FROM embeddings ORDER BY model")["model"].to_list()
+    if not names:
+        raise LackingError(f"{lake.path} holds no embeddings: run `python -m ingest` first.")
+    runs = [(judged, guidance.guides_of(judged, names)) for judged in names]
+    return [
+        task
+        for judged, guides in runs
+        if guides
+        for task in _tasks_of(
+            lake, judged, [find_guide(lake, guide, guidance.layer) for guide in guides], seed
+        )
+    ]
+
+
+def _tasks_of(lake: Lake, judged: str, guides: Sequence[Guide], seed: int) -> Iterator[Task]:
+    images = embedded_images(lake, {judged, *(guide.model for guide in guides)})
+    if images["identity"].n_unique() < 2:
+        raise LackingError(
+            f"{lake.path} holds fewer than two identities of {judged} and what guides it: "
+            "occlusion needs strangers."
+        )
+    images = draw_identities(images, MOST_IMAGES, seed)
+    image_ids, identities = images["image_id"], images["identity"].to_numpy()
+    source = chip_source(lake, images)
+    colour = _mean_colour(lake, images, kind_of(lake, judged), source)
+    judge = make_judge(stored_embeddings(lake, judged, image_ids), identities, seed)
+    sources = draw_sources(identities, images["landmarks"].to_numpy(), seed)
+    for guide in guides:
+        mean_map = guide.mean_map(lake, image_ids.to_numpy())
+        setting = Setting(lake, judged, guide, mean_map, judge, colour, source, seed)
+        for places in split_identities(images["identity"].to_list()):
+            own = {mask: image_ids.to_numpy()[drawn[places]] for mask, drawn in sources.items()}
+            yield Task(setting, images[places], own)
+
+
+def split_identities(identities: Sequence[str]) -> list[list[int]]:
+    """Split images, by place, into whole identities of a task's images each, where they fit."""
+    places: dict[str, list[int]] = {}
+    for place, identity in enumerate(identities):
+        places.setdefault(identity, []).append(place)
+    parts: list[list[int]] = []
+    for own in places.values():
+        if parts and len(parts[-1]) + len(own) <= _TASK_IMAGES:
+            parts[-1] += own
+        else:
+            parts.append(list(own))
+    return [sorted(part) for part in parts]
+
+
+def _mean_colour(
+    lake: Lake, images: pl.DataFrame, kind: ChipKind, source: Source
+) -> NDArray[np.float64]:
+    """Return the mean colour (3,) of all chips."""
+    total = np.zeros(3)
+    for block in read_chips(lake, images, {kind}, source):
+        total += block.chips[kind].pixels.mean((1, 2)).sum(0)
+    return total / images.height
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A task's faces before the judged model, not occluded yet.
+
+    Attributes
+    ----------
+    task : Task
+    model : RunningModel
+        The judged one.
+    chips : mapping of ChipKind to Chips
+        Of the judged and of the guiding model.
+    pixels : (image, y, x, 3) float32
+        The judged model's chips.
+    fillings : mapping of str to (image, y, x, 3) float32
+        What shows where pixels are hidden, by fill.
+    embeddings, gallery : (image, n) float64
+        Embeddings of the chips as they are, and those that the lake holds.
+    positives : (image, image) bool
+        Which images are an anchor's positives.
+    """
+
+    task: Task
+    model: RunningModel
+    chips: Mapping[ChipKind, Chips]
+    pixels: NDArray[np.float32]
+    fillings: Mapping[str, NDArray[np.float32]]
+    embeddings: NDArray[np.float64]
+    gallery: NDArray[np.float64]
+    positives: NDArray[np.bool_]
+
+    def embed_hidden(self, masks: NDArray[np.bool_], fill: str) -> NDArray[np.float64]:
+        """Return the embeddings (image, n) of the chips with a fill where masks are set."""
+        return self.model.embed(hide(self.pixels, masks, self.fillings[fill]))
+
+
+def open_faces(task: Task, fills: Sequence[str]) -> Faces:
+    """Read a task's faces, load the model that judges them and embed them as they are.
+
+    Raises
+    ------
+    LackingError
+        If the network or its weights can't be had, or are others than when the lake was filled.
+    """
+    setting, images = task.setting, task.images
+    model = run_model(setting.lake, setting.judged)
+    kinds = {model.kind, kind_of(setting.lake, setting.guide.model)}
+    blocks = list(read_chips(setting.lake, images, kinds, setting.source))
+    chips = {
+        kind: Chips(
+            np.concatenate([block.chips[kind].pixels for block in blocks]),
+            np.concatenate([block.chips[kind].to_crop for block in blocks]),
+        )
+        for kind in kinds
+    }
+    pixels = chips[model.kind].pixels.astype(np.float32)
+    embeddings = model.embed(pixels)
+    gallery = stored_embeddings(setting.lake, model.name, images["image_id"])
+    check_network(model, embeddings, gallery)
+    # A task has whole identities, so all positives are in it.
+    identities = images["identity"].to_numpy()
+    positives = (identities[:, None] == identities) & ~np.eye(len(identities), dtype=bool)
+    fillings = {fill: FILLS[fill](pixels, setting.colour) for fill in fills}
+    return Faces(task, model, chips, pixels, fillings, embeddings, gallery, positives)
+
+
+def order_masks(faces: Faces, masks: Sequence[str], random_draws: int) -> dict[str, list[Order]]:
+    """Return each mask's orders of the judged chips' pixels; several for random masks."""
+    setting = faces.task.setting
+    size, images = faces.model.kind[1], len(faces.pixels)
+    makers: dict[str, Callable[[], list[Order]]] = {
+        "mean map": lambda: [_order_by_map(faces, np.repeat(setting.mean_map[None], images, 0))],
+        "mirrored": lambda: [mirror(_order_by_source(faces, "own"))],
+        "gradient x input": lambda: [_order_by_gradient(faces)],
+        "random": lambda: [
+            random_order(faces.task.images["image_id"], size, setting.seed, draw)
+            for draw in range(random_draws)
+        ],
+    }
+    return {
+        mask: makers[mask]() if mask in makers else [_order_by_source(faces, mask)]
+        for mask in masks
+    }
+
+
+def _order_by_source(faces: Faces, mask: str) -> Order:
+    setting = faces.task.setting
+    return _order_by_map(faces, setting.guide.read_maps(setting.lake, faces.task.sources[mask]))
+
+
+def _order_by_map(faces: Faces, maps: NDArray[Any]) -> Order:
+    guide = faces.task.setting.guide
+    to_guide, size = _judged_to_guide(faces), faces.model.kind[1]
+    return order_pixels(carry_maps(maps, guide.stride, guide.offset, to_guide, size))
+
+
+def _judged_to_guide(faces: Faces) -> geometry.Affine:
+    """Return the affines from pixels of the judged chips to those of the guide's."""
+    setting = faces.task.setting
+    guides, judged = kind_of(setting.lake, setting.guide.model), faces.model.kind
+    if guides == judged:
+        return np.eye(2, 3)
+    guide_to_crop, judged_to_crop = (faces.chips[kind].to_crop for kind in (guides, judged))
+    return geometry.compose(geometry.invert(guide_to_crop), judged_to_crop)
+
+
+def _order_by_gradient(faces: Faces) -> Order:
+    setting = faces.task.setting
+    is_own = setting.guide.model == faces.model.name
+    guide = faces.model if is_own else run_model(setting.lake, setting.guide.model)
+    gallery = faces.gallery
+    if not is_own:
+        gallery = stored_embeddings(setting.lake, guide.name, faces.task.images["image_id"])
+    positives = torch.from_numpy(faces.positives).float()
+    units = nn.functional.normalize(torch.from_numpy(gallery).float())
+    directions = positives @ units / positives.sum(1, keepdim=True)
+    chips = torch.from_numpy(faces.chips[guide.kind].pixels).permute(0, 3, 1, 2).float()
+    parts = [
+        gradient_times_input(guide.network, some, towards)
+        for some, towards in zip(chips.split(BATCH), directions.split(BATCH), strict=True)
+    ]
+    maps = torch.cat(parts).double().numpy()
+    return order_pixels(carry_maps(maps, 1, 0, _judged_to_guide(faces), faces.model.kind[1]))

@@ -1,0 +1,149 @@
+"""Models of a lake run again: the network that filled it, and the maps that guide a mask."""
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from analyses.question import LackingError
+from ingest import networks
+from ingest.leam import embed
+from ingest.loading import ChipKind
+from leamstore import arrays
+from leamstore.errors import LeamError
+from leamstore.lake import Lake
+
+BATCH: Final = 32
+"""Chips in a forward pass."""
+
+_SAME_NETWORK: Final = 0.95
+"""Mean cosine to the lake's own embeddings of the same chips that tells the network is the same;
+chips cut from crops are not the same to the bit."""
+
+_LOADING: Final = Lock()
+"""Random weights are drawn from torch's one generator, which threads would share."""
+
+
+@dataclass(frozen=True)
+class RunningModel:
+    """A model as the lake holds it: its name, its network, the kind of its chips."""
+
+    name: str
+    network: nn.Module
+    kind: ChipKind
+
+    def embed(self, chips: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the embeddings (image, n) of chips (image, y, x, 3)."""
+        batch = torch.from_numpy(np.ascontiguousarray(chips)).permute(0, 3, 1, 2)
+        return embed(self.network, batch, BATCH).double().cpu().numpy()
+
+
+def run_model(lake: Lake, name: str) -> RunningModel:
+    """Load the network of a lake's model with the weights that it had.
+
+    Raises
+    ------
+    LackingError
+        If the network or its weights can't be had.
+    """
+    row = lake.sql("SELECT * FROM models WHERE model = ?", [name]).row(0, named=True)
+    weights, _, seed = row["weights"].partition(", seed ")
+    try:
+        with _LOADING:
+            network = networks.load(
+                row["catalog_name"],
+                "random" if weights == "random" else None,
+                seed=int(seed or 0),
+            )
+    except LeamError as error:
+        raise LackingError(f"{name} can't be run again on occluded faces: {error}") from error
+    return RunningModel(name, network, kind_of(lake, name))
+
+
+def kind_of(lake: Lake, name: str) -> ChipKind:
+    """Return the alignment and side of a model's chips."""
+    row = lake.sql("SELECT alignment, input_size FROM models WHERE model = ?", [name]).row(0)
+    return row[0], row[1]
+
+
+def check_network(
+    model: RunningModel, embeddings: NDArray[np.float64], stored: NDArray[np.float64]
+) -> None:
+    """Raise `LackingError` if the network is another than the one that filled the lake."""
+    lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(stored, axis=1)
+    if ((embeddings * stored).sum(1) / lengths).mean() < _SAME_NETWORK:
+        raise LackingError(
+            f"{model.name} embeds faces otherwise than it did for the lake: its weights are not "
+            "those of the catalog; ingest with these to ask again."
+        )
+
+
+def embedded_images(lake: Lake, models: set[str]) -> pl.DataFrame:
+    """Return the rows of the images on which all of these models were run, by image_id."""
+    run = lake.sql(
+        "SELECT image_id FROM embeddings WHERE model IN (SELECT unnest(?)) "
+        "GROUP BY image_id HAVING count(*) = ?",
+        [sorted(models), len(models)],
+    )
+    return lake.images.join(run, on="image_id", how="semi").sort("image_id")
+
+
+def stored_embeddings(lake: Lake, name: str, image_ids: pl.Series) -> NDArray[np.float64]:
+    """Return a model's embeddings (image, n) of images, as the lake holds them."""
+    vectors = lake.sql(
+        "SELECT image_id, vector FROM embeddings "
+        "WHERE model = ? AND image_id IN (SELECT unnest(?))",
+        [name, image_ids.to_list()],
+    )
+    ordered = image_ids.to_frame("image_id").join(vectors, on="image_id", maintain_order="left")
+    return np.array(ordered["vector"].to_list(), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A model's layer whose maps say which pixels go first.
+
+    Attributes
+    ----------
+    model : str
+    layer : str
+    stride, offset : float
+        Where its cells lie on the model's chip.
+    """
+
+    model: str
+    layer: str
+    stride: float
+    offset: float
+
+    def read_maps(self, lake: Lake, image_ids: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the maps (image, y, x) of images, which may come repeatedly."""
+        stored = arrays.open_array(lake.maps_path, f"{self.model}/{self.layer}/relevance")
+        wanted, places = np.unique(image_ids, return_inverse=True)
+        return np.asarray(stored.get_orthogonal_selection((wanted,)))[places]
+
+    def mean_map(self, lake: Lake, image_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the mean map (y, x) of images, read shard by shard."""
+        parts = np.split(image_ids, range(arrays.SHARD_IMAGES, len(image_ids), arrays.SHARD_IMAGES))
+        sums = [self.read_maps(lake, part).sum(0, dtype=np.float64) for part in parts]
+        return np.asarray(sum(sums) / len(image_ids))
+
+
+def find_guide(lake: Lake, model: str, position: int) -> Guide:
+    """Return a model's layer by its position.
+
+    Raises
+    ------
+    LackingError
+        If the lake holds no maps of it.
+    """
+    rows = lake.sql("SELECT * FROM layers WHERE model = ? AND position = ?", [model, position])
+    if rows.is_empty():
+        raise LackingError(f"{lake.path} holds no maps of layer {position} of {model}.")
+    row = rows.row(0, named=True)
+    return Guide(model, row["layer"], row["stride"], row["offset"])

@@ -1,0 +1,106 @@
+"""How alike a model finds images: likeness to the positives, and verification by a threshold."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
+
+MEASURES: Final = ("cosine", "centred cosine", "euclidean", "true accepts")
+"""Likenesses of an anchor to its positives: the more, the more alike."""
+
+COMPARED: Final = 500
+"""Images with which each image is compared in search of the threshold, drawn if there are more."""
+
+Embeddings = NDArray[np.float64]
+"""(image, n)."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What a model's judgement of likeness rests on.
+
+    Attributes
+    ----------
+    centre : (n,) float64
+        The data set's mean embedding.
+    threshold : float
+        Cosine from which two images count as one person's: the threshold of equal errors.
+    """
+
+    centre: NDArray[np.float64]
+    threshold: float
+
+
+def make_judge(embeddings: Embeddings, identities: ArrayLike, seed: int) -> Judge:
+    """Return the judge of a data set, from its unoccluded embeddings."""
+    identities = np.asarray(identities)
+    images = len(embeddings)
+    drawn = np.random.default_rng(seed).permutation(images)[:COMPARED]
+    scores = cosines(embeddings, embeddings[drawn])
+    same = identities[:, None] == identities[drawn]
+    itself = np.arange(images)[:, None] == drawn
+    threshold = equal_error_threshold(scores[same & ~itself], scores[~same])
+    return Judge(embeddings.mean(0), threshold)
+
+
+def equal_error_threshold(genuine: ArrayLike, impostor: ArrayLike) -> float:
+    """Return the score from which pairs are accepted such that both errors come closest.
+
+    Parameters
+    ----------
+    genuine, impostor : array_like
+        Scores of pairs of one person and of two; neither is empty.
+
+    Returns
+    -------
+    float
+        One of the scores: of those where the share of genuine pairs below it and the share of
+        impostor pairs not below it differ least, the lowest.
+    """
+    genuine, impostor = np.sort(np.ravel(genuine)), np.sort(np.ravel(impostor))
+    thresholds = np.unique(np.concatenate([genuine, impostor]))
+    rejected = np.searchsorted(genuine, thresholds) / len(genuine)
+    accepted = 1 - np.searchsorted(impostor, thresholds) / len(impostor)
+    return float(thresholds[np.abs(rejected - accepted).argmin()])
+
+
+def likeness(
+    anchors: Embeddings, gallery: Embeddings, positives: NDArray[np.bool_], judge: Judge
+) -> NDArray[np.float64]:
+    """Return how alike anchors are to their positives, by each of `MEASURES`.
+
+    Parameters
+    ----------
+    anchors : (anchor, n)
+    gallery : (image, n)
+        Embeddings among which the positives are.
+    positives : (anchor, image) bool
+        Which images are an anchor's positives; each has one at least.
+
+    Returns
+    -------
+    (anchor, measure) float64
+        Means over the positives of the cosine, of the cosine with the data set's mean embedding
+        taken off, of minus the Euclidean distance, and the share of positives accepted.
+    """
+    plain = cosines(anchors, gallery)
+    centred = cosines(anchors - judge.centre, gallery - judge.centre)
+    distances = cdist(anchors, gallery)
+    measured = np.stack([plain, centred, -distances, plain >= judge.threshold], axis=-1)
+    sums = (measured * positives[..., None]).sum(1)
+    return sums / positives.sum(1)[:, None]
+
+
+def cosines(first: Embeddings, second: Embeddings) -> NDArray[np.float64]:
+    """Return the cosine of every embedding (n, d) with every other (m, d): (n, m).
+
+    An embedding of length 0, as a network without biases gives of a black chip, has cosine 0.
+    """
+    return _units(first) @ _units(second).T
+
+
+def _units(vectors: Embeddings) -> Embeddings:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

@@ -1,0 +1,92 @@
+"""Which models of a lake are whose control, and the command that adds those it lacks.
+
+A control follows a network without asking it about the person (the targets norm, impostor and
+impostor-random), or asks a network of random weights. Its maps are the standard that a model's
+own have to exceed.
+"""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any, Final
+
+from leamstore.lake import Lake
+
+RANDOM: Final = "random weights"
+
+CONTROLS: Final = ("norm", "impostor", "impostor-random", RANDOM)
+"""The controls that are models, by name."""
+
+_OWN_OPTIONS: Final = ("--models", "--target", "--weights", "--positives", "--layers", "--lake")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model whose maps are asked about, and its controls.
+
+    Attributes
+    ----------
+    row : dict
+        Its row of the table models.
+    controls : dict of str to str
+        Those of `CONTROLS` that the lake holds: names of models.
+    """
+
+    row: dict[str, Any]
+    controls: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The model's name in the lake."""
+        return str(self.row["model"])
+
+
+def find_subjects(lake: Lake) -> list[Subject]:
+    """Return the models that were run and aren't controls themselves, with their controls."""
+    rows = lake.sql(
+        "SELECT * FROM models WHERE model IN (SELECT model FROM embeddings) ORDER BY model"
+    ).to_dicts()
+    return [
+        Subject(row, _controls_of(row, rows))
+        for row in rows
+        if row["positives"] != "none" and not _is_random(row)
+    ]
+
+
+def command_to_add(lake: Lake, subject: Subject, control: str) -> str:
+    """Return the command that adds a control to a lake: the last ingest's, with other options."""
+    commands = lake.sql("SELECT command FROM runs ORDER BY started DESC LIMIT 1")["command"]
+    before = shlex.split(commands[0]) if len(commands) else shlex.split("python -m ingest")
+    added = ["--models", subject.row["catalog_name"], "--lake", str(lake.path)]
+    if control != RANDOM:
+        added += ["--target", control]
+    else:
+        added += ["--weights", "random", "--target", subject.row["target"]]
+        added += ["--positives", subject.row["positives"]]
+    return shlex.join(_without(before, _OWN_OPTIONS) + added)
+
+
+def _controls_of(subject: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str]:
+    found = {}
+    for row in rows:
+        if row["catalog_name"] != subject["catalog_name"]:
+            continue
+        asked_alike = all(row[key] == subject[key] for key in ("target", "positives"))
+        if _is_random(row) and asked_alike:
+            found[RANDOM] = row["model"]
+        elif not _is_random(row) and row["target"] in CONTROLS:
+            found[row["target"]] = row["model"]
+    return found
+
+
+def _is_random(row: dict[str, Any]) -> bool:
+    return row["weights"].startswith("random") and row["weights_sha256"] is None
+
+
+def _without(words: list[str], options: tuple[str, ...]) -> list[str]:
+    """Return a command's words without these options and their values."""
+    kept, skipping = [], False
+    for word in words:
+        if not skipping and word.split("=")[0] not in options:
+            kept.append(word)
+        skipping = not skipping and word in options
+    return kept

@@ -1,0 +1,260 @@
+"""What speaks for or against a person's own pattern: claims by occlusion, likeness by controls.
+
+Rows of one form, whatever they come from: model, position, layer, claim, fill (of an occlusion),
+control (of a likeness), the estimate between the ends of its interval over identities, how many
+identities and observations (images or pairs) it is of, and the p of Wilcoxon's signed-rank test
+over identities, where it was tested.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analyses.cohort import draw_images
+from analyses.occlusion.drops import measure_drops
+from analyses.occlusion.experiment import Experiment
+from analyses.person.controls import CONTROLS, Subject
+from analyses.person.verdict import ALIKE, CLAIMS
+from analyses.question import Settings
+from analyses.similarity.baselines import lay_baselines
+from analyses.similarity.bhattacharyya import products_of_pairs
+from analyses.similarity.canonical import CanonicalFaces
+from analyses.similarity.groups import Pairs
+from analyses.similarity.pairwise import Likeness, draw_contrasts, interval_of, signed_rank_p
+from analyses.similarity.question import mean_map
+from analyses.statistics import Interval, bootstrap_mean
+from analyses.work import Work
+from leamstore import arrays
+from leamstore.frames import Maps
+from leamstore.lake import Lake
+
+PERCENT: Final = 1.0
+"""Share of the chip that is hidden, in %."""
+
+MEASURE: Final = "centred cosine"
+"""The likeness whose drop is taken."""
+
+MASKS: Final = ("own", "same person", "matched stranger", "swap", "random")
+
+AUC: Final = "AUC of one person's pairs"
+"""Name of the evidence that `ALIKE` compares: it stands beside it, and decides nothing."""
+
+_OF: Final = ("model", "position", "layer")
+_EVIDENCE: Final = {
+    "model": pl.String, "position": pl.Int64, "layer": pl.String, "claim": pl.String,
+    "fill": pl.String, "control": pl.String, "estimate": pl.Float64, "low": pl.Float64,
+    "high": pl.Float64, "identities": pl.Int64, "observations": pl.Int64, "p": pl.Float64,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OwnMaps(Experiment):
+    """Occlusion of some models' faces, each by the model's own maps.
+
+    Attributes
+    ----------
+    subjects : tuple of str
+        The models; others of the lake, its controls, are not occluded.
+    """
+
+    percents: tuple[float, ...] = ()
+    percent: float = PERCENT
+    masks: tuple[str, ...] = MASKS
+    random_draws: int = 1
+    subjects: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def guides_of(self, judged: str, models: Sequence[str]) -> list[str]:
+        """Return the model itself, if it is a subject."""
+        return [judged] if judged in self.subjects else []
+
+
+def occluded_positions(positions: list[int]) -> list[int]:
+    """Return the first, the middle and the last of a model's positions of layers."""
+    ordered = sorted(positions)
+    return sorted({ordered[0], ordered[(len(ordered) - 1) // 2], ordered[-1]})
+
+
+def occlusion_evidence(
+    lake: Lake, layers: pl.DataFrame, settings: Settings, work: Work
+) -> pl.DataFrame:
+    """Return the claims by occlusion: a row for each model, occluded layer, claim and fill."""
+    chosen: dict[int, list[str]] = {}
+    for (model,), rows in layers.group_by("model", maintain_order=True):
+        for position in occluded_positions(rows["position"].to_list()):
+            chosen.setdefault(position, []).append(str(model))
+    tables = []
+    for position, models in sorted(chosen.items()):
+        experiment = OwnMaps(layer=position, subjects=tuple(models))
+        drops = measure_drops(lake, experiment, settings.seed, work)
+        tables += [
+            weigh_drops(part, settings).select(
+                pl.lit(guiding).alias("model"),
+                pl.lit(position, pl.Int64).alias("position"),
+                pl.lit(layer).alias("layer"),
+                pl.all(),
+            )
+            for (guiding, layer), part in drops.group_by(("guiding", "layer"), maintain_order=True)
+        ]
+    return _evidence(pl.concat(tables).to_dicts())
+
+
+def weigh_drops(drops: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return `CLAIMS` from the drops of one model and layer, by fill.
+
+    Parameters
+    ----------
+    drops : polars.DataFrame
+        fill, mask, image_id, identity and `MEASURE`, as `measure_drops` gives them.
+
+    Returns
+    -------
+    polars.DataFrame
+        claim, fill, estimate, low, high, identities, observations (images), p.
+    """
+    rows: list[dict[str, Any]] = []
+    for (fill,), part in drops.group_by(("fill",), maintain_order=True):
+        wide = part.pivot("mask", index=["image_id", "identity"], values=MEASURE)
+        people = wide["identity"].rank("dense").to_numpy().astype(np.int64) - 1
+        for claim, masks in CLAIMS.items():
+            values = sum(wide[mask].to_numpy() * share for mask, share in masks.items())
+            # Shares such as 1 - 0.8 leave rounding noise where masks are the same.
+            values = np.where(np.abs(values) < 1e-9, 0.0, values)
+            interval = bootstrap_mean(values, people, seed=settings.seed, draws=settings.draws)
+            facts = {"claim": claim, "fill": fill, **_ends(interval)}
+            counts = {"identities": int(people.max()) + 1, "observations": len(values)}
+            rows.append(facts | counts | {"p": signed_rank_p(values, people)})
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """One layer's maps by model, the pairs they are compared in, and what it takes to read them.
+
+    Attributes
+    ----------
+    lake : Lake
+    layer : dict
+        The subject's row of the table layers.
+    controls : mapping of str to str
+        Names of the control models that hold the layer.
+    faces : CanonicalFaces
+    same, strangers : (k, 2)
+        Positions among the faces, matched in pose.
+    baselines : mapping of str to Likeness
+        Of the same pairs, by the image-only baselines.
+    settings : Settings
+    """
+
+    lake: Lake
+    layer: Mapping[str, Any]
+    controls: Mapping[str, str]
+    faces: CanonicalFaces
+    same: Pairs
+    strangers: Pairs
+    baselines: Mapping[str, Likeness]
+    settings: Settings
+
+    def read(self, model: str) -> Maps:
+        """Return a model's maps of the faces on the canonical grid."""
+        name = f"{model}/{self.layer['layer']}/relevance"
+        stored = arrays.open_array(self.lake.maps_path, name)
+        maps = np.asarray(stored.get_orthogonal_selection(self.faces.image_ids))
+        stride, offset = self.layer["stride"], self.layer["offset"]
+        return self.faces.lay(maps, stride, offset, slice(None))
+
+
+def likeness_evidence(
+    lake: Lake, subjects: list[Subject], layers: pl.DataFrame, settings: Settings, work: Work
+) -> pl.DataFrame:
+    """Return AUCs of maps and controls, and their differences, for each model and layer."""
+    tasks: list[LayerMaps] = []
+    for _, alike in groupby(subjects, key=lambda subject: subject.row["catalog_name"]):
+        tasks += _plan(lake, list(alike), layers, settings)
+    found = work.map(compare_maps, tasks, "Likeness of maps")
+    return pl.concat([_evidence([]), *found])
+
+
+def _plan(
+    lake: Lake, subjects: list[Subject], layers: pl.DataFrame, settings: Settings
+) -> Iterator[LayerMaps]:
+    """Yield what is to be compared for models of one network, all on the same images."""
+    models = {subject.name for subject in subjects}
+    models |= {control for subject in subjects for control in subject.controls.values()}
+    images = draw_images(lake, sorted(models), settings.seed)
+    if images["identity"].n_unique() < 2:
+        return
+    size, alignment = subjects[0].row["input_size"], subjects[0].row["alignment"]
+    faces = CanonicalFaces.of(images, size)
+    same, strangers = faces.matched_pairs(settings.seed)
+    if not len(same):
+        return
+    laid = lay_baselines(lake, images, faces, (alignment, size))
+    baselines = {name: _likeness(faces, maps, same, strangers) for name, maps in laid.items()}
+    del laid
+    held = {tuple(row) for row in lake.sql("SELECT model, layer FROM layers").iter_rows()}
+    for subject in subjects:
+        for layer in layers.filter(model=subject.name).to_dicts():
+            controls = {
+                control: model
+                for control, model in subject.controls.items()
+                if (model, layer["layer"]) in held
+            }
+            yield LayerMaps(lake, layer, controls, faces, same, strangers, baselines, settings)
+
+
+def compare_maps(task: LayerMaps) -> pl.DataFrame:
+    """Return one layer's AUC, each control's, and the differences with their tests."""
+    pairs = task.same, task.strangers
+    own = _likeness(task.faces, task.read(task.layer["model"]), *pairs)
+    controls = dict(task.baselines) | {
+        control: _likeness(task.faces, task.read(model), *pairs)
+        for control, model in task.controls.items()
+    }
+    people = task.faces.people
+    whose = people[task.same[:, 0]]
+    seeded = {"seed": task.settings.seed, "draws": task.settings.draws}
+
+    def draw(likeness: Likeness) -> NDArray[np.float64]:
+        return draw_contrasts(likeness, people[task.same], people[task.strangers], **seeded).aucs
+
+    own_draws = draw(own)
+    facts = {key: task.layer[key] for key in _OF}
+    facts |= {"identities": len(np.unique(whose)), "observations": len(whose)}
+    p_chance = signed_rank_p(own.placements - 0.5, whose)
+    rows = [facts | {"claim": AUC, **_ends(interval_of(own_draws)), "p": p_chance}]
+    for control in (*CONTROLS, *task.baselines):
+        if control not in controls:
+            continue
+        draws = draw(controls[control])
+        beyond = own.placements - controls[control].placements
+        of = facts | {"control": control}
+        rows += [
+            of | {"claim": AUC, **_ends(interval_of(draws)), "p": None},
+            of | {"claim": ALIKE, **_ends(interval_of(own_draws - draws)),
+                  "p": signed_rank_p(beyond, whose)},
+        ]  # fmt: skip
+    return _evidence(rows)
+
+
+def _likeness(faces: CanonicalFaces, maps: Maps, same: Pairs, strangers: Pairs) -> Likeness:
+    """Return the correlation of maps of each pair, everybody's mean map taken off."""
+    centred = (maps - mean_map(faces.stack(maps))).reshape(len(maps), -1)
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    # Maps that are everybody's differ from their mean by rounding: that is no pattern.
+    scale = np.linalg.norm(maps.reshape(len(maps), -1), axis=1, keepdims=True)
+    units = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 1e-5 * scale)
+    return Likeness(products_of_pairs(units, same), products_of_pairs(units, strangers))
+
+
+def _evidence(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    floats = [name for name, kind in _EVIDENCE.items() if kind == pl.Float64]
+    return pl.DataFrame(rows, schema=_EVIDENCE).with_columns(pl.col(floats).fill_nan(None))
+
+
+def _ends(interval: Interval) -> dict[str, float]:
+    return dict(zip(("estimate", "low", "high"), map(float, interval), strict=True))

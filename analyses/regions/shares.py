@@ -1,0 +1,113 @@
+"""Region shares out of the lake's pixel counts: what share of activated pixels a region has.
+
+SQL sums the shares of each identity, so that no more than identities x groups x regions ever
+leaves the database; means and intervals are taken from those sums.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from analyses.question import LackingError, Settings
+from analyses.statistics import bootstrap_ratio
+from leamstore.lake import Lake
+from leamstore.schema import REGION_NAMES
+
+_IMAGE_COLUMN: Final = {"pair_regions": "anchor", "image_regions": "image_id"}
+
+_LACKING: Final = {
+    "pair_regions": "region counts of ordered pairs: run `python -m ingest` with "
+    "`--positives all` and a target that looks at the positives",
+    "image_regions": "region counts of images: run `python -m ingest`",
+}
+
+
+def sum_shares(lake: Lake, table: str, by: Sequence[str], where: str = "TRUE") -> pl.DataFrame:
+    """Sum the relative region shares (% of the activated pixels) of each identity and group.
+
+    Parameters
+    ----------
+    lake : Lake
+    table : str
+        ``pair_regions`` (a map is an ordered pair's) or ``image_regions`` (an image's).
+    by : sequence of str
+        Columns of that table or of layers that form the groups.
+    where : str
+        SQL condition on the rows.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns `by`, identity, maps (how many shares were summed) and one column of sums for
+        each region that the lake's parser sees. All-zero maps have no shares and don't count.
+
+    Raises
+    ------
+    LackingError
+        If the lake holds no such rows.
+    """
+    image = _IMAGE_COLUMN[table]
+    sums = lake.sql(
+        f"""
+        SELECT {", ".join(by)}, identity, count(*) AS maps,
+               {sums_of_shares()}
+        FROM {table} JOIN layers USING (model, layer)
+        JOIN images ON images.image_id = {table}.{image}
+        WHERE pixels > 0 AND {where} GROUP BY ALL ORDER BY ALL
+        """
+    )
+    if sums.is_empty():
+        raise LackingError(f"{lake.path} has no {_LACKING[table]}.")
+    unseen = [name for name in REGION_NAMES if sums[name].null_count() == sums.height]
+    return sums.drop(unseen)
+
+
+def sums_of_shares(whole: str = "pixels") -> str:
+    """Return the SQL that sums each region's share, in % of `whole`, under the region's name."""
+    # Without a decimal point: 100.0 would be a decimal number, which takes twice as long or more.
+    return ", ".join(f"sum(100 * {name} / {whole}) AS {name}" for name in REGION_NAMES)
+
+
+def regions_in(frame: pl.DataFrame) -> list[str]:
+    """Return the regions that are columns of a frame, in the order of `REGIONS`."""
+    return [name for name in REGION_NAMES if name in frame.columns]
+
+
+def mean_shares(sums: pl.DataFrame, by: Sequence[str], settings: Settings) -> pl.DataFrame:
+    """Average shares over all maps of each group, with intervals that redraw identities.
+
+    Parameters
+    ----------
+    sums : polars.DataFrame
+        As `sum_shares` gives them, possibly by more columns than `by`.
+    by : sequence of str
+        Columns that form the groups.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns `by`, region, share, low, high (% of the activated pixels), identities, maps; a
+        row for each group and region.
+    """
+    by, regions = list(by), regions_in(sums)
+    sums = sums.group_by(*by, "identity", maintain_order=True).agg(pl.col("maps", *regions).sum())
+    groups = sums.select(by).unique(maintain_order=True).with_row_index("group")
+    people = sums.select("identity").unique().sort("identity").with_row_index("person")
+    placed = sums.join(groups, on=by).join(people, on="identity")
+    person, group = placed["person"].to_numpy(), placed["group"].to_numpy()
+    shares = np.zeros((people.height, groups.height, len(regions)))
+    maps = np.zeros((people.height, groups.height, 1))
+    shares[person, group] = placed.select(regions).to_numpy()
+    maps[person, group, 0] = placed["maps"].to_numpy()
+    interval = bootstrap_ratio(shares, maps, seed=settings.seed, draws=settings.draws)
+    counts = groups.with_columns(
+        identities=pl.Series((maps[..., 0] > 0).sum(0), dtype=pl.Int64),
+        maps=pl.Series(maps[..., 0].sum(0), dtype=pl.Int64),
+    )
+    rows = counts.join(pl.DataFrame({"region": regions}), how="cross", maintain_order="left_right")
+    ends = {name: end.ravel() for name, end in zip(("share", "low", "high"), interval, strict=True)}
+    return rows.with_columns(**ends).select(
+        *by, "region", pl.col("share", "low", "high").fill_nan(None), "identities", "maps"
+    )

@@ -1,0 +1,50 @@
+"""The page: one HTML file that opens without the network, and whose text is all escaped."""
+
+import base64
+import re
+from importlib import resources
+from typing import Final
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from analyses.layouts import Pivot
+from analyses.report.contents import Contents, Shown
+
+LINES: Final = 60
+"""Lines of a table on the page; all of them are in its CSV."""
+
+TABLES: Final = 12
+"""Tables of one result that are open at once; further ones are there to unfold."""
+
+_LINK: Final = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:)]")
+_CODE: Final = re.compile(r"`([^`]+)`")
+
+
+def page(contents: Contents) -> str:
+    """Return the page that shows a report's contents."""
+    # Names of people and files come from outside: autoescape is what keeps them text.
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"prose": prose, "data_address": data_address}
+    environment.tests["pivot"] = lambda table: isinstance(table, Pivot)
+    template = environment.from_string(_file("page.html"))
+    return template.render(
+        contents=contents, style=Markup(_file("page.css")), lines=LINES, open_tables=TABLES
+    )
+
+
+def prose(text: str) -> Markup:
+    """Return a sentence as HTML: what stands in backticks as code, addresses as links."""
+    marked = _CODE.sub(r"<code>\1</code>", str(escape(text)))
+    return Markup(_LINK.sub(r'<a href="\g<0>">\g<0></a>', marked))
+
+
+def data_address(figure: Shown) -> str:
+    """Return a figure as the address of an image that the page holds itself."""
+    return f"data:{figure.media_type};base64,{base64.b64encode(figure.embedded).decode()}"
+
+
+def _file(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")

@@ -1,0 +1,161 @@
+"""What a report says of its lake: the data, the models with their weights, the runs, the gaps."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import polars as pl
+
+from analyses.layouts import Listing, listing
+from analyses.paper import read_table
+from leamstore.brands import brands
+from leamstore.lake import Lake
+from leamstore.schema import REGION_NAMES, REJECTIONS
+
+_PACKAGES: Final = (
+    "leam-lake", "numpy", "polars", "duckdb", "scipy", "zarr", "pot", "matplotlib",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LakeFacts:
+    """What a lake holds and what made it.
+
+    Attributes
+    ----------
+    path : str
+    brands : tuple of str
+        Stand-ins that whoever looks at it has to be told first.
+    counts : mapping of str to str
+        Images found and kept, identities, data sets, parser and other settings.
+    rejected, layers, runs : Listing
+    models : Listing
+        A column a model, since what is said of one is long.
+    gaps : tuple of str
+        What the lake lacks beside what a question says, a sentence each.
+    """
+
+    path: str
+    brands: tuple[str, ...]
+    counts: dict[str, str]
+    rejected: Listing
+    models: Listing
+    layers: Listing
+    runs: Listing
+    gaps: tuple[str, ...]
+
+
+def lake_facts(lake: Lake) -> LakeFacts:
+    """Read what a lake holds and what made it."""
+    return LakeFacts(
+        path=str(lake.path),
+        brands=tuple(brands(lake)),
+        counts=_counts(lake),
+        rejected=_rejected(lake),
+        models=_models(lake),
+        layers=listing("Layers", lake.sql(
+            "SELECT model, layer, position, height, width, channels, stride, \"offset\" "
+            "FROM layers ORDER BY model, position"
+        )),
+        runs=listing("Runs of ingest", _runs(lake)),
+        gaps=tuple(_gaps(lake)),
+    )  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that shape answers; a checkout may not be installed."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _counts(lake: Lake) -> dict[str, str]:
+    row = lake.sql(
+        "SELECT count(*) AS found, count(*) FILTER (status = 'kept') AS kept, "
+        "count(DISTINCT identity) FILTER (status = 'kept') AS identities, "
+        "list(DISTINCT dataset ORDER BY dataset) AS datasets FROM images"
+    ).row(0, named=True)
+    share = f" ({100 * row['kept'] / row['found']:.1f} %)" if row["found"] else ""
+    settings = lake.settings
+    return {
+        "Images": f"{row['found']:,} found, {row['kept']:,} kept{share}",
+        "Identities": f"{row['identities']:,}",
+        "Data sets": ", ".join(row["datasets"] or ["none"]),
+        "Parser": settings.parser,
+        "Kept pairs of an anchor": str(settings.keep_pairs),
+        "Face crops": "kept" if settings.crops else "not kept",
+        "Seed of the lake": str(settings.seed),
+    }
+
+
+def _models(lake: Lake) -> Listing:
+    rows = lake.sql(
+        "SELECT model, network, loss, trained_on, weights, weights_sha256, licence, target, "
+        "positives, precision FROM models ORDER BY model"
+    )
+    names = rows["model"].to_list()
+    described = rows.drop("model").transpose(include_header=True, header_name="")
+    laid_out = listing("Models", described)
+    return Listing(
+        laid_out.title,
+        (("", False), *((name, False) for name in names)),
+        tuple((line[0].replace("_", " "), *line[1:]) for line in laid_out.lines),
+    )
+
+
+def _rejected(lake: Lake) -> Listing:
+    rows = lake.sql(
+        "SELECT reason, count(*) AS images FROM images WHERE status = 'rejected' "
+        "GROUP BY reason ORDER BY images DESC, reason"
+    )
+    meaning = pl.col("reason").replace_strict(REJECTIONS, default="", return_dtype=pl.String)
+    return listing("Rejected images", rows.with_columns(meaning=meaning))
+
+
+def _runs(lake: Lake) -> pl.DataFrame:
+    rows = lake.sql("SELECT command, started, ended, versions FROM runs ORDER BY started")
+    return rows.with_columns(
+        pl.col("started", "ended").dt.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        pl.col("versions").map_elements(_in_a_line, return_dtype=pl.String),
+    )
+
+
+def _in_a_line(versions: str) -> str:
+    known: dict[str, Any] = json.loads(versions)
+    return ", ".join(f"{name} {number}" for name, number in known.items())
+
+
+def _gaps(lake: Lake) -> list[str]:
+    models = lake.sql("SELECT model FROM models")["model"].to_list()
+    papers = read_table(10)["column"].unique(maintain_order=True).to_list()
+    absent = [name for name in papers if name not in models]
+    gaps = []
+    if absent:
+        gaps.append(
+            f"Of the paper's {len(papers)} models the lake lacks {len(absent)}: "
+            f"{', '.join(absent)}. `python -m leamstore catalog` says how to get their weights. "
+            "Where the lake lacks a model, no number of ours stands beside the paper's."
+        )
+    unseen = _unseen_regions(lake)
+    if unseen:
+        gaps.append(
+            f"The parser can't see {', '.join(unseen)}: these regions have no shares, which is "
+            "not the same as shares of zero."
+        )
+    if not lake.settings.keep_pairs:
+        gaps.append("The lake keeps no pair maps: they are made by `--keep-pairs`.")
+    return gaps
+
+
+def _unseen_regions(lake: Lake) -> list[str]:
+    counts = lake.sql(
+        f"SELECT count(*) AS n, {', '.join(f'count({name}) AS {name}' for name in REGION_NAMES)} "
+        "FROM image_regions"
+    ).row(0, named=True)
+    unseen = [name for name in REGION_NAMES if not counts[name]] if counts["n"] else []
+    return [name.replace("_", " ") for name in unseen]

@@ -1,0 +1,154 @@
+"""Writing a report: the tables as CSV, the figures as PNG and SVG, the page over both."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from analyses.figures import pictures_of
+from analyses.layouts import lay_out
+from analyses.overlays import Drawing
+from analyses.question import LackingError, Settings
+from analyses.report.contents import Contents, Section, Shown, ShownTable
+from analyses.report.folder import replacing, write_facts
+from analyses.report.page import page
+from analyses.report.provenance import LakeFacts, lake_facts, versions
+from analyses.results import Answer
+from analyses.tables import STATES, findings_of, notes_of
+from analyses.work import Work
+from leamstore.lake import Lake
+from leamstore.results import read_provenance
+
+PAGE: Final = "index.html"
+
+
+def write_report(
+    lake: Lake,
+    answers: Sequence[Answer],
+    settings: Settings,
+    folder: Path,
+    work: Work,
+    drawing: Drawing = "cells",
+) -> Path:
+    """Write a folder with a page, every result table as CSV and every figure as PNG and SVG.
+
+    Parameters
+    ----------
+    answers : sequence of Answer
+        What the lake was asked, with the tables that it answers by.
+    settings : Settings
+        What the answers were given; its seed draws the faces of the contact sheets, too.
+    folder : Path
+        Replaced as a whole if it holds a report; it appears only when all is written.
+    drawing : str
+        How maps are drawn on faces: ``cells``, each as it is, or ``smooth``.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    LeamError
+        If something is in the folder that no report wrote.
+    """
+    facts = lake_facts(lake)
+    made = read_provenance(lake)
+    with replacing(folder) as new:
+        (new / "csv").mkdir()
+        (new / "figures").mkdir()
+        overlays, overlays_lack = _contact_sheets(lake, facts, settings, new, work, drawing)
+        sections = []
+        for answer in work.track(answers, "Tables and figures", len(answers)):
+            for name, rows in answer.tables.items():
+                rows.write_csv(new / "csv" / f"{name}.csv")
+            figures = _written(pictures_of(answer.question.name, answer.tables), facts, new)
+            sections.append(_section(answer, figures, made))
+        written = datetime.now(UTC).isoformat(timespec="seconds")
+        contents = Contents(
+            facts,
+            overlays,
+            overlays_lack,
+            sections,
+            settings,
+            _command(facts.path, answers, settings, drawing),
+            versions(),
+            written,
+        )
+        (new / PAGE).write_text(page(contents), encoding="utf-8")
+        write_facts(new, {
+            "report": "leam-lake", "lake": facts.path, "brands": facts.brands,
+            "settings": asdict(settings), "versions": contents.versions, "written": written,
+            "questions": {section.name: section.state for section in sections},
+        })  # fmt: skip
+    return folder / PAGE
+
+
+def _contact_sheets(
+    lake: Lake,
+    facts: LakeFacts,
+    settings: Settings,
+    folder: Path,
+    work: Work,
+    drawing: Drawing,
+) -> tuple[list[Shown], str]:
+    """Write the contact sheets, or return why there are none."""
+    # Matplotlib loads slowly, and belongs to the figures alone.
+    from analyses.figures import overlays  # noqa: PLC0415
+
+    sheets = work.track(overlays.pictures(lake, settings.seed, drawing), "Contact sheets")
+    try:
+        return _written(sheets, facts, folder), ""
+    except LackingError as error:
+        return [], str(error)
+
+
+def _written(pictures: Iterable[Any], facts: LakeFacts, folder: Path) -> list[Shown]:
+    """Write pictures one by one, so that one drawing is in memory at a time."""
+    from analyses.figures.rendering import render  # noqa: PLC0415
+
+    shown = []
+    for picture in pictures:
+        drawn = render(picture, facts.brands)
+        (folder / "figures" / f"{drawn.name}.png").write_bytes(drawn.png)
+        (folder / "figures" / f"{drawn.name}.svg").write_bytes(drawn.svg)
+        shown.append(Shown(
+            drawn.name, drawn.title, drawn.caption, drawn.media_type, drawn.embedded, drawn.width
+        ))  # fmt: skip
+    return shown
+
+
+def _command(lake: str, answers: Sequence[Answer], settings: Settings, drawing: Drawing) -> str:
+    """Return the command line that makes such a report."""
+    names = [answer.question.name for answer in answers]
+    all_guides = any(answer.question.settings.get("all_guides") for answer in answers)
+    chosen = {"--all-guides": all_guides, "--smooth": drawing == "smooth"}
+    return shlex.join([
+        "python", "-m", "analyses", "report", *names, "--lake", lake,
+        "--seed", str(settings.seed), "--draws", str(settings.draws),
+        *(option for option, is_chosen in chosen.items() if is_chosen),
+    ])  # fmt: skip
+
+
+def _section(answer: Answer, figures: Sequence[Shown], made: dict[str, Any]) -> Section:
+    question = answer.question
+    provenance = next((made[name] for name in answer.tables if name in made), None)
+    return Section(
+        name=question.name,
+        asks=question.asks,
+        papers_tables=", ".join(map(str, question.papers_tables)),
+        state=STATES[answer.state] if answer.state == "lacking" else "answered",
+        why=answer.why,
+        findings=findings_of(answer),
+        notes=notes_of(answer),
+        tables=[
+            ShownTable(name, tuple(lay_out(name, rows, question.layouts.get(name))))
+            for name, rows in answer.tables.items()
+        ],
+        figures=figures,
+        settings=provenance.settings if provenance else {},
+        made=provenance.made if provenance else "",
+    )

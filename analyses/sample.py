@@ -1,0 +1,92 @@
+"""The faces that a reader is shown: a few people and images, drawn by a seed."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+from analyses.question import LackingError
+from leamstore import arrays
+from leamstore.lake import Lake
+from leamstore.schema import GRID
+
+PEOPLE: Final = 6
+IMAGES_EACH: Final = 6
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The drawn faces, person by person.
+
+    Attributes
+    ----------
+    images : polars.DataFrame
+        Their rows of the table images.
+    crops : (n, size, size, 3) uint8
+    labels : (n, size, size) uint8
+        The parser's, as positions in `leamstore.schema.REGIONS`.
+    """
+
+    images: pl.DataFrame
+    crops: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures in pixels."""
+        return self.crops.shape[1]
+
+
+def draw_images(
+    images: pl.DataFrame, seed: int, people: int = PEOPLE, each: int = IMAGES_EACH
+) -> pl.DataFrame:
+    """Draw people, and images of each; a person's images keep their order in the lake.
+
+    Parameters
+    ----------
+    images : polars.DataFrame
+        Rows of the table images.
+    """
+    generator = np.random.default_rng(seed)
+    identities = images["identity"].unique().sort()
+    drawn = generator.permutation(len(identities))[:people]
+    parts = []
+    for identity in identities.gather(np.sort(drawn)):
+        own = images.filter(pl.col("identity") == identity).sort("image_id")
+        chosen = np.sort(generator.permutation(own.height)[:each])
+        parts.append(own[chosen])
+    return pl.concat(parts)
+
+
+def read_faces(lake: Lake, seed: int, size: int) -> Faces:
+    """Draw faces from a lake and read them, `size` pixels wide.
+
+    Raises
+    ------
+    LackingError
+        If the lake holds no images, or no face crops.
+    """
+    if lake.images.is_empty():
+        raise LackingError(f"{lake.path} holds no images yet: run `python -m ingest`.")
+    if not lake.settings.crops:
+        raise LackingError(
+            f"{lake.path} holds no face crops to draw maps on: make another lake by "
+            "`python -m ingest` with `--crops`."
+        )
+    images = draw_images(lake.images, seed)
+    places = images["image_id"].to_numpy()
+    crops = arrays.open_array(lake.faces_path, "crop").oindex[places]
+    labels = arrays.open_array(lake.faces_path, f"labels/{lake.settings.parser}").oindex[places]
+    nearest = ((np.arange(size) + 0.5) * GRID / size).astype(np.int64)
+    return Faces(
+        images,
+        np.stack([_reduced(crop, size) for crop in np.asarray(crops)]),
+        np.asarray(labels)[:, nearest][:, :, nearest],
+    )
+
+
+def _reduced(crop: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS))

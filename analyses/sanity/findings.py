@@ -1,0 +1,67 @@
+"""What the tables of `analyses.sanity.question` do and do not support, in sentences."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from analyses.findings import limits
+from analyses.person.controls import RANDOM
+from analyses.sanity.checks import CENTRE, EDGES, MEAN_MAP, OVERLAP, RING
+
+
+def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Return what each check comes to over a model's layers, and what the lake lacks."""
+    sentences = limits(tables["sanity"])
+    for (model,), rows in tables["sanity"].group_by("model", maintain_order=True):
+        people = rows["identities"].to_numpy().max()
+        for (name, measure), part in rows.group_by("check", "measure", maintain_order=True):
+            if measure != OVERLAP:
+                sentences.append(f"{model}, {people} people. {_finding(str(name), part)}")
+    lacking = tables["sanity_controls"].filter(pl.col("held").is_null())
+    sentences += [
+        f"Whether random weights change the maps of {row['model']} can't be told without them: "
+        f"run `{row['command']}`."
+        for row in lacking.to_dicts()
+    ]
+    return sentences
+
+
+_MEANINGS: Final = {
+    RANDOM: "Maps under random weights of the same image",
+    CENTRE: "A centred Gaussian",
+    MEAN_MAP: "Everybody else's mean map",
+    EDGES: "The image's own edges",
+}
+
+
+def _finding(name: str, rows: pl.DataFrame) -> str:
+    by_outcome = ", ".join(
+        f"{word} in {part.height} of {rows.height} layers"
+        for (word,), part in rows.group_by("outcome", maintain_order=True)
+    )
+    extent = f"{_range(rows['estimate'])} by layer"
+    if name == RING:
+        above = rows.filter(pl.col("low") > pl.col("control_estimate")).height
+        failed = ", ".join(rows.filter(outcome="failed")["layer"])
+        warning = f" In {failed}, claims about single pixels mean little." if failed else ""
+        return (
+            f"Maps that peak in the outer ring of cells: a share of {extent}, more than chance "
+            f"({_range(rows['control_estimate'])}) in {above} of {rows.height} layers.{warning}"
+        )
+    sentence = f"{_MEANINGS[name]}: rank correlation with the map {extent}; {by_outcome}."
+    if rows["control"][0] != "chance":
+        beyond = rows.filter(pl.col("difference_low") > 0).height
+        sentence += (
+            f" {rows['control'][0].capitalize()}: {_range(rows['control_estimate'])}; the own is "
+            f"nearer in {beyond} of {rows.height} layers."
+        )
+    return sentence
+
+
+def _range(values: pl.Series) -> str:
+    known = values.drop_nulls().to_numpy()
+    if not len(known):
+        return "unknown"
+    low, high = (f"{end:.2f}" for end in (known.min(), known.max()))
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,522 @@
+"""How alike maps are (RQ3): of one anchor, of one identity, of strangers, by layer and frame.
+
+A tool that compares only "same" with "different" misleads: maps of one anchor image are alike
+because the image is the same. And in a frame that doesn't align everybody, strangers differ by
+their pose. So all three groups are shown, in four frames, with pairs matched by pose, and with
+everybody's mean map taken off.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
+from analyses.paper import beside_paper, read_table
+from analyses.question import LackingError, Layout, Question, Settings
+from analyses.similarity import bhattacharyya, earth_mover, groups
+from analyses.similarity.groups import Pairs
+from analyses.similarity.pairwise import (
+    PERMUTATIONS,
+    Likeness,
+    draw_contrasts,
+    interval_of,
+    mean_likeness,
+    permutation_p,
+)
+from analyses.statistics import holm
+from analyses.work import Work
+from leamstore import arrays, geometry
+from leamstore.frames import FRAMES, Frame, Maps, Poses, lay_on_grid, normalise, take_top
+from leamstore.lake import Lake
+from leamstore.pose import INNER
+from leamstore.schema import GRID
+
+SIZE: Final = 112
+"""Side of the grid in pixels."""
+
+TOP_PERCENT: Final = 1.0
+MOST_POSITIVES: Final = 2
+"""Pair maps of one anchor, of those that the lake keeps."""
+
+MOST_PAIRS: Final = 10_000
+"""Pairs of each group."""
+
+MOST_EMD_PAIRS: Final = 200
+"""Pairs of each group whose earth mover's distance is taken."""
+
+FEW: Final = 10
+"""Identities below which nothing is claimed."""
+
+RELEVANCE: Final = ("as it is", "centred")
+"""Maps as they are, and with everybody's mean map taken off."""
+
+MATCHING: Final = ("all", "matched")
+"""All pairs, and pairs of strangers whose poses differ as much as one person's do."""
+
+CLAIMED: Final = ((RELEVANCE[0], "bc"), (RELEVANCE[1], "correlation"))
+"""Relevance and measure by which a person's maps are said to be alike, or not."""
+
+_LIKENESS: Final = {
+    "relevance": pl.String, "matching": pl.String, "measure": pl.String, "group": pl.String,
+    "pairs": pl.Int64, "estimate": pl.Float64, "low": pl.Float64, "high": pl.Float64,
+}  # fmt: skip
+_CONTRASTS: Final = {
+    "relevance": pl.String, "matching": pl.String, "measure": pl.String,
+    "identities": pl.Int64, "pairs": pl.Int64,
+    "auc": pl.Float64, "low": pl.Float64, "high": pl.Float64,
+    "difference": pl.Float64, "difference_low": pl.Float64, "difference_high": pl.Float64,
+    "p": pl.Float64,
+}  # fmt: skip
+_TWO: Final = groups.GROUPS[1:]
+"""The groups whose poses can be matched: a pair of one anchor has no pose to differ by."""
+
+Measure = Callable[[Pairs], NDArray[np.float64]]
+Rows = list[dict[str, Any]]
+ByGroup = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Maps of one model and layer on a grid, and what they are of.
+
+    Attributes
+    ----------
+    maps : (n, size, size) float32
+    images : (n,)
+        Position in the images of the (anchor) image of each.
+    people : (n,)
+        Number of its identity, from 0.
+    landmarks : (n, points, 2)
+        Landmarks of the image in the frame of the maps.
+    """
+
+    maps: Maps
+    images: NDArray[np.int64]
+    people: NDArray[np.int64]
+    landmarks: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LayerInFrame:
+    """A layer whose maps are compared in a frame: one task.
+
+    Attributes
+    ----------
+    lake : Lake
+    model, layer : str
+    position : int
+        0 is the layer nearest to the input.
+    stride, offset : float
+        Cell i is centred at chip pixel ``stride * i + offset``.
+    input_size : int
+        Side of the chip in pixels.
+    frame : str
+    settings : Settings
+    """
+
+    lake: Lake
+    model: str
+    layer: str
+    position: int
+    stride: float
+    offset: float
+    input_size: int
+    frame: Frame
+    settings: Settings
+
+
+def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame]:
+    """Return the likeness of each group, and of one identity's pairs against strangers'."""
+    layers = lake.sql(
+        'SELECT model, layer, position, stride, "offset", input_size '
+        "FROM layers JOIN models USING (model) ORDER BY model, position"
+    )
+    images = {
+        model: draw_images(lake, [model], settings.seed)
+        for model in layers["model"].unique(maintain_order=True)
+    }
+    tasks = [
+        LayerInFrame(lake, **layer, frame=frame, settings=settings)
+        for model, frame in product(images, FRAMES)
+        for layer in layers.filter(model=model).iter_rows(named=True)
+        if images[model]["identity"].n_unique() > 1
+        and not (frame == "crop" and _is_chip(images[model], layer["input_size"]))
+    ]
+    if not tasks:
+        raise LackingError(
+            f"{lake.path} has no maps of two identities with two images each, so that there are "
+            "no strangers to compare with: run `python -m ingest` on images of more people."
+        )
+    found = work.map(compare_layer, tasks, "Likeness of maps by frame and layer")
+    likeness, contrasts = (pl.concat(tables) for tables in zip(*found, strict=True))
+    on = ("model", "layer", "frame", "maps", "relevance", "matching", "measure", "group")
+    return {
+        "similarity": beside_paper(likeness, papers_likeness(), on, estimate="estimate"),
+        "similarity_auc": adjust(contrasts),
+    }
+
+
+def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
+    """Add p_holm: p adjusted by Holm over all that can speak for a person, NULL elsewhere.
+
+    These are the rows of `CLAIMED` in the canonical frame with poses matched, of all models and
+    layers. The others stand there to be compared with them, and nothing is claimed of them.
+    """
+    claimed = pl.any_horizontal(
+        (pl.col("relevance") == relevance) & (pl.col("measure") == measure)
+        for relevance, measure in CLAIMED
+    ) & (pl.col("frame") == "canonical") & (pl.col("matching") == MATCHING[1])  # fmt: skip
+    p_values = contrasts.select(pl.when(claimed).then("p").cast(pl.Float64))["p"]
+    adjusted = pl.Series("p_holm", holm(p_values.fill_null(float("nan")).to_numpy()))
+    return contrasts.with_columns(adjusted.fill_nan(None))
+
+
+def papers_likeness() -> pl.DataFrame:
+    """Return Tables 3 to 6 by the columns that tell our comparable rows, and paper.
+
+    The paper compares the top 1 % of pair maps as they are, brought to a reference image of each
+    identity. Its "same" doesn't tell pairs of one anchor from pairs of two images, and so stands
+    beside both; "different" are our strangers.
+    """
+    same, different = groups.GROUPS[:2], groups.GROUPS[2:]
+    tables = [(3, "bc", same), (4, "bc", different), (5, "emd", same), (6, "emd", different)]
+    comparable = {
+        "frame": "identity", "maps": "pair", "relevance": RELEVANCE[0], "matching": MATCHING[0]
+    }  # fmt: skip
+    fixed = [pl.lit(value).alias(name) for name, value in comparable.items()]
+    return pl.concat(
+        read_table(number).select(
+            *fixed, model="column", layer="row", measure=pl.lit(measure), group=pl.lit(group),
+            paper="value",
+        )
+        for number, measure, of in tables
+        for group in of
+    )  # fmt: skip
+
+
+def compare_layer(task: LayerInFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Compare a layer's pair maps, where pairs were kept, and its image maps.
+
+    Returns
+    -------
+    likeness, contrasts : polars.DataFrame
+        Those of `compare`, behind the columns model, position, layer, frame and maps (pair or
+        image).
+    """
+    tables = [
+        [_behind(task, kind, table) for table in compare(stack, task.settings)]
+        for kind, stack in _read_stacks(task)
+    ]
+    likeness, contrasts = (pl.concat(of_both) for of_both in zip(*tables, strict=True))
+    return likeness, contrasts
+
+
+def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Compare maps by group, as they are and centred, all pairs and pose-matched ones.
+
+    Returns
+    -------
+    likeness : polars.DataFrame
+        relevance (as it is or centred), matching (all or matched in pose), measure, group,
+        pairs, estimate, low, high.
+    contrasts : polars.DataFrame
+        relevance, matching, measure, identities, pairs (of one identity), auc, low, high,
+        difference, difference_low, difference_high (of one identity's pairs from strangers'), p.
+        The sign of emd is turned: larger is more alike.
+    """
+    drawn = groups.draw_pairs(stack.images, stack.people, MOST_PAIRS, settings.seed)
+    matched = groups.match_poses(drawn["identity"], drawn["strangers"], stack.landmarks)
+    pairs = {(MATCHING[0], group): chosen for group, chosen in drawn.items()}
+    pairs |= {(MATCHING[1], group): chosen for group, chosen in zip(_TWO, matched, strict=True)}
+    likeness: Rows = []
+    contrasts: Rows = []
+    for relevance in RELEVANCE:
+        centred = relevance == RELEVANCE[1]
+        maps = stack.maps - mean_map(stack) if centred else stack.maps
+        for (name, matching), values in _measure_groups(maps, pairs, centred).items():
+            of = {"relevance": relevance, "matching": matching, "measure": name}
+            people = {
+                group: stack.people[pairs[matching, group][: len(found)]]
+                for group, found in values.items()
+            }
+            likeness += _likeness_rows(of, values, people, settings)
+            contrasts += _contrast_rows(of, values, people, settings)
+    return pl.DataFrame(likeness, _LIKENESS), pl.DataFrame(contrasts, _CONTRASTS)
+
+
+def mean_map(stack: Stack) -> NDArray[np.float32]:
+    """Return everybody's mean map (size, size): every identity counts the same."""
+    _, person, counts = np.unique(stack.people, return_inverse=True, return_counts=True)
+    weights = (1 / counts[person] / len(counts)).astype(np.float32)
+    return np.tensordot(weights, stack.maps, 1)
+
+
+def measure(maps: Maps, pairs: Pairs, centred: bool) -> dict[str, NDArray[np.float64]]:
+    """Return how alike the maps of each pair are, by measure.
+
+    bc and emd compare the top 1 %. Both need distributions, and centred maps have negative
+    values: there they compare where a map exceeds everybody's mean, ReLU(m - mean), and
+    correlation, the cosine of whole centred maps, uses both signs. emd is taken of the first
+    `MOST_EMD_PAIRS` pairs, in an order that is drawn. All-zero maps are like nothing (bc 0) and
+    at no distance (emd NaN).
+    """
+    return {name: of(pairs[:most]) for name, (of, most) in _measures(maps, centred).items()}
+
+
+def _measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
+    """Return what measures pairs, all that depends on maps alone being done, and how many."""
+    distributions = normalise(take_top(np.maximum(maps, 0), TOP_PERCENT))
+    measures: dict[str, tuple[Measure, int]] = {
+        "bc": (partial(bhattacharyya.of_pairs, distributions), MOST_PAIRS),
+        "emd": (partial(earth_mover.of_pairs, distributions), MOST_EMD_PAIRS),
+    }
+    if centred:
+        flat = maps.reshape(len(maps), -1)
+        norms = np.linalg.norm(flat, axis=1, keepdims=True)
+        units = flat / np.maximum(norms, np.finfo(np.float32).tiny)
+        measures["correlation"] = partial(bhattacharyya.products_of_pairs, units), MOST_PAIRS
+    return measures
+
+
+def _measure_groups(
+    maps: Maps, pairs: Mapping[tuple[str, str], Pairs], centred: bool
+) -> dict[tuple[str, str], ByGroup]:
+    """Return by measure and matching, and by group, how alike the pairs of maps are."""
+    measured: dict[tuple[str, str], ByGroup] = {}
+    for name, (of_pairs, most) in _measures(maps, centred).items():
+        cut = [chosen[:most] for chosen in pairs.values()]
+        ends = np.cumsum([len(chosen) for chosen in cut])
+        values = np.split(of_pairs(np.concatenate(cut)), ends[:-1])
+        for (matching, group), found in zip(pairs, values, strict=True):
+            measured.setdefault((name, matching), {})[group] = found
+    return measured
+
+
+def _likeness_rows(
+    of: dict[str, Any], values: ByGroup, people: ByGroup, settings: Settings
+) -> Rows:
+    rows = []
+    for group, found in values.items():
+        known = ~np.isnan(found)
+        if known.any():
+            interval = mean_likeness(
+                found[known], people[group][known], seed=settings.seed, draws=settings.draws
+            )
+            ends = _numbers(("estimate", "low", "high"), interval)
+            rows.append(of | {"group": group, "pairs": int(known.sum())} | ends)
+    return rows
+
+
+def _contrast_rows(
+    of: dict[str, Any], values: ByGroup, people: ByGroup, settings: Settings
+) -> Rows:
+    sign = -1 if of["measure"] == "emd" else 1
+    known = {group: ~np.isnan(values[group]) for group in _TWO}
+    if not all(mask.any() for mask in known.values()):
+        return []
+    alike = Likeness(*(sign * values[group][known[group]] for group in known))
+    same, strangers = (people[group][known[group]] for group in known)
+    found = draw_contrasts(alike, same, strangers, seed=settings.seed, draws=settings.draws)
+    of |= {"identities": len(np.unique(same)), "pairs": len(same)}
+    difference = ("difference", "difference_low", "difference_high")
+    p = permutation_p(alike, same, strangers, seed=settings.seed)
+    return [
+        of
+        | _numbers(("auc", "low", "high"), interval_of(found.aucs))
+        | _numbers(difference, interval_of(found.differences))
+        | _numbers(("p",), (np.asarray(p),))
+    ]
+
+
+def _numbers(names: tuple[str, ...], values: tuple[NDArray[np.float64], ...]) -> dict[str, Any]:
+    """Name numbers, NULL where one isn't known."""
+    pairs = zip(names, map(float, values), strict=True)
+    return {name: None if np.isnan(value) else value for name, value in pairs}
+
+
+def _behind(task: LayerInFrame, maps: str, table: pl.DataFrame) -> pl.DataFrame:
+    key = {
+        "model": task.model, "position": task.position, "layer": task.layer,
+        "frame": task.frame, "maps": maps,
+    }  # fmt: skip
+    return table.select(*(pl.lit(value).alias(name) for name, value in key.items()), pl.all())
+
+
+def _read_stacks(task: LayerInFrame) -> Iterator[tuple[str, Stack]]:
+    """Yield the stack of a layer's pair maps, where pairs were kept, and that of image maps."""
+    images = draw_images(task.lake, [task.model], task.settings.seed)
+    place = dict(zip(images["image_id"], range(len(images)), strict=True))
+    kept = task.lake.sql(
+        "SELECT pair_id, anchor FROM pairs WHERE model = ? AND pair_id IS NOT NULL "
+        "QUALIFY row_number() OVER (PARTITION BY anchor ORDER BY pair_id) <= ? ORDER BY pair_id",
+        [task.model, MOST_POSITIVES],
+    ).filter(pl.col("anchor").is_in(list(place)))
+    if len(kept):
+        anchors = np.array([place[anchor] for anchor in kept["anchor"]])
+        yield "pair", _stack(task, "pair_relevance", kept["pair_id"], images, anchors)
+    yield "image", _stack(task, "relevance", images["image_id"], images, np.arange(len(images)))
+
+
+def _is_chip(images: pl.DataFrame, input_size: int) -> bool:
+    """Return whether the crop is the chip at another size, so that one frame is enough."""
+    chip_to_crop = images["chip_to_crop"].to_numpy().astype(np.float64)
+    return np.allclose(chip_to_crop, geometry.scaling(input_size, GRID), atol=1e-6)
+
+
+def _stack(
+    task: LayerInFrame,
+    array: str,
+    rows: pl.Series,
+    images: pl.DataFrame,
+    anchors: NDArray[np.int64],
+) -> Stack:
+    affines = {
+        name: images[name].to_numpy().astype(np.float64)
+        for name in ("chip_to_crop", "crop_to_identity", "crop_to_canonical", "crop_to_image")
+    }
+    image_to_crop = geometry.invert(affines.pop("crop_to_image"))
+    poses = Poses(**affines)
+    landmarks = geometry.apply(
+        geometry.compose(poses.crop_to(task.frame), image_to_crop), images["landmarks"].to_numpy()
+    )[:, INNER]
+    stored = arrays.open_array(task.lake.maps_path, f"{task.model}/{task.layer}/{array}")
+    maps = np.asarray(stored.get_orthogonal_selection(rows.to_numpy()))
+    to_chip = poses.grid_to_chip(task.frame, SIZE, task.input_size)[anchors]
+    people = images["identity"].rank("dense").to_numpy().astype(np.int64) - 1
+    return Stack(
+        lay_on_grid(maps, to_chip, task.stride, task.offset, task.input_size, SIZE),
+        anchors,
+        people[anchors],
+        landmarks[anchors],
+    )
+
+
+def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Return for each model what its maps say about the person: groups, AUC, and what pose does."""
+    likeness, contrasts = tables["similarity"], tables["similarity_auc"]
+    sentences = []
+    for model in likeness["model"].unique(maintain_order=True):
+        rows = contrasts.filter(model=model)
+        people = max(rows["identities"], default=0)
+        if people < FEW:
+            sentences.append(
+                f"{model}: {people} identities are too few to tell a person's pattern from chance."
+            )
+            continue
+        kind = rows["maps"][0]
+        sentences.append(_groups_found(model, likeness.filter(model=model, maps=kind)))
+        sentences += _person_found(
+            f"{model}, {kind} maps in one pose for everybody", rows.filter(maps=kind)
+        )
+    return sentences
+
+
+def _groups_found(model: str, likeness: pl.DataFrame) -> str:
+    rows = likeness.filter(
+        frame="identity", relevance=RELEVANCE[0], matching=MATCHING[0], measure="bc"
+    )
+    means = dict(rows.group_by("group").agg(pl.mean("estimate")).iter_rows())
+    named = {
+        "anchor": "of one anchor image", "identity": "of two images of one person",
+        "strangers": "of strangers",
+    }  # fmt: skip
+    listed = ", ".join(
+        f"{means[group]:.2f} {words}" for group, words in named.items() if group in means
+    )
+    where = f"{model}, each in the person's own pose"
+    return f"{where}: mean BC of two maps is {listed or 'not known'}."
+
+
+def _person_found(where: str, rows: pl.DataFrame) -> list[str]:
+    """Say in how many layers a person's maps are alike, with poses matched, and what pose did."""
+    sentences = []
+    for relevance, measure in CLAIMED:
+        of_measure = rows.filter(relevance=relevance, measure=measure)
+        found = of_measure.filter(frame="canonical", matching=MATCHING[1])
+        if found.is_empty():
+            sentences.append(f"{where}, {measure}: no pairs of strangers matched in pose.")
+            continue
+        clear = found.filter((pl.col("p_holm") < 0.05) & (pl.col("difference_low") > 0)).height
+        most = found.sort("auc").row(-1, named=True)
+        least, mean = found.select(least=pl.min("auc"), mean=pl.mean("auc")).row(0)
+        sentences.append(
+            f"{where}, poses matched, {measure} {relevance}: a person's maps are more alike than "
+            f"strangers' in {clear or 'none'} of {found.height} layers (interval clear of zero, "
+            f"p < 0.05 after Holm); AUC {least:.2f} to {most['auc']:.2f}, most in "
+            f"{most['layer']}: {_between(most)}. Mean AUC {mean:.2f}"
+            f"{_in_the_chip(of_measure.filter(frame='chip', matching=MATCHING[0]))}."
+        )
+    return sentences
+
+
+def _in_the_chip(rows: pl.DataFrame) -> str:
+    if rows.is_empty():
+        return ""
+    mean = rows.select(pl.mean("auc")).item()
+    return f"; in the chip's own frame, poses not matched, {mean:.2f}"
+
+
+def _between(row: dict[str, Any]) -> str:
+    if row["low"] is None:
+        return f"{row['auc']:.2f}"
+    return f"{row['auc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+QUESTION = Question(
+    name="similarity",
+    asks="Are maps of one person more alike than maps of strangers, once pose is accounted for?",
+    papers_tables=(3, 4, 5, 6),
+    answer=answer,
+    findings=findings,
+    layouts={
+        "similarity": Layout(
+            "Likeness of two maps",
+            per=("model", "maps", "measure", "relevance"),
+            rows=("frame", "layer"),
+            columns=("matching", "group"),
+            estimate="estimate",
+        ),
+        "similarity_auc": Layout(
+            "AUC of identity against strangers",
+            per=("model", "maps", "matching"),
+            rows=("frame", "layer"),
+            columns=("measure", "relevance"),
+            estimate="auc",
+        ),
+    },
+    settings={
+        "size": SIZE,
+        "top_percent": TOP_PERCENT,
+        "most_images": MOST_IMAGES,
+        "most_of_one": MOST_OF_ONE,
+        "most_positives": MOST_POSITIVES,
+        "most_pairs": MOST_PAIRS,
+        "most_emd_pairs": MOST_EMD_PAIRS,
+        "caliper": groups.CALIPER,
+        "permutations": PERMUTATIONS,
+    },
+    notes=(
+        "anchor: two maps of one image towards different positives; identity: of different images "
+        "of one person; strangers: of two people. Only identity against strangers can speak for a "
+        "person's pattern, and only in the canonical frame or with poses matched.",
+        "bc: Bhattacharyya coefficient, and emd: earth mover's distance in pixels of a grid of "
+        f"{SIZE} x {SIZE}, both of the top {TOP_PERCENT:g} %; correlation: of whole centred maps. "
+        "centred: everybody's mean map is taken off, and bc and emd see what exceeds it. matched: "
+        "strangers whose poses differ as much as those of one person's images. p: permuted signs "
+        "of the people; p_holm: over all models and layers, of what can speak for a person.",
+        "Frames: chip is the model's own input, crop the face crop (left out where it is the "
+        "chip), identity the pose of the person's reference image, canonical one pose for "
+        "everybody. The wider a frame's view, the smaller the face in it, and the smaller emd.",
+        "The paper's numbers stand in the identity frame, beside pair maps as they are. Its \"same "
+        "identity\" doesn't tell pairs of one anchor from pairs of two images: it stands beside "
+        "both, and lies between them if it mixes them.",
+        "Maps of a person can be alike because of their hair, light or glasses as well. Whether "
+        "the recogniser's own target makes them so is asked of controls, not of an AUC alone.",
+    ),
+)

@@ -1,0 +1,104 @@
+"""Long work: items passed on one by one or mapped over in parallel by dask, with progress."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import dask
+from dask.callbacks import Callback
+from distributed import as_completed
+from rich.console import Console
+from rich.progress import Progress, track
+
+from leamstore.scheduler import connect
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+LOCAL_SCHEDULERS: Final = ("threads", "processes")
+
+_RETRIES: Final = 2
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where long work is done, and whether its progress is shown.
+
+    Attributes
+    ----------
+    scheduler : str
+        threads or processes of this machine, or the address of a dask scheduler
+        (``tcp://host:8786``), whose workers must see the lake under the same path.
+    silent : bool
+        Whether to show no progress; it goes to stderr and is wiped when done.
+    """
+
+    scheduler: str = "threads"
+    silent: bool = True
+
+    def track(
+        self, items: Iterable[Item], description: str, total: float | None = None
+    ) -> Iterable[Item]:
+        """Return the items one by one, in this thread, and show how far they are."""
+        return track(
+            items,
+            description,
+            total=total,
+            console=_console(),
+            transient=True,
+            disable=self.silent,
+        )
+
+    def map(
+        self, function: Callable[[Item], Outcome], items: Sequence[Item], description: str
+    ) -> list[Outcome]:
+        """Return what a function makes of each item, in their order, computed in parallel.
+
+        Parameters
+        ----------
+        function : callable
+            A pure one; with processes or a cluster, it and the items are pickled.
+        items : sequence
+            Few and large: each is a task. What an item needs is read in the function, so that
+            memory holds what the tasks under way need, not the lake.
+        description : str
+            What the progress bar says.
+
+        Raises
+        ------
+        LeamError
+            If no scheduler answers at the address.
+        """
+        with Progress(console=_console(), transient=True, disable=self.silent) as shown:
+            task = shown.add_task(description, total=len(items))
+            if self.scheduler in LOCAL_SCHEDULERS:
+                return self._map_here(function, items, lambda: shown.advance(task))
+            return self._map_on_cluster(function, items, lambda: shown.advance(task))
+
+    def _map_here(
+        self,
+        function: Callable[[Item], Outcome],
+        items: Sequence[Item],
+        advance: Callable[[], object],
+    ) -> list[Outcome]:
+        tasks = [dask.delayed(function, pure=False, traverse=False)(item) for item in items]
+        with Callback(posttask=lambda *_: advance()):
+            cores = len(os.sched_getaffinity(0))
+            return list(dask.compute(*tasks, scheduler=self.scheduler, num_workers=cores))
+
+    def _map_on_cluster(
+        self,
+        function: Callable[[Item], Outcome],
+        items: Sequence[Item],
+        advance: Callable[[], object],
+    ) -> list[Outcome]:
+        with connect(self.scheduler) as client, client.as_current():
+            futures = client.map(function, items, pure=False, retries=_RETRIES)
+            for _ in as_completed(futures):
+                advance()
+            return client.gather(futures)
+
+
+def _console() -> Console:
+    return Console(stderr=True)

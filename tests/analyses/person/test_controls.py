@@ -1,0 +1,44 @@
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+
+from analyses.person.controls import RANDOM, command_to_add, find_subjects
+from leamstore import tables
+from tests.analyses.planted import grey_chips, maps_at, plant_lake
+from tests.analyses.planted_faces import Colours
+
+
+def lake_of(path, *models):
+    chips = grey_chips(6, np.random.default_rng(0))
+    return plant_lake(path, Colours, chips, {model: maps_at([0] * 6) for model in models})
+
+
+def record_run(lake, command, hour):
+    row = {"run_id": str(hour), "command": command, "versions": json.dumps({}),
+           "settings": json.dumps({}), "started": datetime(2026, 1, 1, hour, tzinfo=UTC),
+           "ended": None, "summary": None}  # fmt: skip
+    with tables.writing(lake.tables_path) as connection:
+        tables.append(connection, "runs", pl.DataFrame([row]))
+
+
+def test_controls_are_no_subjects_and_stand_beside_the_model_they_control(tmp_path):
+    (subject,) = find_subjects(lake_of(tmp_path / "a.lake", "NET", "NET@norm", "NET@random"))
+    assert subject.name == "NET"
+    assert subject.controls == {"norm": "NET@norm", RANDOM: "NET@random"}
+
+
+def test_the_command_is_the_last_ingests_with_the_controls_options(tmp_path):
+    lake = lake_of(tmp_path / "a.lake", "NET")
+    record_run(lake, "python -m ingest --images old", 1)
+    record_run(
+        lake, "python -m ingest --images 'my faces' --models A,B --target=dot --lake x -q", 2
+    )
+    (subject,) = find_subjects(lake)
+    assert command_to_add(lake, subject, "norm") == (
+        f"python -m ingest --images 'my faces' -q --models NET --lake {lake.path} --target norm"
+    )
+    assert command_to_add(lake, subject, RANDOM).endswith(
+        "--weights random --target cosine --positives all"
+    )
