@@ -1,0 +1,172 @@
+"""What analyses have answered: result tables, what they support, and if they are out of date."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from analyses.question import Settings
+from dashboards import selections
+from dashboards.page import nothing_here
+from dashboards.room import Room, hash_of_room
+from leamstore import results
+from leamstore.errors import LakeError
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question's answer, as the lake holds it.
+
+    Attributes
+    ----------
+    tables : dict of str to polars.DataFrame
+        By name, without ``result_``.
+    settings : dict
+        What it was made with.
+    findings : list of str
+        What the tables do and do not support.
+    notes : tuple of str
+        What a reader has to know.
+    made : str
+        When, in ISO 8601.
+    is_current : bool
+        Whether neither the lake nor the question has changed since.
+    """
+
+    tables: Mapping[str, pl.DataFrame]
+    settings: Mapping[str, Any]
+    findings: list[str]
+    notes: tuple[str, ...]
+    made: str
+    is_current: bool
+
+
+def show_answer(room: Room, question: str) -> Answer:
+    """Show what the answer to a question supports, and return it.
+
+    Without an answer the page ends by the command that computes it.
+    """
+    answer = _read(room, question)
+    if answer is None and room.filters.model is None:
+        nothing_here(f"This lake is empty so far: fill it by `python -m ingest {room.option}`.")
+    if answer is None:
+        nothing_here(
+            f"This lake holds no answer yet: run `{command(room, question)}`, then reload the page."
+        )
+    if not answer.is_current:
+        st.warning(
+            f"This answer is out of date: the lake, or the question, has changed since it was "
+            f"made ({answer.made}). Run `{command(room, question)}` again.",
+            icon=":material/history:",
+        )
+    _show_findings(room, answer)
+    return answer
+
+
+def find_answer(room: Room, question: str) -> Answer | None:
+    """Return the answer to a question without showing it; None if the lake has none."""
+    return _read(room, question)
+
+
+def command(room: Room, question: str) -> str:
+    """Return what answers a question, as it is typed."""
+    return f"python -m analyses {question} {room.option}"
+
+
+def rows_of_model(rows: pl.DataFrame, model: str | None, column: str = "model") -> pl.DataFrame:
+    """Return a model's rows of a result table, or say that it has none and end the page."""
+    own = rows.filter(pl.col(column) == model)
+    if own.is_empty():
+        nothing_here(
+            f"The answer says nothing of {model}: it is a control, or was run later. There are "
+            f"numbers of {', '.join(rows[column].unique().sort())}."
+        )
+    return own
+
+
+def choose_run(rows: pl.DataFrame, model: str | None) -> pl.DataFrame:
+    """Let choose whose maps hide from a model, and return that run's rows of a result table.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        With the columns guiding and judged.
+    model : str
+        The judging model.
+    """
+    means = rows.filter(pl.col("judged").str.starts_with("mean of"))["judged"].unique().to_list()
+    own = rows_of_model(rows, model, "judged")
+    if means:
+        judged = selections.one_of("judged", "Judged by", [str(model), *means], width=220)
+        own = rows.filter(judged=judged)
+    guides = own["guiding"].unique().sort().to_list()
+    default = str(model) if model in guides else None
+    guide = selections.one_of(
+        "guiding", "Whose maps hide", guides, default=default, width=220,
+        help="The model whose maps say which pixels go first.",
+    )  # fmt: skip
+    return own.filter(guiding=guide)
+
+
+@st.cache_data(show_spinner="Reading the answer", max_entries=32, hash_funcs={Room: hash_of_room})
+def _read(room: Room, question: str) -> Answer | None:
+    tables = results.read_results(room.lake, question)
+    if not tables:
+        return None
+    # Questions load torch, which takes seconds: only where there is something to read.
+    from analyses.questions import QUESTIONS, with_all_guides  # noqa: PLC0415
+    from analyses.results import recorded_settings  # noqa: PLC0415
+
+    written = results.read_provenance(room.lake)[next(iter(tables))]
+    # An answer by another seed, or with other guides, is as good an answer.
+    common = Settings(written.settings.get("seed", 0), written.settings.get("draws", 0))
+    asked = [
+        one for one in (*QUESTIONS, *with_all_guides(QUESTIONS)) if one.name == question
+    ]  # fmt: skip
+    inputs = _inputs(room)
+    is_current = any(
+        results.are_current(room.lake, question, recorded_settings(one, common), inputs)
+        for one in asked
+    )
+    try:
+        findings = asked[0].findings(tables)
+    except pl.exceptions.PolarsError as error:
+        raise LakeError(
+            f"the answer was written by another version of analyses and can't be read: run "
+            f"`{command(room, question)} --again`."
+        ) from error
+    return Answer(tables, written.settings, findings, asked[0].notes, written.made, is_current)
+
+
+@st.cache_data(show_spinner=False, max_entries=8, hash_funcs={Room: hash_of_room})
+def _inputs(room: Room) -> str:
+    return results.inputs_checksum(room.lake)
+
+
+def _show_findings(room: Room, answer: Answer) -> None:
+    """Show the findings, those that begin with another model's name folded away."""
+    others = set(room.ask("SELECT model FROM models")["model"]) - {room.filters.model}
+    first_word = re.compile(r"[^\s,:]+")
+    mine: list[str] = []
+    theirs: list[str] = []
+    for sentence in answer.findings:
+        found = first_word.match(sentence)
+        (theirs if found and found.group() in others else mine).append(sentence)
+    with st.container(border=True, key="findings"):
+        st.markdown("**What these data support**")
+        _list(mine[:_SHOWN] or ["Nothing is said of this model."])
+        rest = mine[_SHOWN:] + theirs
+        if rest:
+            with st.expander(f"{len(rest)} more findings, of other layers and models"):
+                _list(rest)
+        with st.expander("How to read this page"):
+            _list(answer.notes)
+
+
+def _list(sentences: list[str] | tuple[str, ...]) -> None:
+    st.markdown("\n".join(f"- {sentence}" for sentence in sentences))

@@ -1,0 +1,135 @@
+"""A stranger's query in a process of its own, so that it can take no more than it is given.
+
+DuckDB shares memory and settings among all connections of a process to one file. A process of
+its own keeps a query's limits from touching the other pages, and can be ended for certain.
+"""
+
+import io
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import polars as pl
+
+from leamstore.errors import LeamError
+from leamstore.storage import location
+from leamstore.tables import ended_after, frame_of, reading, too_long
+
+MOST_SECONDS: Final = 10
+MOST_ROWS: Final = 10_000
+MOST_MEGABYTES: Final = 512
+
+_MOST_ANSWER_MEGABYTES: Final = 64
+_MOST_PROCESS_MEGABYTES: Final = 4096
+_STARTING_SECONDS: Final = 20
+_READS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+
+
+@dataclass(frozen=True)
+class BoundedAnswer:
+    """What a query gave: its first rows, whether there are more, and the seconds it took."""
+
+    rows: pl.DataFrame
+    cut: bool
+    seconds: float
+
+
+def ask_bounded(lake: str, query: str, seconds: float = MOST_SECONDS) -> BoundedAnswer:
+    """Ask the tables of a lake, by its folder or address, within the bounds of this module.
+
+    Raises
+    ------
+    LeamError
+        If DuckDB refuses the query, or it needs more than it may.
+    """
+    packages = str(Path(__file__).resolve().parent.parent)
+    paths = [packages, *filter(None, [os.environ.get("PYTHONPATH")])]
+    began = time.monotonic()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "dashboards.bounded_query", lake, str(seconds)],
+            input=query.encode(errors="replace"),
+            capture_output=True,
+            check=False,
+            timeout=seconds + _STARTING_SECONDS,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LeamError(too_long(seconds)) from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise LeamError(said.splitlines()[-1] if said else _too_large())
+    rows = pl.read_ipc(io.BytesIO(done.stdout))
+    return BoundedAnswer(rows.head(MOST_ROWS), rows.height > MOST_ROWS, time.monotonic() - began)
+
+
+def _too_large() -> str:
+    return (
+        f"the query needs more than {MOST_MEGABYTES} MB of memory: ask for less, or give it more "
+        "by `python -m leamstore sql --memory`."
+    )
+
+
+def read_first_rows(lake: str, query: str, seconds: float) -> pl.DataFrame:
+    """Return the first rows, and one more: what the process of its own does.
+
+    Raises
+    ------
+    LeamError
+        If DuckDB refuses the query, or it needs more than it may.
+    """
+    limits = {
+        "memory_limit": f"{MOST_MEGABYTES}MB",
+        "max_temp_directory_size": "0MB",
+        "threads": "2",
+    }
+    with reading(location(lake) / "lake.duckdb", **limits) as connection:
+        try:
+            with ended_after(connection, seconds):
+                rows = _read(connection, query)
+        except (duckdb.OutOfMemoryException, MemoryError) as error:
+            raise LeamError(_too_large()) from error
+        except duckdb.Error as error:
+            raise LeamError(f"DuckDB refuses the query: {_one_line(error)}") from error
+    if rows.estimated_size("mb") > _MOST_ANSWER_MEGABYTES:
+        raise LeamError(f"the answer has more than {_MOST_ANSWER_MEGABYTES} MB: ask for less.")
+    return rows
+
+
+def _read(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
+    statements = connection.extract_statements(query)
+    kinds = [statement.type for statement in statements]
+    if len(kinds) != 1 or kinds[0] not in _READS:
+        raise LeamError(
+            "write one query that reads: SELECT, FROM, WITH, DESCRIBE, SUMMARIZE or EXPLAIN."
+        )
+    answer = connection.sql(query)
+    if kinds[0] is duckdb.StatementType.SELECT:
+        answer = answer.limit(MOST_ROWS + 1)
+    return frame_of(answer)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _main() -> None:
+    bytes_ = _MOST_PROCESS_MEGABYTES * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_))
+    try:
+        rows = read_first_rows(sys.argv[1], sys.stdin.read(), float(sys.argv[2]))
+    except LeamError as error:
+        sys.exit(str(error))
+    file = io.BytesIO()
+    rows.write_ipc(file)
+    sys.stdout.buffer.write(file.getvalue())
+
+
+if __name__ == "__main__":
+    _main()

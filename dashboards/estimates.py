@@ -1,0 +1,182 @@
+"""Charts of estimates with intervals: side by side, and along an axis, the paper's beside ours.
+
+Series differ by colour, symbol and line, so that none of them alone has to tell them apart.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboards.charts import OKABE_ITO, PAPER_COLOUR
+
+REFERENCE: Final = "#7F7F7F"
+"""The colour of lines that say where nothing, or chance, lies."""
+
+_COLOURS: Final = tuple(colour for colour in OKABE_ITO if colour != PAPER_COLOUR)
+_SYMBOLS: Final = ("circle", "square", "triangle-up", "x", "triangle-down", "star", "cross")
+_DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px 2px")
+_DECADES: Final = (0.01, 0.1, 1, 10, 100)
+_LABEL: Final = 16
+_TITLE: Final = 36
+"""Letters that a narrow screen has room for beside a chart, and under it."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a series is drawn."""
+
+    colour: str
+    symbol: str
+    dash: str
+
+
+def looks_of(names: Sequence[str]) -> dict[str, Look]:
+    """Return how each of a few series is drawn, the same for the same order of names."""
+    looks = [Look(*look) for look in zip(_COLOURS, _SYMBOLS, _DASHES, strict=True)]
+    return {name: looks[place % len(looks)] for place, name in enumerate(names)}
+
+
+def forest(
+    rows: pl.DataFrame,
+    label: str,
+    series: str,
+    unit: str,
+    *,
+    estimate: str = "estimate",
+    reference: float = 0.0,
+) -> go.Figure:
+    """Return estimates as points with intervals, a line for each label, beside a reference.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        With the columns `label`, `series`, `estimate`, low and high; paper where there is one.
+    unit : str
+        What is drawn, on the axis.
+    """
+    labels = rows[label].unique(maintain_order=True).to_list()
+    looks = looks_of(rows[series].unique(maintain_order=True).to_list())
+    lanes = np.linspace(-0.25, 0.25, len(looks)) if len(looks) > 1 else [0.0]
+    figure = go.Figure()
+    for lane, (name, look) in zip(lanes, looks.items(), strict=True):
+        own = rows.filter(pl.col(series) == name)
+        heights = [labels.index(one) + lane for one in own[label]]
+        _add_points(figure, own, own[estimate].to_list(), heights, name, look, "x", estimate, label)
+    _add_papers(figure, rows, label, labels)
+    figure.add_vline(x=reference, line={"color": REFERENCE, "width": 1})
+    figure.update_yaxes(
+        tickvals=list(range(len(labels))), ticktext=[wrapped(str(one)) for one in labels],
+        range=[len(labels) - 0.5, -0.5], zeroline=False, automargin=True,
+    )  # fmt: skip
+    figure.update_xaxes(title=wrapped(unit, _TITLE), nticks=6, zeroline=False)
+    lane_height = 16 * max(2, len(looks))
+    return figure.update_layout(height=150 + lane_height * len(labels), showlegend=len(looks) > 1)
+
+
+def curves(
+    rows: pl.DataFrame,
+    along: str,
+    series: str,
+    titles: tuple[str, str],
+    *,
+    estimate: str = "estimate",
+    log: bool = False,
+) -> go.Figure:
+    """Return estimates as lines with intervals along an axis, the paper's as open diamonds.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        With the columns `along`, `series`, `estimate`, low and high; paper where there is one.
+        In the order in which categories are to stand.
+    titles : (str, str)
+        Of the axes.
+    log : bool
+        Whether the axis is logarithmic; what is at 0 isn't drawn then.
+    """
+    if log:
+        rows = rows.filter(pl.col(along) > 0)
+    looks = looks_of(rows[series].unique(maintain_order=True).to_list())
+    is_text = rows.schema[along] == pl.String
+    figure = go.Figure()
+    for name, look in looks.items():
+        own = rows.filter(pl.col(series) == name)
+        own = own if is_text else own.sort(along)
+        places = own[along].to_list()
+        _add_points(figure, own, places, own[estimate].to_list(), name, look, "y", estimate, along)
+        if "paper" in own.columns and own["paper"].is_not_null().any():
+            figure.add_scatter(
+                x=places, y=own["paper"].to_list(), mode="markers", name=f"{name}, the paper",
+                marker={"symbol": "diamond-open", "size": 11, "color": look.colour,
+                        "line": {"width": 2}},
+                hovertemplate=f"{name}, the paper: %{{y:.4g}}<extra></extra>",
+            )  # fmt: skip
+    figure.update_xaxes(
+        title=wrapped(titles[0], _TITLE),
+        type="category" if is_text else "log" if log else "linear",
+        tickangle=-45 if is_text else 0, automargin=True,
+    )  # fmt: skip
+    if log:
+        figure.update_xaxes(tickvals=_DECADES, ticktext=[f"{decade:g}" for decade in _DECADES])
+    figure.update_yaxes(title=titles[1], zeroline=False, automargin=True)
+    return figure.update_layout(height=400, showlegend=True)
+
+
+def most(counts: pl.Series) -> int:
+    """Return the largest of some counts; 0 if there are none."""
+    return int(counts.drop_nulls().to_numpy().max(initial=0))
+
+
+def wrapped(words: str, letters: int = _LABEL) -> str:
+    """Return words broken into lines of so many letters, as a narrow screen has room for."""
+    lines = [""]
+    for word in words.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) >= letters:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(lines)
+
+
+def _add_points(
+    figure: go.Figure,
+    rows: pl.DataFrame,
+    x: list[Any],
+    y: list[Any],
+    name: str,
+    look: Look,
+    axis: str,
+    estimate: str,
+    label: str,
+) -> None:
+    """Add a series with its intervals along `axis`."""
+    told = [
+        f"{row[label]}, {name}: {row[estimate]:.4g}"
+        + ("" if row["low"] is None else f" [{row['low']:.4g}, {row['high']:.4g}]")
+        for row in rows.iter_rows(named=True)
+    ]
+    figure.add_scatter(
+        x=x, y=y, name=name, text=told, hovertemplate="%{text}<extra></extra>",
+        mode="markers" if axis == "x" else "lines+markers",
+        marker={"color": look.colour, "symbol": look.symbol, "size": 8},
+        line={"color": look.colour, "dash": look.dash, "width": 1.5},
+        **{f"error_{axis}": {
+            "type": "data", "symmetric": False, "thickness": 1.5, "width": 3,
+            "array": (rows["high"] - rows[estimate]).fill_null(0).to_list(),
+            "arrayminus": (rows[estimate] - rows["low"]).fill_null(0).to_list(),
+        }},
+    )  # fmt: skip
+
+
+def _add_papers(figure: go.Figure, rows: pl.DataFrame, label: str, labels: list[Any]) -> None:
+    if "paper" not in rows.columns or not rows["paper"].is_not_null().any():
+        return
+    printed = rows.drop_nulls("paper")
+    figure.add_scatter(
+        x=printed["paper"].to_list(), y=[labels.index(one) for one in printed[label]],
+        name="the paper", mode="markers",
+        marker={"symbol": "diamond-open", "size": 11, "color": PAPER_COLOUR, "line": {"width": 2}},
+    )  # fmt: skip

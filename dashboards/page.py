@@ -1,0 +1,93 @@
+"""What a page is, its parts that are drawn alone, and how it says what is amiss."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, Literal, NoReturn, ParamSpec
+
+import duckdb
+import streamlit as st
+
+from dashboards import selections
+from dashboards.room import Room, state_of_tables, tables_open
+from leamstore.errors import LeamError
+
+Arguments = ParamSpec("Arguments")
+
+Filter = Literal["model", "layer", "identity"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the dashboards.
+
+    Attributes
+    ----------
+    title : str
+        In the menu and at its head.
+    address : str
+        Its part of the address; empty for the first page.
+    icon : str
+        A Material symbol.
+    about : str
+        What one sees there, in a sentence or two.
+    show : callable
+        Draws it.
+    filters : tuple of str
+        The sidebar's filters that it uses.
+    """
+
+    title: str
+    address: str
+    icon: str
+    about: str
+    show: Callable[[Room], None]
+    filters: tuple[Filter, ...] = ()
+
+
+def nothing_here(sentence: str) -> NoReturn:
+    """Say what the lake lacks, with the remedy, and end the page."""
+    st.info(sentence, icon=":material/info:")
+    st.stop()
+
+
+def told(show: Callable[[], object]) -> None:
+    """Draw something; what is amiss with the lake becomes a sentence where it would be."""
+    try:
+        show()
+    except LeamError as error:
+        st.error(_sentence(error), icon=":material/error:")
+    except duckdb.Error as error:
+        st.error(
+            f"The lake's tables can't be asked just now: {_sentence(error)} Reload the page; if "
+            "it stays, run `python -m leamstore verify`.",
+            icon=":material/error:",
+        )
+
+
+def part(
+    show: Callable[Concatenate[Room, Arguments], object],
+) -> Callable[Concatenate[Room, Arguments], Any]:
+    """Make a function a part of a page that its widgets draw again without the rest.
+
+    If the lake has changed meanwhile, the whole page is drawn again, so that its parts agree.
+    """
+
+    @st.fragment
+    @wraps(show)
+    def draw(room: Room, *arguments: Arguments.args, **named: Arguments.kwargs) -> None:
+        def show_part() -> None:
+            with tables_open(room):
+                show(room, *arguments, **named)
+
+        if state_of_tables(room.address) != room.state:
+            st.rerun()
+        told(show_part)
+        selections.end_part()
+
+    return draw
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).strip()
+    return text[:1].upper() + text[1:]

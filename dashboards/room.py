@@ -1,0 +1,125 @@
+"""What a page is given: the lake, questions to it that are asked once, and the filters."""
+
+import hashlib
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import streamlit as st
+
+from leamstore.lake import Lake
+from leamstore.published import current_copy
+from leamstore.storage import location
+from leamstore.tables import reading
+
+EVERYBODY: Final = "everybody"
+"""The filter of the identity that lets everyone through."""
+
+_ANSWERS: Final = 1000
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the sidebar has selected; None where the page doesn't ask, or the lake has none.
+
+    Attributes
+    ----------
+    model, layer : str
+        Names in the tables models and layers.
+    identity : str
+        An identity, or `EVERYBODY`.
+    """
+
+    model: str | None = None
+    layer: str | None = None
+    identity: str = EVERYBODY
+
+
+@dataclass(frozen=True)
+class Room:
+    """A lake in one state, and the filters under which it is looked at.
+
+    Attributes
+    ----------
+    lake : Lake
+    state : str
+        Another one as soon as the lake's tables have been written to.
+    filters : Filters
+    """
+
+    lake: Lake
+    state: str
+    filters: Filters = Filters()
+
+    @property
+    def address(self) -> str:
+        """The lake's folder, absolute, or its address in an object store."""
+        path = self.lake.path
+        return str(path.absolute() if isinstance(path, Path) else path)
+
+    @property
+    def option(self) -> str:
+        """The option that names the lake, as it is typed."""
+        return f"--lake {shlex.quote(self.address)}"
+
+    def ask(self, query: str, *parameters: Any) -> pl.DataFrame:
+        """Ask the tables by SQL with ``?`` for each parameter; cached until the lake changes."""
+        return _ask(self, query, parameters)
+
+
+def hash_of_room(room: Room) -> str:
+    """Return what a cache knows a room by: the lake and its state, not the filters."""
+    return f"{room.address} {room.state}"
+
+
+def open_room(address: str) -> Room:
+    """Open a lake for looking.
+
+    Raises
+    ------
+    LakeError
+        If there is none, or it can't be used.
+    """
+    # The state is taken first: what is written meanwhile then belongs to the next one.
+    state = state_of_tables(address)
+    return Room(_open(address, state), state)
+
+
+@contextmanager
+def tables_open(room: Room) -> Iterator[None]:
+    """Keep a lake's tables open, so that not every question takes the time to open them.
+
+    A writer waits meanwhile, as it does for every question.
+    """
+    with reading(room.lake.tables_path):
+        yield
+
+
+def state_of_tables(address: str) -> str:
+    """Return a text that changes whenever the tables of a lake are written to; empty for none."""
+    place = location(address) / "lake.duckdb"
+    if not place.exists():
+        return ""
+    with current_copy(place) as file:
+        files = (file, file.with_name(f"{file.name}.wal"))
+        states = [_state_of(one) for one in files if one.is_file()]
+    return hashlib.sha256(" ".join(states).encode()).hexdigest()
+
+
+def _state_of(file: Path) -> str:
+    status = file.stat()
+    return f"{file.name} {status.st_mtime_ns} {status.st_size}"
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _open(address: str, state: str) -> Lake:
+    return Lake(address)
+
+
+@st.cache_data(show_spinner=False, max_entries=_ANSWERS, hash_funcs={Room: hash_of_room})
+def _ask(room: Room, query: str, parameters: tuple[Any, ...]) -> pl.DataFrame:
+    return room.lake.sql(query, list(parameters) or None)

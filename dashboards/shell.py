@@ -1,0 +1,92 @@
+"""What all pages share: the lake opened, brands and filters shown, errors told as sentences."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+from PIL import Image
+
+from dashboards import selections
+from dashboards.charts import OKABE_ITO
+from dashboards.page import Page, told
+from dashboards.room import EVERYBODY, Filters, Room, hash_of_room, open_room, tables_open
+from dashboards.views import PAGES
+from leamstore.brands import brands
+
+
+def show_app(arguments: Sequence[str]) -> None:
+    """Show the page that the address names, of the lake that the command line names."""
+    st.set_page_config("LEAM lake", page_icon=_icon(), layout="wide")
+    address = lake_address(arguments)
+    chosen = st.navigation([_streamlit_page(page, address) for page in PAGES])
+    chosen.run()
+
+
+def _icon() -> Image.Image:
+    """Return the icon of the browser's tab; Streamlit's own ones come from the network."""
+    icon = Image.new("RGB", (8, 8), OKABE_ITO[0])
+    icon.paste(OKABE_ITO[1], (3, 2, 5, 6))
+    return icon.resize((64, 64), Image.Resampling.NEAREST)
+
+
+def lake_address(arguments: Sequence[str]) -> str:
+    """Return the lake of ``--lake``, of LEAM_LAKE, or ``./lake``."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--lake", default=os.environ.get("LEAM_LAKE", "lake"))
+    return str(parser.parse_known_args(arguments)[0].lake)
+
+
+def _streamlit_page(page: Page, address: str) -> st.Page:
+    def run() -> None:
+        show_page(page, address)
+
+    # Streamlit tells pages apart by the name of their function.
+    run.__name__ = f"show_{page.address or 'home'}"
+    return st.Page(
+        run, title=page.title, icon=page.icon, url_path=page.address, default=not page.address
+    )
+
+
+def show_page(page: Page, address: str) -> None:
+    """Show one page of a lake, with what all pages share."""
+    selections.begin_page(page.address)
+    st.header(page.title)
+    try:
+        told(lambda: _show_in_room(page, address))
+    finally:
+        selections.end_page()
+
+
+def _show_in_room(page: Page, address: str) -> None:
+    room = open_room(address)
+    st.caption(page.about)
+    st.sidebar.markdown(f"**{room.lake.path.name}**", help=room.address)
+    with tables_open(room):
+        for sentence in _brands(room):
+            st.warning(sentence, icon=":material/label_important:")
+        page.show(replace(room, filters=_show_filters(room, page)))
+
+
+@st.cache_data(show_spinner=False, hash_funcs={Room: hash_of_room})
+def _brands(room: Room) -> list[str]:
+    return brands(room.lake)
+
+
+def _show_filters(room: Room, page: Page) -> Filters:
+    with st.sidebar:
+        model = layer = None
+        identity = EVERYBODY
+        layers = room.ask("SELECT model, layer FROM layers ORDER BY model, position")
+        if "model" in page.filters and layers.height:
+            model = selections.one_of("model", "Model", layers["model"].unique().sort().to_list())
+        if "layer" in page.filters and model is not None:
+            of_model = layers.filter(layers["model"] == model)["layer"].to_list()
+            layer = selections.one_of("layer", "Layer", of_model)
+        if "identity" in page.filters:
+            people = room.ask(
+                "SELECT DISTINCT identity FROM images WHERE status = 'kept' ORDER BY 1"
+            )
+            identity = selections.one_of("identity", "Person", [EVERYBODY, *people["identity"]])
+    return Filters(model, layer, identity)

@@ -1,0 +1,246 @@
+"""People: who differs from the rest and in what, how a person varies, and who is nearest."""
+
+from typing import Final
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from analyses.overlays import overlay
+from analyses.similarity import bhattacharyya
+from dashboards import faces, selections
+from dashboards.answers import Answer, rows_of_model, show_answer
+from dashboards.charts import DIFFERENCES, show_chart, show_pictures, show_table
+from dashboards.estimates import forest, most
+from dashboards.page import Page
+from dashboards.room import EVERYBODY, Room
+
+DRAWN: Final = 40
+"""People of the heat map: those who differ most."""
+
+NEAREST: Final = 12
+"""People of the table of the nearest."""
+
+_PICTURED: Final = 4
+_PICTURE: Final = 224
+_RANGE: Final = 3.0
+
+
+def show(room: Room) -> None:
+    """Draw the page."""
+    answer = show_answer(room, "individuals")
+    rows = rows_of_model(answer.tables["individuals"], room.filters.model)
+    rows = deviations(rows)
+    _show_who_differs(rows)
+    person = _choose_person(room, rows)
+    _show_variation(rows.filter(identity=person), person)
+    _show_nearest(room, rows, person)
+    _show_between(answer, room)
+
+
+def deviations(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add how far a person's mean share of each region lies from that of all people.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        One model's rows of ``result_individuals``.
+
+    Returns
+    -------
+    polars.DataFrame
+        With everybody (the mean over people, who all count the same), beyond (the person's share
+        minus it, in points) and deviations (in standard deviations between people; NULL where
+        people don't differ, or there is one only).
+    """
+    share = pl.col("share")
+    spread = share.std().over("region")
+    return rows.with_columns(
+        everybody=share.mean().over("region"), beyond=share - share.mean().over("region")
+    ).with_columns(deviations=pl.when(spread > 0).then(pl.col("beyond") / spread))
+
+
+def nearest_people(rows: pl.DataFrame, person: str) -> pl.DataFrame:
+    """Return how alike the others' mean region shares are, the most alike first.
+
+    Returns
+    -------
+    polars.DataFrame
+        identity, bc (the Bhattacharyya coefficient of the mean shares, scaled to sum to 1) and
+        most_apart (the region whose shares differ most), points (by how much).
+    """
+    wide = rows.pivot("region", index="identity", values="share").fill_null(0.0)
+    shares = wide.drop("identity").to_numpy()
+    sums = shares.sum(1, keepdims=True)
+    parts = np.divide(shares, sums, out=np.zeros_like(shares), where=sums > 0)
+    own = wide["identity"].to_list().index(person)
+    everyone = np.arange(len(parts))
+    pairs = np.stack([np.full(len(parts), own), everyone], 1)
+    apart = shares - shares[own]
+    most = np.abs(apart).argmax(1)
+    found = wide.select(
+        "identity",
+        bc=pl.Series(bhattacharyya.of_pairs(parts[:, :, None], pairs)),
+        most_apart=pl.Series(np.array(wide.columns[1:])[most]),
+        points=pl.Series(apart[everyone, most]),
+    )
+    return found.filter(pl.col("identity") != person).sort(
+        "bc", "identity", descending=[True, False]
+    )
+
+
+def _show_who_differs(rows: pl.DataFrame) -> None:
+    st.subheader("Who differs from the rest, and in what")
+    known = rows.drop_nulls("deviations")
+    if known.is_empty():
+        st.info("One person alone differs from nobody: ingest images of more people.")
+        return
+    strength = known.group_by("identity").agg(
+        strength=(pl.col("deviations") ** 2).mean().sqrt(),
+        most_in=pl.col("region").sort_by(pl.col("deviations").abs()).last(),
+        deviations=pl.col("deviations").sort_by(pl.col("deviations").abs()).last(),
+        points=pl.col("beyond").sort_by(pl.col("deviations").abs()).last(),
+    )
+    ranked = strength.sort("strength", "identity", descending=[True, False])
+    first = ranked["identity"][:DRAWN].to_list()
+    wide = (
+        known.filter(pl.col("identity").is_in(first))
+        .pivot("region", index="identity", values="deviations")
+        .sort(pl.col("identity").replace_strict(first, range(len(first)), return_dtype=pl.Int64))
+    )
+    figure = go.Figure(
+        go.Heatmap(
+            z=wide.drop("identity").to_numpy().clip(-_RANGE, _RANGE),
+            x=[_in_words(region) for region in wide.columns[1:]],
+            y=[_in_words(name) for name in wide["identity"]],
+            zmin=-_RANGE, zmax=_RANGE, colorscale=[list(step) for step in DIFFERENCES],
+            xgap=1, ygap=1, customdata=wide.drop("identity").to_numpy(),
+            colorbar={"title": {"text": "standard deviations", "side": "right"}, "thickness": 12},
+            hovertemplate="%{y}, %{x}: %{customdata:+.2f} standard deviations<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_xaxes(tickangle=-45)
+    figure.update_layout(height=160 + 22 * wide.height)
+    show_chart(figure, "who-differs", wide)
+    st.caption(
+        "Each person's mean share of the most relevant 1 % by region, minus the mean of all "
+        f"people, in standard deviations between people. The {wide.height} of {ranked.height:,} "
+        "people who differ most stand first. A larger nose gets more pixels from any map: see "
+        "below what the areas leave."
+    )
+    show_table(ranked.with_columns(pl.col(pl.Float64).round(3)), "ranking")
+
+
+def _choose_person(room: Room, rows: pl.DataFrame) -> str:
+    people = rows["identity"].unique().sort().to_list()
+    if room.filters.identity in people:
+        return room.filters.identity
+    if room.filters.identity != EVERYBODY:
+        st.info(f"The answer says nothing of {room.filters.identity}; another person is shown.")
+    return selections.one_of(
+        "person", "Person", people, width=260, help="The sidebar's person goes first."
+    )
+
+
+def _show_variation(rows: pl.DataFrame, person: str) -> None:
+    st.subheader(f"How {_in_words(person)} varies")
+    rows = rows.sort("share", descending=True)
+    ends = rows.with_columns(
+        low=(pl.col("share") - pl.col("std")), high=(pl.col("share") + pl.col("std"))
+    )
+    figure = forest(
+        ends.with_columns(pl.col("region").str.replace_all("_", " "), of=pl.lit(_in_words(person))),
+        "region", "of", "share of the most relevant 1 %, %", estimate="share",
+    )  # fmt: skip
+    places = list(range(rows.height))
+    for column, symbol in (("min", "line-ns-open"), ("max", "line-ns-open")):
+        figure.add_scatter(
+            x=rows[column].to_list(), y=places, mode="markers", name=column, showlegend=False,
+            marker={"symbol": symbol, "size": 10, "color": "#7F7F7F"},
+        )  # fmt: skip
+    figure.add_scatter(
+        x=rows["everybody"].to_list(), y=places, mode="markers", name="all people's mean",
+        marker={"symbol": "diamond-open", "size": 10, "color": "#009E73", "line": {"width": 2}},
+    )  # fmt: skip
+    figure.update_layout(showlegend=True)
+    show_chart(figure, "variation", rows)
+    st.caption(
+        f"Mean over {most(rows['images'])} images; bars: one standard deviation between images to "
+        "either side (no interval); strokes: least and most; diamonds: the mean of all people."
+    )
+    show_table(rows.drop("model", "identity").with_columns(pl.col(pl.Float64).round(3)), "person")
+
+
+def _show_nearest(room: Room, rows: pl.DataFrame, person: str) -> None:
+    st.subheader("Nearest people by attention")
+    found = nearest_people(rows, person)
+    if found.is_empty():
+        st.info("There is nobody else in this answer.")
+        return
+    shown, alike = found.head(NEAREST), found["bc"].to_numpy()
+    show_table(shown.with_columns(pl.col(pl.Float64).round(4)), "nearest")
+    st.caption(
+        "bc: Bhattacharyya coefficient of two people's mean region shares; 1: the same shares. "
+        f"Of {found.height:,} others it is {alike.min():.3f} at least, and {np.median(alike):.3f} "
+        "in the middle. It compares regions, not pixels; the page Similarity compares maps."
+    )
+    _show_faces(room, [person, *shown["identity"].head(_PICTURED - 1)])
+
+
+def _show_faces(room: Room, people: list[str]) -> None:
+    """Show an image of each person under its map, in everybody's pose."""
+    layers = faces.layers_of(room, str(room.filters.model))
+    layer = next((one for one in layers if one.layer == room.filters.layer), None)
+    if layer is None:
+        return
+    images = room.ask(
+        "SELECT identity, min(image_id) AS image_id FROM images JOIN embeddings USING (image_id) "
+        "WHERE model = ? AND status = 'kept' AND list_contains(?, identity) GROUP BY identity",
+        layer.model,
+        people,
+    )
+    of_person = dict(images.iter_rows())
+    pictures = []
+    for person in people:
+        image_id, size = of_person[person], _PICTURE
+        face = faces.read_face(room, layer.model, image_id, "canonical", layer.input_size, size)
+        drawn = faces.draw_map(room, layer, image_id, None, "canonical", size, "smooth")
+        pictures.append(overlay(face.pixels, drawn))
+    show_pictures(pictures, [_in_words(person) for person in people], "nearest-faces")
+    st.caption(f"One image each, under its map: {layer.model}, {layer.layer}, everybody's pose.")
+
+
+def _show_between(answer: Answer, room: Room) -> None:
+    rows = answer.tables["individuals_variance"].filter(
+        pl.col("model") == room.filters.model, pl.col("between_people").is_not_null()
+    )
+    st.subheader("How much lies between people, rather than within")
+    if rows.is_empty():
+        st.info("It can't be estimated: people are too few, or have one image each.")
+        return
+    named = rows.with_columns(pl.col("region").str.replace_all("_", " "))
+    figure = forest(
+        named, "region", "of", "share of the variance, ICC(1)", estimate="between_people"
+    )
+    show_chart(figure, "between-people", rows)
+    st.caption(
+        "1: all of the variance between images lies between people; 0: none. Beside it the same "
+        "of the region's area in the crop, and of what the area leaves unexplained. Bars: 95 %, "
+        f"by bootstrap over {most(rows['identities'])} people."
+    )
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+PAGE = Page(
+    title="People",
+    address="people",
+    icon=":material/groups:",
+    about="Who differs from the rest, and in what; how one person varies; who is nearest.",
+    show=show,
+    filters=("model", "layer", "identity"),
+)

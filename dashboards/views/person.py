@@ -1,0 +1,207 @@
+"""Is it the person?: whose a pattern is, by the declared analysis, and what that rests on."""
+
+from typing import Any, Final
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from analyses.occlusion.experiment import Experiment
+from analyses.occlusion.fills import FILLS
+from dashboards import faces, selections
+from dashboards.answers import Answer, command, find_answer, rows_of_model, show_answer
+from dashboards.charts import OKABE_ITO, show_chart, show_table
+from dashboards.estimates import curves, forest, most
+from dashboards.faces import Layer
+from dashboards.hidden import choose_face, show_hidden
+from dashboards.page import Page, part
+from dashboards.room import Room
+
+MASKS: Final = ("own", "same person", "matched stranger", "swap", "mean map", "random")
+"""The masks that are shown side by side."""
+
+_MAPS: Final = "the model's maps"
+_STATES: Final = {
+    "shown": (1.0, "✓"), "not shown": (0.0, "○"), "fills disagree": (-0.4, "≠"),
+    "reversed": (-1.0, "✗"),
+}  # fmt: skip
+"""What can become of a claim: the colour's amount, and the sign, which fits a narrow screen."""
+
+_CLAIMS: Final = {
+    "sensitive": "finds sensitive pixels",
+    "image": "fits its image",
+    "any_face": "any face's does as well",
+    "person": "fits its person",
+    "alike": "more alike than by the control",
+}
+"""The claims by their columns of the result table, in words."""
+
+
+def show(room: Room) -> None:
+    """Draw the page."""
+    answer = show_answer(room, "person")
+    verdicts = answer.tables["person"]
+    own = rows_of_model(verdicts, room.filters.model)
+    _show_verdict(own, room)
+    _show_claims(answer, room)
+    _show_evidence(answer, room)
+    layers = faces.layers_of(room, str(room.filters.model))
+    layer = next((one for one in layers if one.layer == room.filters.layer), None)
+    if layer is not None:
+        st.subheader("The masks on a face")
+        _show_masks(room, layer, answer)
+    with st.expander("Controls that the lake holds, and how to add the others"):
+        show_table(answer.tables["person_controls"], "controls")
+
+
+def _show_verdict(own: pl.DataFrame, room: Room) -> None:
+    row = own.filter(layer=room.filters.layer)
+    if row.height:
+        facts = row.row(0, named=True)
+        st.subheader(f"{facts['layer']}: {facts['verdict']}")
+        missing = facts["missing_controls"]
+        st.caption(
+            f"{facts['model']}, target {facts['target']}, {facts['identities']} people."
+            + (f" Missing controls: {missing}." if missing else "")
+        )
+
+
+def _show_claims(answer: Answer, room: Room) -> None:
+    """Show the verdict of all models, and what became of this model's claims, by layer."""
+    claims = answer.tables["person_claims"]
+    together = answer.tables["person"].join(
+        claims, on=("model", "position", "layer"), how="left", maintain_order="left"
+    )
+    own = claims.filter(model=room.filters.model).sort("position")
+    states = [own[column].to_list() for column in _CLAIMS]
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[_STATES.get(state, (None, ""))[0] for state in line] for line in states],
+            x=own["layer"].to_list(), y=[f"{words} " for words in _CLAIMS.values()],
+            text=[[_STATES.get(state, (None, ""))[1] for state in line] for line in states],
+            customdata=states, texttemplate="%{text}",
+            hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>",
+            zmin=-1, zmax=1, showscale=False, xgap=2, ygap=2,
+            colorscale=[[0, OKABE_ITO[3]], [0.5, "#D9D9D9"], [1, OKABE_ITO[5]]],
+            textfont={"color": "#101010", "size": 16},
+        )
+    )  # fmt: skip
+    figure.update_xaxes(type="category", tickangle=-45)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_layout(height=360)
+    show_chart(figure, "claims", own)
+    signs = ", ".join(f"{sign} {state}" for state, (_, sign) in _STATES.items())
+    st.caption(f"What became of each claim: {signs}; empty: not asked of this layer.")
+    with st.expander("Verdicts on all models, layers and targets"):
+        show_table(together.with_columns(pl.col(pl.Float64).round(4)), "verdicts")
+
+
+def _show_evidence(answer: Answer, room: Room) -> None:
+    rows = answer.tables["person_evidence"].filter(model=room.filters.model)
+    own = rows.filter(layer=room.filters.layer)
+    occluded = own.filter(pl.col("fill").is_not_null()).sort(
+        pl.col("fill").cast(pl.Enum(list(FILLS))), maintain_order=True
+    )
+    st.subheader("What hiding costs, by whose map")
+    if occluded.is_empty():
+        layers = rows.filter(pl.col("fill").is_not_null())["layer"].unique(maintain_order=True)
+        st.info(f"This layer was not occluded; choose one of {', '.join(layers)}.")
+    else:
+        unit = f"difference of the drops, {answer.settings.get('measure', 'centred cosine')}"
+        show_chart(forest(occluded, "claim", "fill", unit), "occlusion-evidence", occluded)
+        st.caption(
+            f"{answer.settings.get('percent', 1):g} % of the chip hidden; above 0 a claim holds. "
+            f"Bars: 95 %, by bootstrap over {most(occluded['identities'])} people."
+        )
+    _show_likeness(rows, own)
+
+
+def _show_likeness(rows: pl.DataFrame, own: pl.DataFrame) -> None:
+    from analyses.person.evidence import AUC  # noqa: PLC0415 - loads torch, as the answer has
+
+    aucs = rows.filter(claim=AUC).with_columns(pl.col("control").fill_null(_MAPS))
+    if aucs.is_empty():
+        return
+    st.subheader("Do maps tell people apart better than the controls do?")
+    figure = curves(
+        aucs.sort("position", maintain_order=True), "layer", "control",
+        ("layer, from the input on", "AUC of one person's pairs"),
+    )  # fmt: skip
+    figure.add_hline(y=0.5, line={"color": "#7F7F7F", "dash": "dot", "width": 1})
+    show_chart(figure, "likeness-evidence", aucs)
+    st.caption(
+        "One person's pairs of maps against strangers' matched in pose, everybody's mean map taken "
+        "off. Dotted: chance. Controls: maps that don't ask about the person, of random weights, "
+        "and the image's own edges and pixels."
+    )
+    differences = own.filter(pl.col("fill").is_null() & (pl.col("claim") != AUC))
+    if differences.height:
+        figure = forest(differences, "control", "claim", "AUC of maps minus the control's")
+        show_chart(figure, "control-evidence", differences)
+
+
+@part
+def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
+    with st.container(horizontal=True):
+        face = choose_face(room, layer.model)
+        fill = selections.either_of("fill", "Fill", list(FILLS))
+        percents = [float(percent) for percent in Experiment().percents]
+        percent = selections.step_of(
+            "hidden", "Hidden, % of the chip", percents, width=300,
+            default=float(answer.settings.get("percent", Experiment().percent)),
+        )  # fmt: skip
+    drops = _drops(room, layer, percent)
+    titles = {
+        row["mask"]: f"{row['mask']}: {_interval(row)}"
+        for row in drops.to_dicts()
+        if row["fill"] == fill
+    }
+    show_hidden(room, layer, face, list(MASKS), (percent, fill), titles, "masks")
+    if drops.is_empty():
+        st.caption(
+            "No mean drops stand beside these: the question `occlusion` measures them, of "
+            f"{_occluded_layer(room)}; run `{command(room, 'occlusion')}`."
+        )
+        return
+    figure = forest(drops, "mask", "fill", "drop of the centred cosine, mean over images")
+    show_chart(figure, "drops", drops)
+    st.caption(
+        f"Under each face and here: the mean drop over {most(drops['images']):,} images, not this "
+        f"face's own; {percent:g} % hidden."
+    )
+
+
+def _drops(room: Room, layer: Layer, percent: float) -> pl.DataFrame:
+    """Return the mean drops by mask and fill, if the lake has them of this layer and percent."""
+    answer = find_answer(room, "occlusion")
+    if answer is None:
+        return pl.DataFrame()
+    return answer.tables["occlusion"].filter(
+        pl.col("mask").is_in(MASKS), guiding=layer.model, judged=layer.model, layer=layer.layer,
+        percent=percent, measure="centred cosine",
+    )  # fmt: skip
+
+
+def _occluded_layer(room: Room) -> str:
+    answer = find_answer(room, "occlusion")
+    if answer is None:
+        return "a model's first layer"
+    measured = answer.tables["occlusion"].select("layer", "percent", "fill").unique()
+    return f"{', '.join(measured['layer'].unique().sort())}, and of some percents and fills"
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if row["low"] is None:
+        return f"{row['estimate']:.3f}"
+    return f"{row['estimate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+PAGE = Page(
+    title="Is it the person?",
+    address="person",
+    icon=":material/fingerprint:",
+    about="Is the pattern the person's, the image's, or any face's? A rule declared beforehand "
+    "decides.",
+    show=show,
+    filters=("model", "layer"),
+)

@@ -1,0 +1,270 @@
+"""Regions: what share of the activated pixels lies on which part of the face."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from analyses.paper import beside_paper
+from analyses.question import Settings
+from analyses.regions.question import papers_shares_by_layer, papers_shares_by_model
+from analyses.regions.shares import mean_shares, regions_in, sums_of_shares
+from analyses.regions.thresholds import papers_shares_by_percent
+from dashboards import selections
+from dashboards.charts import AMOUNTS, OKABE_ITO, PAPER_COLOUR, colour_scale, show_chart, show_table
+from dashboards.page import Page, nothing_here
+from dashboards.room import EVERYBODY, Room, hash_of_room
+from leamstore.schema import GRID, REGION_NAMES
+
+BY: Final = {
+    "layer": ("position", "layer"),
+    "model": ("model",),
+    "percent": ("percent",),
+    "person": ("individual",),
+}
+"""What is compared: the columns that tell one group from another, the last one being shown."""
+
+_ACTIVATIONS: Final = {"full": "relevance above 0.01", "top": "most relevant 1 %"}
+_ALL_LAYERS: Final = "all layers"
+_MOST_GROUPS: Final = 60
+_IMAGE: Final = {"pair_regions": "anchor", "image_regions": "image_id"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the page asks the lake.
+
+    Attributes
+    ----------
+    by : str
+        Key of `BY`.
+    activation : str
+        full or top, of ordered pairs; when percents are compared, images count instead.
+    measure : str
+        relative (% of the activated pixels) or absolute (% of the chip).
+    model, layer, identity : str
+        Which of them are counted; None for all.
+    """
+
+    by: str
+    activation: str
+    measure: str
+    model: str | None
+    layer: str | None
+    identity: str | None
+
+    @property
+    def table(self) -> str:
+        """The table that is asked."""
+        return "image_regions" if self.by == "percent" else "pair_regions"
+
+
+def show(room: Room) -> None:
+    """Draw the page."""
+    if room.filters.model is None:
+        nothing_here(
+            "No model has been run on this lake: run "
+            f"`python -m ingest --models all {room.option}`."
+        )
+    asked = _choose(room)
+    shares = _shares(room, asked)
+    if shares.is_empty():
+        nothing_here(
+            "The lake holds no such region counts: of ordered pairs they are made by "
+            "`--positives all` and a target that looks at the positives."
+        )
+    shares = _beside_paper(shares, asked)
+    groups = shares[BY[asked.by][-1]].unique(maintain_order=True).to_list()
+    _say_what(asked, shares, groups)
+    shown = shares.filter(pl.col(BY[asked.by][-1]).is_in(groups[:_MOST_GROUPS]))
+    _show_heat_map(shown, asked)
+    _show_bars(shown, asked, groups[:_MOST_GROUPS])
+    show_table(shares.with_columns(pl.col(pl.Float64).round(4)), "shares")
+
+
+def _choose(room: Room) -> Asked:
+    with st.container(horizontal=True):
+        by = selections.either_of("by", "Compare", list(BY))
+        activation = "top"
+        if by != "percent":
+            activation = selections.either_of(
+                "activation", "Pixels", list(_ACTIVATIONS), default="top",
+                format_func=_ACTIVATIONS.__getitem__,
+            )  # fmt: skip
+        measure = selections.either_of(
+            "measure", "Share", ["relative", "absolute"],
+            help="relative: of the activated pixels; absolute: of all pixels of the chip.",
+        )  # fmt: skip
+        layer = None
+        if by != "layer":
+            layers = room.ask(
+                "SELECT layer FROM layers WHERE model = ? ORDER BY position", room.filters.model
+            )["layer"].to_list()
+            chosen = selections.one_of("of-layer", "Layer", [_ALL_LAYERS, *layers], width=200)
+            layer = None if chosen == _ALL_LAYERS else chosen
+    return Asked(
+        by,
+        activation,
+        measure,
+        None if by == "model" else room.filters.model,
+        layer,
+        None if by == "person" or room.filters.identity == EVERYBODY else room.filters.identity,
+    )
+
+
+@st.cache_data(show_spinner="Counting", max_entries=200, hash_funcs={Room: hash_of_room})
+def _shares(room: Room, asked: Asked) -> pl.DataFrame:
+    """Return the groups' mean shares: BY's columns, region, share, low, high, identities, maps."""
+    sums = _sum_shares(room, asked)
+    if sums.is_empty():
+        return sums
+    seen = sums.drop(name for name in REGION_NAMES if sums[name].null_count() == sums.height)
+    if asked.by == "person":
+        return _shares_of_people(seen)
+    return mean_shares(seen, BY[asked.by], Settings())
+
+
+def _shares_of_people(sums: pl.DataFrame) -> pl.DataFrame:
+    """Return each person's mean shares; of one person no interval can be drawn."""
+    shares = sums.unpivot(
+        regions_in(sums), index=("individual", "maps"), variable_name="region", value_name="share"
+    )
+    nobody = pl.lit(None, pl.Float64)
+    return shares.sort("individual", maintain_order=True).select(
+        "individual", "region", pl.col("share") / pl.col("maps"),
+        nobody.alias("low"), nobody.alias("high"), pl.lit(1).alias("identities"), "maps",
+    )  # fmt: skip
+
+
+def _sum_shares(room: Room, asked: Asked) -> pl.DataFrame:
+    """Sum the shares of each identity and group, as `analyses.regions.shares.sum_shares` does."""
+    whole = "pixels" if asked.measure == "relative" else str(GRID * GRID)
+    conditions = {
+        f"{asked.table}.model = ?": asked.model,
+        f"{asked.table}.layer = ?": asked.layer,
+        "identity = ?": asked.identity,
+        "activation = ?": asked.activation if asked.table == "pair_regions" else None,
+    }
+    wanted = {condition: value for condition, value in conditions.items() if value is not None}
+    # A person is a group here, and beside it the unit over which intervals are drawn.
+    by = ["identity AS individual" if name == "individual" else name for name in BY[asked.by]]
+    positions = "JOIN layers USING (model, layer)" if asked.by == "layer" else ""
+    return room.ask(
+        f"""
+        SELECT {", ".join([*by, "identity"])}, count(*) AS maps, {sums_of_shares(whole)}
+        FROM {asked.table} {positions}
+        JOIN images ON images.image_id = {asked.table}.{_IMAGE[asked.table]}
+        WHERE pixels > 0 AND {" AND ".join([*wanted, "TRUE"])}
+        GROUP BY ALL ORDER BY ALL
+        """,
+        *wanted.values(),
+    )
+
+
+def _beside_paper(shares: pl.DataFrame, asked: Asked) -> pl.DataFrame:
+    """Return the shares with the paper's beside them, where it has the same quantity.
+
+    The paper's shares are relative, over all people; Tables 1 and 2 are by layer, 10 and 11 by
+    model, 12 to 20 by percent.
+    """
+    nothing = shares.with_columns(
+        paper=pl.lit(None, pl.Float64), difference=pl.lit(None, pl.Float64)
+    )
+    if asked.measure != "relative" or asked.identity is not None or asked.by == "person":
+        return nothing
+    on = [BY[asked.by][-1], "region"]
+    if asked.by == "layer":
+        papers = papers_shares_by_layer().filter(
+            (pl.col("model") == asked.model) & (pl.col("activation") == asked.activation)
+        )
+    elif asked.layer is not None:
+        return nothing
+    elif asked.by == "model":
+        papers = papers_shares_by_model().filter(pl.col("activation") == asked.activation)
+    else:
+        papers = papers_shares_by_percent().filter(pl.col("model") == asked.model)
+    return beside_paper(shares, papers.select(*on, "paper"), on)
+
+
+def _say_what(asked: Asked, shares: pl.DataFrame, groups: list[object]) -> None:
+    people: Any = shares["identities"].max()
+    of = "images" if asked.table == "image_regions" else "ordered pairs"
+    whole = "activated pixels" if asked.measure == "relative" else "pixels of the chip"
+    said = f"% of the {whole}, mean over {of}"
+    if people == 1:
+        said += "; no intervals, since each number is of one person"
+    else:
+        said += f"; intervals: 95 %, by bootstrap over up to {people} people"
+    if shares["paper"].null_count() == shares.height:
+        said += ". The paper (arXiv 2509.17457) has no such number to stand beside"
+    else:
+        said += "; diamonds: the paper's (arXiv 2509.17457)"
+    st.caption(said + ".")
+    if len(groups) > _MOST_GROUPS:
+        st.caption(f"Drawn are the first {_MOST_GROUPS} of {len(groups):,}; the table has all.")
+
+
+def _show_heat_map(shares: pl.DataFrame, asked: Asked) -> None:
+    column = BY[asked.by][-1]
+    wide = shares.pivot(column, index="region", values="share")
+    groups = [_named(name) for name in wide.columns[1:]]
+    regions = [name.replace("_", " ") for name in wide["region"]]
+    figure = go.Figure(
+        go.Heatmap(
+            z=wide.drop("region").to_numpy(), x=groups, y=regions,
+            colorscale=colour_scale(AMOUNTS), zmin=0,
+            colorbar={"title": {"text": "share, %", "side": "right"}, "thickness": 12},
+            hovertemplate="%{y}, %{x}: %{z:.2f} %<extra></extra>", xgap=1, ygap=1,
+        )
+    )  # fmt: skip
+    figure.update_xaxes(type="category", title=asked.by, tickangle=-45)
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(height=140 + 26 * len(regions))
+    show_chart(figure, "shares-heat-map", wide)
+
+
+def _show_bars(shares: pl.DataFrame, asked: Asked, groups: list[object]) -> None:
+    """Show the groups of one region, with intervals and the paper's numbers."""
+    regions = regions_in(pl.DataFrame({name: [] for name in shares["region"].unique()}))
+    default = "nose" if "nose" in regions else regions[0]
+    region = selections.one_of(
+        "region", "Region", regions, default=default, width=240,
+        format_func=lambda name: name.replace("_", " "),
+    )  # fmt: skip
+    rows = shares.filter(pl.col("region") == region)
+    names = [_named(group) for group in rows[BY[asked.by][-1]]]
+    figure = go.Figure(
+        go.Bar(
+            x=names, y=rows["share"].to_list(), name="this lake", marker_color=OKABE_ITO[0],
+            error_y={
+                "type": "data", "symmetric": False, "thickness": 1.5, "color": "#7F7F7F",
+                "array": (rows["high"] - rows["share"]).fill_null(0).to_list(),
+                "arrayminus": (rows["share"] - rows["low"]).fill_null(0).to_list(),
+            },
+        )
+    )  # fmt: skip
+    if rows["paper"].null_count() < rows.height:
+        figure.add_scatter(
+            x=names, y=rows["paper"].to_list(), name="the paper", mode="markers",
+            marker={"symbol": "diamond", "size": 10, "color": PAPER_COLOUR},
+        )  # fmt: skip
+    figure.update_xaxes(type="category", title=asked.by, tickangle=-45)
+    figure.update_yaxes(title=f"{region.replace('_', ' ')}, %", rangemode="tozero")
+    figure.update_layout(height=360, showlegend=True)
+    show_chart(figure, "shares-bars", rows)
+
+
+def _named(group: object) -> str:
+    return f"{group:g}" if isinstance(group, float) else str(group)
+
+
+PAGE = Page(
+    title="Regions",
+    address="regions",
+    icon=":material/grid_view:",
+    about="What share of the activated pixels lies on which region, with intervals.",
+    show=show,
+    filters=("model", "identity"),
+)

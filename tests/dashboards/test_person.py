@@ -1,0 +1,63 @@
+import polars as pl
+
+from dashboards.faces import layers_of
+from dashboards.hidden import Whose, hide_pixels, orders_of, sources_of
+from dashboards.room import open_room
+
+
+def test_a_lake_without_the_answer_says_what_computes_it(lake, open_page):
+    shown = open_page("person", lake)
+    assert not shown.exception
+    assert "python -m analyses person --lake" in shown.info[0].value
+
+
+def test_the_verdict_and_the_claims_are_those_of_the_answer(answered, open_page):
+    shown = open_page("person", answered)
+    assert not shown.exception
+    verdict = answered.sql("SELECT verdict FROM result_person WHERE layer = 'conv1'").item()
+    assert f"conv1: {verdict}" in [one.value for one in shown.subheader]
+    table = pl.from_pandas(shown.dataframe[0].value)
+    assert table["verdict"].to_list() == answered.sql("FROM result_person")["verdict"].to_list()
+    assert table.filter(layer="conv1")["person"].item() == "shown"
+
+
+def test_a_layer_that_was_not_occluded_names_one_that_was(answered, open_page):
+    shown = open_page("person", answered, layer="layer1.0.conv2")
+    assert not shown.exception
+    assert any("not occluded; choose one of conv1" in one.value for one in shown.info)
+
+
+def test_drops_stand_under_the_masks(answered, open_page):
+    shown = open_page("person", answered)
+    own = answered.sql(
+        "SELECT estimate FROM result_occlusion WHERE guiding = judged AND mask = 'own' AND "
+        "fill = 'black' AND percent = 1 AND measure = 'centred cosine'"
+    ).item()
+    captions = [one.caption for pictures in shown.get("image") for one in pictures.proto.imgs]
+    assert any(caption.startswith(f"own: {own:.3f} [") for caption in captions)
+
+
+def test_masks_come_from_the_person_and_from_strangers(lake):
+    room = open_room(str(lake.path))
+    images = lake.sql("SELECT image_id, identity FROM images WHERE status = 'kept'")
+    identity_of = dict(images.iter_rows())
+    image_id, identity = next(iter(identity_of.items()))
+    sources = sources_of(room, "DLIB_R29", Whose(image_id, identity, "face"))
+    assert sources["own"].image_id == image_id
+    assert sources["same person"].identity == identity
+    assert sources["same person"].image_id != image_id
+    assert sources["matched stranger"].identity != identity
+    assert sources["swap"].identity != identity
+
+
+def test_as_many_pixels_are_hidden_as_were_asked_for(lake):
+    room = open_room(str(lake.path))
+    layer = layers_of(room, "DLIB_R29")[0]
+    row = lake.sql("SELECT image_id, identity FROM images WHERE status = 'kept' LIMIT 1").row(0)
+    orders = orders_of(room, layer, Whose(*row, "face"))
+    size = layer.input_size
+    whole = pl.Series([200]).cast(pl.UInt8).to_numpy().repeat(size * size * 3)
+    whole = whole.reshape(size, size, 3)
+    for mask, order in orders.items():
+        hidden = hide_pixels(room, whole, order, 10.0, "black")
+        assert (hidden == 0).all(-1).sum() == round(size * size / 10), mask

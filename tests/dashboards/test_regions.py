@@ -1,0 +1,64 @@
+import polars as pl
+import pytest
+
+from dashboards.room import open_room
+from dashboards.views.regions import Asked, _shares
+
+
+def table_of(shown):
+    return pl.from_pandas(shown.dataframe[0].value)
+
+
+def test_the_shares_are_those_of_sql(lake, open_page):
+    shown = open_page("regions", lake)
+    assert not shown.exception
+    expected = lake.sql(
+        "SELECT avg(100.0 * nose / pixels) FROM pair_regions "
+        "WHERE activation = 'top' AND layer = 'conv1'"
+    ).item()
+    nose = table_of(shown).filter(region="nose", layer="conv1")
+    assert nose["share"].item() == pytest.approx(expected, abs=1e-4)
+    assert nose["maps"].item() == 12
+    assert nose["low"].item() <= expected <= nose["high"].item()
+
+
+def test_absolute_shares_are_of_the_whole_chip(lake, open_page):
+    expected = lake.sql(
+        "SELECT avg(100.0 * nose / (512 * 512)) FROM pair_regions "
+        "WHERE activation = 'full' AND layer = 'conv1'"
+    ).item()
+    shown = open_page("regions", lake, measure="absolute", activation="full")
+    nose = table_of(shown).filter(region="nose", layer="conv1")
+    assert nose["share"].item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_one_persons_shares_have_no_interval(lake, open_page):
+    shown = open_page("regions", lake, identity="Grace_Hopper")
+    assert table_of(shown)["low"].null_count() == table_of(shown).height
+    assert "no intervals" in " ".join(caption.value for caption in shown.caption)
+
+
+@pytest.mark.parametrize("by", ["layer", "model", "percent", "person"])
+def test_each_comparison_has_a_row_for_each_group_and_region(lake, open_page, by):
+    groups = {"layer": 2, "model": 1, "percent": 15, "person": 2}[by]
+    shown = open_page("regions", lake, by=by)
+    assert not shown.exception
+    assert table_of(shown).height == groups * table_of(shown)["region"].n_unique()
+
+
+def test_the_papers_number_stands_beside_its_own_model(lake, open_page, tmp_path):
+    from dashboards.views.regions import _beside_paper
+
+    ours = pl.DataFrame({"model": ["AF_R18"], "region": ["nose"], "share": [10.0]})
+    asked = Asked("model", "full", "relative", None, None, None)
+    paper = _beside_paper(ours, asked)["paper"].item()
+    from analyses.paper import read_table
+
+    assert paper == read_table(10).filter(row="nose", column="AF_R18")["value"].item()
+
+
+def test_regions_that_the_parser_cannot_see_are_left_out(lake):
+    shares = _shares(
+        open_room(str(lake.path)), Asked("layer", "top", "relative", "DLIB_R29", None, None)
+    )
+    assert "hair" not in shares["region"]
