@@ -1,0 +1,76 @@
+"""Counting the regions of all pairs, as a share of the time that LEAM takes to make their maps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.benchmark import Measured, Settings
+from benchmarks.leam import make_maps
+from benchmarks.material import Study, studies
+from benchmarks.timing import medians
+from ingest.leam import rounds
+from ingest.networks.geometry import layer_geometry
+from ingest.regions import ClassGrid, Upsampling, count_regions
+from leamstore import schema
+from leamstore.catalog import read_catalog
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """Maps (n, y, x) of a layer that LEAM makes in one round, and their anchors (n,)."""
+
+    layer: str
+    maps: NDArray[np.float16]
+    anchors: NDArray[np.int64]
+
+
+def share_of_leam(settings: Settings) -> Iterator[Measured]:
+    """Measure the region counts of the rounds that LEAM makes, layer by layer as ingest does."""
+    for study in studies(settings):
+        count = partial(
+            _count_all,
+            _maps_by_round(study),
+            _upsamplings(study),
+            drawn_classes(len(study.chips), settings.seed),
+        )
+        seconds = medians({"leam": partial(make_maps, study), "regions": count}, settings.repeats)
+        per_map = seconds["regions"] / len(study.pairs) / len(study.layers)
+        note = f"{1e3 * per_map:.2f} ms a map of {schema.GRID} x {schema.GRID} pixels"
+        yield Measured(study.family, 100 * seconds["regions"] / seconds["leam"], note)
+
+
+def drawn_classes(images: int, seed: int) -> ClassGrid:
+    """Return the classes of faces that nobody has: 19 patches around drawn points, an image."""
+    random = np.random.default_rng(seed)
+    centres = random.integers(0, schema.GRID, (images, len(schema.REGIONS), 2, 1, 1))
+    grid = np.indices((schema.GRID, schema.GRID))
+    return ClassGrid.of(
+        np.stack([((grid - own) ** 2).sum(1).argmin(0).astype(np.uint8) for own in centres])
+    )
+
+
+def _maps_by_round(study: Study) -> list[_Maps]:
+    anchors = np.array(study.pairs)[:, 0]
+    return [
+        _Maps(layer, part.maps[layer].half().numpy(), anchors[part.pairs])
+        for part in rounds(study.network, study.chips, study.pairs, study.layers)
+        for layer in study.layers
+    ]
+
+
+def _count_all(made: list[_Maps], upsamplings: dict[str, Upsampling], grid: ClassGrid) -> None:
+    for one in made:
+        count_regions(
+            one.maps, upsamplings[one.layer], grid, one.anchors, (schema.PAIR_TOP_PERCENT,)
+        )
+
+
+def _upsamplings(study: Study) -> dict[str, Upsampling]:
+    size = read_catalog().model(study.model).input_size
+    return {
+        layer: Upsampling.of_layer((own.height, own.width), own.stride, own.offset, size)
+        for layer, own in layer_geometry(study.network, study.layers, size).items()
+    }

@@ -1,0 +1,75 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from benchmarks import gpu
+from benchmarks.projection import PAPER
+from leamstore.catalog import read_catalog
+
+
+def test_architectures_are_the_catalogs():
+    of_catalog = {
+        (model.network, model.input_size, model.layers)
+        for name, model in read_catalog().models.items()
+        if name != "DLIB_R29"
+    }
+    ours = {(one.entry_point, one.input_size, one.layers) for one in gpu.ARCHITECTURES.values()}
+    assert ours == of_catalog
+    assert set(gpu.ARCHITECTURES) == set(PAPER.models)
+
+
+def test_pairs_are_those_within_identities():
+    work = gpu.Work(torch.device("cpu"), identities=2, images=2, repeats=1, seed=0)
+    assert work.batch == 4
+    assert work.pairs == [(0, 1), (1, 0), (2, 3), (3, 2)]
+
+
+def test_hours_need_every_network():
+    def speed(network):
+        return gpu.Speed(network, "TF32", 1.0, 0.01, 1.0, 0.5, None)
+
+    assert gpu.hours([speed("IResNet-18")], "TF32") is None
+    # Nine models of 170,000 pairs at 10 ms are 15,300 s.
+    assert gpu.hours([speed(name) for name in PAPER.models], "TF32") == pytest.approx(4.25)
+    assert gpu.hours([speed(name) for name in PAPER.models], "float32") is None
+
+
+def test_a_network_is_measured_on_a_processor():
+    work = gpu.Work(torch.device("cpu"), identities=1, images=2, repeats=1, seed=0)
+    network = gpu.build(gpu.ARCHITECTURES["IResNet-18"], work)
+    speed = gpu.measure("IResNet-18", network, "float32", work)
+    assert speed.images_per_second > 0
+    assert speed.seconds_per_pair > 0
+    assert speed.share_of_peak > 0
+    assert speed.gain_of_graph is None
+
+
+def test_settings_of_tensor_cores_are_put_back():
+    before = torch.backends.cudnn.allow_tf32
+    with gpu.tensor_cores("TF32"):
+        assert torch.backends.cudnn.allow_tf32
+        assert torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_nothing_of_the_lake_is_imported():
+    lakes = {"zarr", "duckdb", "polars", "xarray", "dlib", "pydantic", "yaml", "typer", "numba"}
+    program = (
+        "import sys, benchmarks.gpu, ingest.networks.iresnet, ingest.networks.vgg_face;"
+        f"print(sorted({lakes!r} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_without_a_gpu_it_says_so_in_one_sentence():
+    command = [sys.executable, "-m", "benchmarks.gpu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("No GPU that torch can use is here: ")
+    assert done.stdout == ""
