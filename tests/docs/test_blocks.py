@@ -1,0 +1,74 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leamstore.lake import Lake
+from tests.docs.blocks import PAGES, ROOT, RUN, Block, blocks_of
+from tests.docs.photographs import make_photographs
+
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+OTHERS = [page for page in PAGES if page != TUTORIAL]
+ELSEWHERE = re.compile(r"\b(s3|gs|az|tcp|https?)://")
+COMMAND = re.compile(r"^(uv|pip|python|mkdocs|streamlit|dask|export|source) ", re.MULTILINE)
+
+
+def run(words, place, block):
+    paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    settings = {"PATH": os.pathsep.join(paths), "PYTHONPATH": str(ROOT), "LEAM_OFFLINE": "1"}
+    done = subprocess.run(
+        words, cwd=place, env=os.environ | settings | {"LEAM_CACHE": str(place / "cache")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{block.place}\n{block.text}\n{done.stdout}\n{done.stderr}"
+
+
+def run_blocks(page, place):
+    """Run the blocks of a page in their order, and then its Python, as one program."""
+    runnable = [one for one in blocks_of(page) if one.language in RUN and one.not_run is None]
+    # A test asks no other machine, and no library of it looks for credentials.
+    outside = [one.place for one in runnable if ELSEWHERE.search(one.text)]
+    assert not outside, f"say not_run: {', '.join(outside)}"
+    python = [one.text for one in runnable if one.language == "python"]
+    for block in runnable:
+        if block.language == "sql":
+            Lake(place / "demo.lake").sql(block.text)
+        elif block.language != "python":
+            # The environment that uv would make is the one that runs this.
+            typed = block.text.replace("uv run ", "")
+            run(["bash", "-euo", "pipefail", "-c", typed], place, block)
+    if python:
+        whole = "\n".join(python)
+        run([sys.executable, "-c", whole], place, Block(page, 1, "python", whole, None))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with photographs, and all that the tutorial makes."""
+    folder = tmp_path_factory.mktemp("docs")
+    for name in ("photographs", "lfw"):
+        make_photographs(folder / name, folder / "scratch")
+    run_blocks(TUTORIAL, folder)
+    return folder
+
+
+def test_the_tutorial_leaves_a_lake_with_answers_and_a_report(place):
+    lake = Lake(place / "demo.lake")
+    assert lake.sql("SELECT count(*) FROM result_regions_by_model").item() > 0
+    assert "DLIB_R29" in (place / "demo-report" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
+def test_every_block_of_a_page_runs(page, place):
+    run_blocks(page, place)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_command_hides_in_a_block_without_a_language(page):
+    hidden = [
+        one.place for one in blocks_of(page) if one.language not in RUN and COMMAND.search(one.text)
+    ]
+    assert not hidden, f"say bash after the backticks: {', '.join(hidden)}"
