@@ -307,6 +307,7 @@ class Lake:
             names = [] if problems else connection.sql(
                 "SELECT model FROM layers UNION SELECT layer FROM layers"
             ).fetchall()  # fmt: skip
+            nowhere = [] if problems else connection.sql(_LAYERS_NOWHERE).fetchall()
         version = values.get("format_version", str(schema.FORMAT_VERSION))
         if version != str(schema.FORMAT_VERSION):
             return [
@@ -323,6 +324,7 @@ class Lake:
             for (name,) in [*names, (values["parser"],)]
             if _leads_out(name)
         ]
+        problems += [f"the cells of {layer!r} of {model!r} lie nowhere" for model, layer in nowhere]
         try:
             _settings_of(values)
         except ValueError as error:
@@ -345,6 +347,14 @@ class Lake:
         ]
         return problems
 
+
+_LAYERS_NOWHERE: Final = """
+    SELECT model, layer FROM layers LEFT JOIN models USING (model)
+    WHERE NOT (stride > 0 AND isfinite(stride) AND isfinite(layers.offset))
+        OR least(height, width, coalesce(input_size, 1)) < 1
+    ORDER BY ALL
+"""
+"""Asks for layers without cells, or whose cells have no place on the chip."""
 
 _IN_FULL: Final = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 """What DuckDB calls the types that the schema calls otherwise."""

@@ -179,6 +179,14 @@ _OPENED = [
         tables("UPDATE settings SET value = '../x' WHERE name = 'parser'"),
         r".*'\.\./x' is no name of a model, layer or parser\.",
     ),
+    *(
+        (
+            f"a layer whose {column} is {value}",
+            tables(f"UPDATE layers SET {column} = '{value}' WHERE layer = 'conv1'"),
+            r".*can't be used: the cells of 'conv1' of 'NET' lie nowhere\.",
+        )
+        for column, value in (("stride", "NaN"), ("stride", 0), ('"offset"', "inf"), ("width", 0))
+    ),
     (
         "settings that are none",
         tables("UPDATE settings SET value = 'many' WHERE name = 'keep_pairs'"),

@@ -1,0 +1,60 @@
+"""How shards are decoded: whole ones in Rust, parts of them by Zarr itself.
+
+The Rust pipeline (`zarrs`) reads whole shards several times as fast. Of a part of a shard it
+checks no checksum, so that a flipped bit could end in a wrong map; and it writes files in place,
+where Zarr replaces them at once. So it does nothing here but read whole shards of a folder.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, Self
+
+from zarr.abc.codec import CodecPipeline
+from zarr.abc.store import ByteGetter, ByteSetter, Store
+from zarr.core.array_spec import ArraySpec
+from zarr.core.buffer import NDBuffer
+from zarr.core.metadata import ArrayMetadata
+from zarr.storage import LocalStore
+from zarrs import ZarrsCodecPipeline
+
+Part = tuple[ByteGetter, ArraySpec, Any, Any, bool]
+"""A shard, its shape, what of it goes where, and whether that is all of it."""
+
+
+class CheckedPipeline(ZarrsCodecPipeline):
+    """Zarr's codec pipeline; where all shards that are asked for are read whole, in Rust."""
+
+    @classmethod
+    def from_array_metadata_and_store(cls, array_metadata: ArrayMetadata, store: Store) -> Self:
+        """Return the pipeline of an array; NotImplementedError, by which Zarr takes its own."""
+        if not isinstance(store, LocalStore):
+            raise NotImplementedError
+        return super().from_array_metadata_and_store(array_metadata, store)
+
+    async def read(
+        self, batch_info: Iterable[Part], out: NDBuffer, drop_axes: tuple[int, ...] = ()
+    ) -> None:
+        """Read shards, or parts of them, into `out`.
+
+        What Rust can't read, Zarr is asked for, so that its errors are those that all readers get.
+        """
+        parts = list(batch_info)
+        if all(complete for *_, complete in parts):
+            with suppress(RuntimeError):
+                await super().read(parts, out, drop_axes)
+                return
+        await self._zarr.read(parts, out, drop_axes)
+
+    async def write(
+        self,
+        batch_info: Iterable[tuple[ByteSetter, ArraySpec, Any, Any, bool]],
+        value: NDBuffer,
+        drop_axes: tuple[int, ...] = (),
+    ) -> None:
+        """Write as Zarr does."""
+        await self._zarr.write(batch_info, value, drop_axes)
+
+    @property
+    def _zarr(self) -> CodecPipeline:
+        assert self.python_impl is not None, "only codec_pipeline.strict leaves it out"
+        return self.python_impl
