@@ -262,7 +262,10 @@ class Team:
                 tasks[key].began = now
 
     def _count_workers(self) -> None:
-        self._workers = len(self._ask("ncores"))
+        there = len(self._ask("ncores"))
+        if self._workers and not there:
+            self._say("It has no worker any more: waiting for one.")
+        self._workers = there
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
         """Return a scheduler's answer, which may be long in coming where the network is cut."""

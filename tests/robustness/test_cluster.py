@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import dask
 import pytest
 from distributed import LocalCluster
 
@@ -74,7 +75,9 @@ def hindrances(tmp_path_factory):
 @pytest.fixture(scope="module")
 def scheduler(network, hindrances):
     """The address of a scheduler with two workers."""
-    with pytest.MonkeyPatch.context() as patch:
+    # Else a worker that takes longer to start again than 15 seconds is given up for ever.
+    patience = dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
+    with patience, pytest.MonkeyPatch.context() as patch:
         patch.setenv("HINDRANCES", str(hindrances))
         with LocalCluster(
             n_workers=2,
