@@ -77,7 +77,7 @@ def measure(
     from ingest.leam import keep_freed_memory  # noqa: PLC0415
 
     chosen = choose(BENCHMARKS, names or ["all"], long)
-    keep_freed_memory()  # as the ingest does; the peers in this process gain by it, too
+    keep_freed_memory()  # as an ingest does
     machine = describe_machine(seed)
     rows = []
     folder = None if scratch is None else str(scratch)

@@ -60,12 +60,10 @@ def compare(layers: Layers, settings: Settings) -> Iterator[Measured]:
     names, images = list(layers), len(next(iter(layers.values())))
 
     def read_zarr() -> None:
-        _drop(zarr)
         for name in names:
             read_layer(zarr, name)
 
     def read_npy() -> None:
-        _drop(npy)
         for name in names:
             np.load(npy / f"{name}.npy")
 
@@ -73,7 +71,11 @@ def compare(layers: Layers, settings: Settings) -> Iterator[Measured]:
         for image in random.integers(0, images, 20):
             _one_map(zarr, names[random.integers(len(names))], int(image))
 
-    reading = medians({"zarr": read_zarr, "npy": read_npy, "one": read_one}, settings.repeats)
+    reading = medians(
+        {"zarr": read_zarr, "npy": read_npy, "one": read_one},
+        settings.repeats,
+        before=lambda: _drop(zarr, npy),
+    )
     note = "{:,.0f} MB/s against {:,.0f}"
     yield Measured(
         "reading all",
@@ -132,7 +134,7 @@ def _flush(folder: Path) -> None:
             os.fsync(opened.fileno())
 
 
-def _drop(folder: Path) -> None:
-    for file in _files(folder):
+def _drop(*folders: Path) -> None:
+    for file in (file for folder in folders for file in _files(folder)):
         with file.open("rb") as opened:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,26 +1,19 @@
-"""LEAM against a forward pass, against torchcam and grad-cam, and against itself in bfloat16.
+"""LEAM against a forward pass, against torchcam and grad-cam, and against itself in bfloat16."""
 
-The peers get the same network with its parameters as `torch` leaves them, trainable, since that
-is what their documentation shows, and a positive's embedding that is made already.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor, nn
 
 from benchmarks.benchmark import Measured, Settings
 from benchmarks.machine import has_native_bfloat16
 from benchmarks.material import Study, studies
+from benchmarks.peers import in_own_process
 from benchmarks.timing import medians
 from ingest.leam import Precision, relevance_maps, rounds
-
-Pairs = Sequence[tuple[int, int]]
 
 _PAIRS_OF_TORCHCAM: Final = 8
 _PAIRS_OF_GRAD_CAM: Final = 2
@@ -40,16 +33,12 @@ def cost_of_a_pair(settings: Settings) -> Iterator[Measured]:
 
 def against_torchcam(settings: Settings) -> Iterator[Measured]:
     """Measure torchcam's seconds a pair in units of ours."""
-    for study in studies(settings):
-        pairs = study.pairs[:_PAIRS_OF_TORCHCAM]
-        yield _beside(study, "torchcam", partial(_maps_by_torchcam, pairs=pairs), pairs, settings)
+    return _beside("torchcam", _PAIRS_OF_TORCHCAM, settings)
 
 
 def against_grad_cam(settings: Settings) -> Iterator[Measured]:
     """Measure grad-cam's seconds a pair in units of ours."""
-    for study in studies(settings):
-        pairs = study.pairs[:_PAIRS_OF_GRAD_CAM]
-        yield _beside(study, "grad-cam", partial(_maps_by_grad_cam, pairs=pairs), pairs, settings)
+    return _beside("grad-cam", _PAIRS_OF_GRAD_CAM, settings)
 
 
 def bfloat16(settings: Settings) -> Iterator[Measured]:
@@ -95,54 +84,18 @@ def rank_correlations(study: Study) -> np.ndarray:
     ])  # fmt: skip
 
 
-def _beside(
-    study: Study, peer: str, maps_by_peer: Callable[..., None], pairs: Pairs, settings: Settings
-) -> Measured:
-    network = deepcopy(study.network).requires_grad_(True)
-    embeddings = _embeddings(study)
-    seconds = medians(
-        {
-            "ours": partial(make_maps, study),
-            "theirs": partial(maps_by_peer, network, study.chips, embeddings, study.layers),
-        },
-        settings.repeats,
-    )
-    ours, theirs = seconds["ours"] / len(study.pairs), seconds["theirs"] / len(pairs)
-    note = f"{peer} {1e3 * theirs:.0f} ms a pair (of {len(pairs)}), ours {1e3 * ours:.1f} ms"
-    return Measured(study.family, theirs / ours, note)
-
-
-def _maps_by_torchcam(
-    network: nn.Module, chips: Tensor, embeddings: Tensor, layers: Sequence[str], pairs: Pairs
-) -> None:
-    from torchcam.methods import LayerCAM  # noqa: PLC0415
-
-    with LayerCAM(network, list(layers)) as extract:
-        for anchor, positive in pairs:
-            scores = network(chips[anchor, None])
-            extract(targets=partial(_cosine, embeddings[positive]), scores=scores)
-
-
-def _maps_by_grad_cam(
-    network: nn.Module, chips: Tensor, embeddings: Tensor, layers: Sequence[str], pairs: Pairs
-) -> None:
-    from pytorch_grad_cam import LayerCAM  # noqa: PLC0415
-
-    for anchor, positive in pairs:
-        for layer in layers:
-            with LayerCAM(network, [network.get_submodule(layer)]) as extract:
-                extract(chips[anchor, None], [partial(_cosine, embeddings[positive])])
-
-
-def _cosine(positive: Tensor, embedding: Tensor) -> Tensor:
-    return torch.cosine_similarity(embedding, positive, dim=0)
+def _beside(peer: str, most_pairs: int, settings: Settings) -> Iterator[Measured]:
+    for study in studies(settings):
+        pairs = min(most_pairs, len(study.pairs))
+        with in_own_process(peer, study.family, pairs, settings) as make_maps_there:
+            seconds = medians(
+                {"ours": partial(make_maps, study), "theirs": make_maps_there}, settings.repeats
+            )
+        ours, theirs = seconds["ours"] / len(study.pairs), seconds["theirs"] / pairs
+        note = f"{peer} {1e3 * theirs:.0f} ms a pair (of {pairs}), ours {1e3 * ours:.1f} ms"
+        yield Measured(study.family, theirs / ours, note)
 
 
 @torch.inference_mode()
 def _forward(study: Study) -> None:
     study.network(study.chips)
-
-
-@torch.no_grad()
-def _embeddings(study: Study) -> Tensor:
-    return study.network(study.chips)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from analyses.regions.shares import sums_of_shares
 from benchmarks.benchmark import Measured, Settings
 from benchmarks.timing import seconds_of
 from leamstore import schema, tables
@@ -54,10 +55,15 @@ def tables_10_and_11(settings: Settings) -> Iterator[Measured]:
 
 
 def shares(lake: Lake, activation: str) -> pl.DataFrame:
-    """Return each region's mean share of the activated pixels in % by model, by SQL."""
-    means = ", ".join(f"avg(100 * {name} / pixels) AS {name}" for name in schema.REGION_NAMES)
+    """Return each region's mean share of the activated pixels in % by model, as analyses do."""
+    means = ", ".join(f"{name} / maps AS {name}" for name in schema.REGION_NAMES)
     return lake.sql(
-        f"SELECT model, {means} FROM pair_regions WHERE activation = ? GROUP BY model ORDER BY 1",
+        f"""
+        SELECT model, {means} FROM (
+            SELECT model, count(pixels) AS maps, {sums_of_shares()}
+            FROM pair_regions WHERE activation = ? GROUP BY model
+        ) ORDER BY model
+        """,
         [activation],
     )
 

@@ -221,11 +221,11 @@ def _pair_regions(model: RunModel, results: Sequence[Result]) -> Iterator[pl.Dat
             for position, (activation, percent) in enumerate(_ACTIVATIONS):
                 counts = shown.pair_counts[:, position]
                 yield pl.DataFrame({
-                    "layer": pl.repeat(layer.name, len(anchor), eager=True),
+                    "layer": _repeated(layer.name, len(anchor), pl.String),
                     "anchor": anchor,
                     "positive": positive,
-                    "activation": pl.repeat(activation, len(anchor), eager=True),
-                    "percent": pl.repeat(percent, len(anchor), dtype=pl.Float64, eager=True),
+                    "activation": _repeated(activation, len(anchor), pl.String),
+                    "percent": _repeated(percent, len(anchor), pl.Float64),
                     "peak": shown.pair_peak,
                     **_region_columns(counts, shown.pair_peak > 0, model.visible),
                 })  # fmt: skip
@@ -238,7 +238,7 @@ def _image_regions(model: RunModel, results: Sequence[Result]) -> Iterator[pl.Da
             shown = result.layers[layer.name]
             has_map = shown.relevance.any((1, 2)).repeat(len(percents))
             yield pl.DataFrame({
-                "layer": pl.repeat(layer.name, len(has_map), eager=True),
+                "layer": _repeated(layer.name, len(has_map), pl.String),
                 "image_id": identity.image_ids.astype(np.int32).repeat(len(percents)),
                 "percent": np.tile(percents, len(identity.image_ids)),
                 **_region_columns(
@@ -262,4 +262,9 @@ def _region_columns(
 
 
 def _nulls(length: int) -> pl.Series:
-    return pl.repeat(None, length, dtype=pl.Int32, eager=True)
+    return _repeated(None, length, pl.Int32)
+
+
+def _repeated(value: str | float | None, length: int, dtype: type[pl.DataType]) -> pl.Series:
+    # pl.repeat starts a query each time, which takes longer than all else here.
+    return pl.Series([value], dtype=dtype).new_from_index(0, length)

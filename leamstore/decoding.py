@@ -7,13 +7,15 @@ where Zarr replaces them at once. So it does nothing here but read whole shards 
 
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, Self
 
 from zarr.abc.codec import CodecPipeline
 from zarr.abc.store import ByteGetter, ByteSetter, Store
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import NDBuffer
-from zarr.core.metadata import ArrayMetadata
+from zarr.core.codec_pipeline import BatchedCodecPipeline
+from zarr.core.metadata import ArrayMetadata, ArrayV3Metadata
 from zarr.storage import LocalStore
 from zarrs import ZarrsCodecPipeline
 
@@ -27,9 +29,10 @@ class CheckedPipeline(ZarrsCodecPipeline):
     @classmethod
     def from_array_metadata_and_store(cls, array_metadata: ArrayMetadata, store: Store) -> Self:
         """Return the pipeline of an array; NotImplementedError, by which Zarr takes its own."""
-        if not isinstance(store, LocalStore):
+        if not isinstance(store, LocalStore) or not isinstance(array_metadata, ArrayV3Metadata):
             raise NotImplementedError
-        return super().from_array_metadata_and_store(array_metadata, store)
+        zarr = BatchedCodecPipeline.from_codecs(array_metadata.codecs)
+        return cls(array_metadata, store, impl=None, python_impl=zarr)
 
     async def read(
         self, batch_info: Iterable[Part], out: NDBuffer, drop_axes: tuple[int, ...] = ()
@@ -41,7 +44,7 @@ class CheckedPipeline(ZarrsCodecPipeline):
         parts = list(batch_info)
         if all(complete for *_, complete in parts):
             with suppress(RuntimeError):
-                await super().read(parts, out, drop_axes)
+                await self._rust.read(parts, out, drop_axes)
                 return
         await self._zarr.read(parts, out, drop_axes)
 
@@ -53,6 +56,11 @@ class CheckedPipeline(ZarrsCodecPipeline):
     ) -> None:
         """Write as Zarr does."""
         await self._zarr.write(batch_info, value, drop_axes)
+
+    @cached_property
+    def _rust(self) -> ZarrsCodecPipeline:
+        # Made when it is needed: that takes as long as to open an array.
+        return ZarrsCodecPipeline.from_array_metadata_and_store(self.metadata, self.store)
 
     @property
     def _zarr(self) -> CodecPipeline:

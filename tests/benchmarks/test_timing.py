@@ -17,3 +17,10 @@ def test_a_median_leaves_the_odd_slow_call_out():
 
 def test_seconds_are_seconds():
     assert seconds_of(lambda: time.sleep(0.02)) >= 0.02
+
+
+def test_what_is_done_before_each_call_does_not_count():
+    calls = []
+    found = medians({"ours": lambda: calls.append("o")}, 2, before=lambda: time.sleep(0.05))
+    assert found["ours"] < 0.05
+    assert calls == ["o"] * 3
