@@ -19,6 +19,7 @@ import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from polars import selectors
 
 OKABE_ITO: Final = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B7A100", "#7F7F7F",
@@ -58,6 +59,9 @@ _HEADINGS: Final = {
     "deviations": "standard deviations",
 }
 """Columns' names that a reader needs in other words."""
+
+_OF_REGIONS: Final = selectors.by_name("region", "most_in", require_all=False)
+"""Columns of regions' names."""
 
 _PICTURE_SCALE: Final = 2
 _SHEET_COLUMNS: Final = 3
@@ -129,13 +133,16 @@ def show_chart(
 
 
 def show_table(table: pl.DataFrame, name: str, **look: Any) -> None:
-    """Show a table, its columns named in words, and under it its downloads with their own names.
+    """Show a table, columns and regions named in words, and under it its downloads as SQL has them.
 
-    `look` is passed on to ``st.dataframe``; ``column_config=None`` shows the columns' own names.
+    `look` is passed on to ``st.dataframe``; ``column_config=None`` shows all by its own name.
     """
-    words = {column: in_words(column) for column in table.columns}
-    shown: dict[str, Any] = {"hide_index": True, "column_config": words, **look}
-    st.dataframe(table, key=f"table-{name}", **shown)
+    if "column_config" not in look:
+        look["column_config"] = {column: in_words(column) for column in table.columns}
+        shown = table.with_columns(_OF_REGIONS.str.replace_all("_", " "))
+    else:
+        shown = table
+    st.dataframe(shown, key=f"table-{name}", hide_index=True, **look)
     with st.container(horizontal=True, gap="small", key=f"downloads-{name}"):
         _show_table_buttons(table, name)
 

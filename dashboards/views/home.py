@@ -187,7 +187,8 @@ def _show_thumbnail(path: Path, detail: str) -> None:
             st.markdown(f":material/hide_image: {picture}")
         else:
             st.image(picture, width=_THUMBNAIL)
-        st.caption(path.name, help=detail)
+        # Names have no spaces, but a line may end after each underscore.
+        st.caption(path.name.replace("_", "\\_\u200b"), help=detail)
 
 
 @st.cache_data(show_spinner=False, max_entries=500)

@@ -129,10 +129,13 @@ def _show_schema(room: Room) -> None:
 
 
 def _columns(room: Room) -> dict[str, pl.DataFrame]:
-    """Return column, type and meaning of every table and view that the lake holds."""
+    """Return column, type and meaning of each table and view of the lake, those of answers last."""
     rows = room.ask(
-        "SELECT table_name, column_name AS column, data_type AS type, comment AS meaning "
-        "FROM duckdb_columns() WHERE NOT internal ORDER BY table_oid, column_index"
+        """
+        SELECT table_name, column_name AS column, data_type AS type, comment AS meaning
+        FROM duckdb_columns() WHERE NOT internal
+        ORDER BY starts_with(table_name, 'result_'), table_oid, column_index
+        """
     )
     return {
         name: columns.drop("table_name")
