@@ -7,10 +7,9 @@ owns whole files and two units never write to the same one.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import xarray as xr
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
@@ -20,6 +19,9 @@ from leamstore import schema
 from leamstore.decoding import CheckedPipeline
 from leamstore.errors import LakeError, MissingArrayError
 from leamstore.storage import Location, explain, zarr_store
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SHARD_IMAGES: Final = 64
 """Slots of the image axis in one shard: one file per array."""
@@ -156,7 +158,7 @@ def open_array(store: Location, name: str) -> zarr.Array:
         raise MissingArrayError(f"{store} holds no array {name}.") from error
 
 
-def open_tree(store: Location) -> xr.DataTree:
+def open_tree(store: Location) -> "xr.DataTree":
     """Open a whole store lazily, as anyone with xarray would.
 
     Raises
@@ -164,6 +166,8 @@ def open_tree(store: Location) -> xr.DataTree:
     LakeError
         If its metadata can't be understood.
     """
+    import xarray as xr  # noqa: PLC0415 - loads slowly, with pandas
+
     with _understood(store):
         return xr.open_datatree(
             zarr_store(store), engine="zarr", consolidated=False, chunks={}, zarr_format=3

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-import dask.array as da
 import numpy as np
 import polars as pl
-import xarray as xr
 import zarr
 
 from leamstore import arrays, schema, tables
@@ -20,6 +18,10 @@ from leamstore.geometry import resample
 from leamstore.lock import LOCK_FILES, ingest_lock
 from leamstore.published import working_copy
 from leamstore.storage import Location, ObjectPath, location, objects, stored_bytes
+
+if TYPE_CHECKING:
+    import dask.array as da
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,12 @@ class Lake:
         return self.sql("SELECT * FROM images WHERE status = 'kept' ORDER BY image_id")
 
     @property
-    def maps(self) -> xr.DataTree:
+    def maps(self) -> "xr.DataTree":
         """All maps, lazily: ``maps["DLIB_R29/layer1.conv1/relevance"]``."""
         return arrays.open_tree(self.maps_path)
 
     @property
-    def faces(self) -> xr.DataTree:
+    def faces(self) -> "xr.DataTree":
         """Crops and labels, lazily."""
         return arrays.open_tree(self.faces_path)
 
@@ -176,7 +178,7 @@ class Lake:
         models: Sequence[str] | None = None,
         layers: Sequence[int | str] | None = None,
         size: int = 112,
-    ) -> xr.DataArray:
+    ) -> "xr.DataArray":
         """Image maps on one grid, lazily.
 
         Parameters
@@ -201,6 +203,10 @@ class Lake:
         LakeError
             If a model or layer is not in the lake.
         """
+        # Both load slowly, and most that is asked of a lake is asked by SQL.
+        import dask.array as da  # noqa: PLC0415
+        import xarray as xr  # noqa: PLC0415
+
         chosen = self._chosen_layers(models, layers)
         per_image = ("identity", "dataset", "path", "gender", "ethnicity", "age")
         images = self.sql(
@@ -255,7 +261,9 @@ class Lake:
         names = ", ".join(row["layer"] for row in rows)
         raise LakeError(f"model {model} of {self.path} has no layer {layer}; it has {names}.")
 
-    def _layer_on_grid(self, layer: dict[str, Any], images: pl.DataFrame, size: int) -> da.Array:
+    def _layer_on_grid(self, layer: dict[str, Any], images: pl.DataFrame, size: int) -> "da.Array":
+        import dask.array as da  # noqa: PLC0415
+
         model = layer["model"]
         stored = arrays.open_array(self.maps_path, f"{model}/{layer['layer']}/relevance")
         # Metadata may claim anything, and maps of that size would be made in memory.
