@@ -74,10 +74,8 @@ def measure(
     from benchmarks.machine import describe_machine  # noqa: PLC0415
     from benchmarks.results import write_results  # noqa: PLC0415
     from benchmarks.running import choose, rows_of  # noqa: PLC0415
-    from ingest.leam import keep_freed_memory  # noqa: PLC0415
 
     chosen = choose(BENCHMARKS, names or ["all"], long)
-    keep_freed_memory()  # as an ingest does
     machine = describe_machine(seed)
     rows = []
     folder = None if scratch is None else str(scratch)

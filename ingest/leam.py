@@ -10,13 +10,11 @@ backward pass all layers of its pairs. `rounds` makes the maps piece by piece; `
 `relevance_maps` gather them.
 """
 
-import ctypes
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -25,9 +23,6 @@ from torch import Tensor, nn
 from ingest.frozen import Frozen
 from ingest.targets import Score, Target, find_target
 from leamstore.errors import LeamError
-
-_M_TRIM_THRESHOLD: Final = -1  # names and numbers of glibc's malloc.h
-_M_MMAP_THRESHOLD: Final = -3
 
 Precision = Literal["float32", "bfloat16"]
 Pairs = Sequence[tuple[int, int]] | Tensor
@@ -190,19 +185,6 @@ def embed(
 ) -> Tensor:
     """Return the embeddings (image, n) of images (image, 3, h, w), in batches."""
     return torch.cat([_run(network, batch, precision) for batch in images.split(batch_size)])
-
-
-def keep_freed_memory() -> None:
-    """Make this process keep the memory that it frees, up to a gigabyte, for its next use.
-
-    The C library of most Linux systems hands large freed blocks back to the system, so that
-    every backward pass gets its memory anew, page by page: an eighth of LEAM's time on a
-    processor. A program decides this for all its parts, a library does not: call it first
-    thing in a command or a worker. Under other C libraries it does nothing.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            ctypes.CDLL(None).mallopt(option, 2**30)
 
 
 @dataclass(frozen=True)

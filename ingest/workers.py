@@ -35,6 +35,7 @@ from leamstore import ledger, permit
 from leamstore.catalog import Catalog
 from leamstore.errors import LeamError, UnusableImageError
 from leamstore.lake import LakeSettings
+from leamstore.memory import keep_freed_memory
 from leamstore.storage import Location
 
 
@@ -98,6 +99,7 @@ class Workplace(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Take the place; nothing is opened before it is needed."""
+        keep_freed_memory()
         self._name = f"{worker.address} on {socket.gethostname()}"
         self._models: dict[str, RunModel] = {}
         self._checking = threading.Lock()

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from leamstore.errors import LeamError, printable
+from leamstore.memory import keep_freed_memory
 
 _INTERRUPTED: Final = 130
 
@@ -44,6 +45,7 @@ QuietOption = Annotated[
 
 def run(command: Callable[[], object]) -> None:
     """Run a command line; an error of ours ends it with one sentence and exit code 1."""
+    keep_freed_memory()
     try:
         command()
     except (Exception, KeyboardInterrupt, SystemExit) as ended:

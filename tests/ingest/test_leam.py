@@ -1,7 +1,3 @@
-import platform
-import subprocess
-import sys
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -477,24 +473,3 @@ def test_a_target_without_its_references_is_refused(network, images):
 def test_references_of_other_images_are_refused(network, images):
     with pytest.raises(LeamError, match="4 references for 5 images"):
         explain(network, images, ALL_PAIRS, LAYERS, "impostor", references=torch.ones(4, 16))
-
-
-_FREED_AND_ASKED_AGAIN = """
-import resource
-import torch
-from ingest.leam import keep_freed_memory
-
-keep_freed_memory()
-torch.ones(120, 1024, 1024)  # more than is asked for next: room to align
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.ones(100, 1024, 1024)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries stay as they are")
-def test_freed_memory_is_kept():
-    counted = subprocess.run(  # a process of its own: what ran before shapes a heap
-        [sys.executable, "-c", _FREED_AND_ASKED_AGAIN], capture_output=True, text=True, check=True
-    )
-    assert int(counted.stdout) < 1000  # of 102,400 pages
