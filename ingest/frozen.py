@@ -74,7 +74,9 @@ class Frozen(TorchFunctionMode):
 
     def _addcmul(self, shift: Tensor, x: Tensor, scale: Tensor, **other: Any) -> Tensor:
         out = torch.addcmul(shift, x, scale, **other)
-        if not other and out.shape == x.shape and _is_frozen(scale) and _is_frozen(shift):
+        is_frozen = not other and _is_frozen(scale) and _is_frozen(shift)
+        # Where nothing goes back, nothing has to be known of the way.
+        if is_frozen and out.shape == x.shape and torch.is_grad_enabled():
             self._products[out] = _Product.of(out, x, scale.detach())
         return out
 
