@@ -60,7 +60,7 @@ _HEADINGS: Final = {
 }
 """Columns' names that a reader needs in other words."""
 
-_OF_REGIONS: Final = selectors.by_name("region", "most_in", require_all=False)
+_OF_REGIONS: Final = selectors.by_name("region", "most_in", "most_apart", require_all=False)
 """Columns of regions' names."""
 
 _PICTURE_SCALE: Final = 2
