@@ -81,8 +81,9 @@ def show(room: Room) -> None:
     shown = shares.filter(pl.col(BY[asked.by][-1]).is_in(groups[:_MOST_GROUPS]))
     _show_heat_map(shown, asked)
     _show_bars(shown, asked, groups[:_MOST_GROUPS])
-    known = [column.name for column in shares if column.null_count() < shares.height]
-    show_table(shares.select(known).with_columns(pl.col(pl.Float64).round(4)), "shares")
+    if shares["paper"].null_count() == shares.height:
+        shares = shares.drop("paper", "difference")
+    show_table(shares.with_columns(pl.col(pl.Float64).round(4)), "shares")
 
 
 def _choose(room: Room) -> Asked:
