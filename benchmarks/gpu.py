@@ -8,8 +8,7 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import permutations
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.projection import PAPER
-from ingest.leam import rounds
+from ingest.leam import Precision, arithmetic, relevance_maps, rounds
 
 _IRESNET_LAYERS: Final = (
     "conv1", "layer1.0.conv1", "layer1.0.conv2", "layer1.1.conv1", "layer1.1.conv2",
@@ -60,7 +59,7 @@ ARCHITECTURES: Final = {
     "VGG-Face": Architecture("ingest.networks.vgg_face:VggFace", 224, _VGG_LAYERS),
 }
 
-PRECISIONS: Final = ("float32", "TF32", "bfloat16")
+PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "tf32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -104,15 +103,18 @@ class Speed:
         LEAM's operations a second, of those of a large matrix product in this precision.
     gain_of_graph : float or None
         How many times faster a forward and a backward pass get as a CUDA graph; None off CUDA.
+    rank_correlation : float
+        Spearman's, of a map with the same map in float32: the median over pairs and layers.
     """
 
     network: str
-    precision: str
+    precision: Precision
     images_per_second: float
     seconds_per_pair: float
     passes_per_pair: float
     share_of_peak: float
     gain_of_graph: float | None
+    rank_correlation: float
 
 
 def main() -> None:
@@ -156,14 +158,14 @@ def build(architecture: Architecture, work: Work) -> nn.Module:
     return network.eval().requires_grad_(False).to(work.device)
 
 
-def measure(name: str, network: nn.Module, precision: str, work: Work) -> Speed:
+def measure(name: str, network: nn.Module, precision: Precision, work: Work) -> Speed:
     """Measure one network in one precision."""
     architecture = ARCHITECTURES[name]
     size = architecture.input_size
     generator = torch.Generator().manual_seed(work.seed)
     chips = (2 * torch.rand(work.batch, 3, size, size, generator=generator) - 1).to(work.device)
     explain = partial(_explain, network, chips, architecture.layers, precision, work)
-    with tensor_cores(precision):
+    with arithmetic(precision):
         with FlopCounterMode(display=False) as counted:
             explain()
         leam = seconds(explain, work)
@@ -172,6 +174,7 @@ def measure(name: str, network: nn.Module, precision: str, work: Work) -> Speed:
         graph = None
         if work.device.type == "cuda":
             graph = gain_of_graph(network, chips, architecture.layers[0], precision, work)
+    likeness = rank_correlations(network, chips, architecture.layers, precision, work)
     return Speed(
         network=name,
         precision=precision,
@@ -180,10 +183,11 @@ def measure(name: str, network: nn.Module, precision: str, work: Work) -> Speed:
         passes_per_pair=leam / len(work.pairs) / (forward / work.batch),
         share_of_peak=counted.get_total_flops() / leam / peak,
         gain_of_graph=graph,
+        rank_correlation=float(likeness.median()),
     )
 
 
-def hours(speeds: list[Speed], precision: str) -> float | None:
+def hours(speeds: list[Speed], precision: Precision) -> float | None:
     """Return the hours that the paper's study would take; None if a network wasn't measured."""
     per_pair = {
         speed.network: speed.seconds_per_pair for speed in speeds if speed.precision == precision
@@ -198,16 +202,18 @@ def seconds(run: Callable[[], object], work: Work) -> float:
     return median(clock(run) for _ in range(work.repeats))
 
 
-def operations_per_second(precision: str, work: Work) -> float:
+def operations_per_second(precision: Precision, work: Work) -> float:
     """Return the rate of a large matrix product, as torch's flop counter counts: two a product."""
     size = 8192 if work.device.type == "cuda" else 1024
     kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    matrix = torch.ones(size, size, device=work.device, dtype=kind)
+    # Not of ones or zeros: a card that flips fewer bits clocks higher.
+    generator = torch.Generator(work.device).manual_seed(work.seed)
+    matrix = torch.randn(size, size, device=work.device, dtype=kind, generator=generator)
     return 2 * size**3 / seconds(lambda: matrix @ matrix, work)
 
 
 def gain_of_graph(
-    network: nn.Module, chips: Tensor, layer: str, precision: str, work: Work
+    network: nn.Module, chips: Tensor, layer: str, precision: Precision, work: Work
 ) -> float:
     """Return how many times faster a forward and a backward pass get as a CUDA graph."""
     passes = partial(_passes, network, chips, layer, precision)
@@ -223,20 +229,31 @@ def gain_of_graph(
     return seconds(passes, work) / seconds(graph.replay, work)
 
 
-@contextmanager
-def tensor_cores(precision: str) -> Iterator[None]:
-    """Let float32 products round their factors to TF32 inside, or forbid it."""
-    former = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = precision == "TF32"
-    torch.backends.cudnn.allow_tf32 = precision == "TF32"
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = former
+def rank_correlations(
+    network: nn.Module, chips: Tensor, layers: tuple[str, ...], precision: Precision, work: Work
+) -> Tensor:
+    """Return Spearman's correlation (layer x pair,) of one identity's maps with float32's."""
+    pairs = list(permutations(range(work.images), 2))
+    images = chips[: work.images]
+    exact = relevance_maps(network, images, pairs, layers, precision="float32")
+    rough = relevance_maps(network, images, pairs, layers, precision=precision)
+    return torch.cat([
+        torch.corrcoef(torch.stack([one, other]))[0, 1][None]
+        for layer in layers
+        for one, other in zip(_ranks(exact[layer]), _ranks(rough[layer]), strict=True)
+    ])  # fmt: skip
+
+
+def _ranks(maps: Tensor) -> Tensor:
+    """Return the ranks (pair, cell) of a map's cells (pair, y, x); ties share their mean."""
+    cells = maps.flatten(1)
+    ordered = cells.sort(1).values
+    below, upto = (torch.searchsorted(ordered, cells, right=right) for right in (False, True))
+    return (below + upto).double() / 2
 
 
 def _explain(
-    network: nn.Module, chips: Tensor, layers: tuple[str, ...], precision: str, work: Work
+    network: nn.Module, chips: Tensor, layers: tuple[str, ...], precision: Precision, work: Work
 ) -> None:
     for _ in rounds(
         network,
@@ -244,18 +261,18 @@ def _explain(
         work.pairs,
         layers,
         batch_size=work.batch,
-        precision="bfloat16" if precision == "bfloat16" else "float32",
+        precision=precision,
     ):
         pass
 
 
 @torch.no_grad()
-def _forward(network: nn.Module, chips: Tensor, precision: str) -> None:
+def _forward(network: nn.Module, chips: Tensor, precision: Precision) -> None:
     with _autocast(chips, precision):
         network(chips)
 
 
-def _passes(network: nn.Module, chips: Tensor, layer: str, precision: str) -> Tensor:
+def _passes(network: nn.Module, chips: Tensor, layer: str, precision: Precision) -> Tensor:
     """Run forward, and back to a layer's output."""
     outputs: list[Tensor] = []
 
@@ -268,7 +285,7 @@ def _passes(network: nn.Module, chips: Tensor, layer: str, precision: str) -> Te
     return torch.autograd.grad(embeddings.float().square().sum(), outputs)[0]
 
 
-def _autocast(chips: Tensor, precision: str) -> torch.autocast:
+def _autocast(chips: Tensor, precision: Precision) -> torch.autocast:
     return torch.autocast(chips.device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
@@ -292,7 +309,8 @@ def _sentence(speed: Speed) -> str:
     return (
         f"{speed.network} in {speed.precision}: {speed.images_per_second:,.0f} images/s forward, "
         f"{1 / speed.seconds_per_pair:,.0f} pairs/s ({speed.passes_per_pair:.2f} passes a pair), "
-        f"{100 * speed.share_of_peak:.0f} % of peak{graph}"
+        f"{100 * speed.share_of_peak:.0f} % of peak, rank correlation with float32 "
+        f"{speed.rank_correlation:.4f}{graph}"
     )
 
 

@@ -24,7 +24,7 @@ from ingest.frozen import Frozen
 from ingest.targets import Score, Target, find_target
 from leamstore.errors import LeamError
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "tf32", "bfloat16"]
 Pairs = Sequence[tuple[int, int]] | Tensor
 Counterparts = Callable[[Tensor], Tensor]
 
@@ -151,8 +151,9 @@ def rounds(
     batch_size : int
         Images in a forward pass. Where it holds all images, there is one forward pass
         altogether; else the embeddings are made by a first pass without gradient.
-    precision : {"float32", "bfloat16"}
-        bfloat16 runs convolutions and matrix products in it; maps are float32 all the same.
+    precision : {"float32", "tf32", "bfloat16"}
+        What convolutions and matrix products run in; maps are float32 all the same. tf32 is
+        float32 whose factors a GPU of NVIDIA's rounds to ten bits, and float32 itself elsewhere.
 
     Yields
     ------
@@ -168,14 +169,20 @@ def rounds(
     modules = _find_layers(network, layers)
     anchors, positives = _read_pairs(pairs, len(images)).unbind(1)
     references = _read_references(references, target, len(images))
-    task = _Task(anchors, positives, target.score, references, counterparts)
+    task = _Task(target.score, references, counterparts)
+    device = _place_of(network, images).device
     whole = len(images) <= batch_size
     embeddings = None if whole else embed(network, images, batch_size, precision)
     for batch in [torch.arange(len(images))] if whole else _batches(anchors, batch_size):
-        forward = _forward(network, images[batch], modules, precision)
+        # Positions are sent to a GPU first: each sending waits for all that it has been told to do.
+        turns = [turn.to(device) for turn in _turns(anchors, positives, batch)]
+        with arithmetic(precision):
+            forward = _forward(network, images[batch], modules, precision)
         embeddings = _renewed(embeddings, batch, forward)
-        for chosen, rows in _turns(anchors, batch):
-            yield _round(task, forward, embeddings, chosen, rows)
+        for turn in turns:
+            with arithmetic(precision):
+                made = _round(task, forward, embeddings, turn)
+            yield made
         del forward  # its graph is the bulk of the memory: free it before the next is made
 
 
@@ -184,18 +191,51 @@ def embed(
     network: nn.Module, images: Tensor, batch_size: int = 16, precision: Precision = "float32"
 ) -> Tensor:
     """Return the embeddings (image, n) of images (image, 3, h, w), in batches."""
-    return torch.cat([_run(network, batch, precision) for batch in images.split(batch_size)])
+    with arithmetic(precision):
+        return torch.cat([_run(network, batch, precision) for batch in images.split(batch_size)])
+
+
+@contextmanager
+def arithmetic(precision: Precision) -> Iterator[None]:
+    """Let a GPU round the factors of float32 products to TF32 inside, or forbid it.
+
+    Torch's own default is to round those of convolutions.
+    """
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    former = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = precision == "tf32"
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = former
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What is asked: anchor and positive of each pair (pair,), and what makes their scores."""
+    """What makes the scores of pairs."""
 
-    anchors: Tensor
-    positives: Tensor
     score: Score
     references: Tensor
     counterparts: Counterparts
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Pairs of different anchors: their positions in the list of pairs, and who is in each.
+
+    Rows are those of the anchors in their batch; anchors and positives are images.
+    """
+
+    pairs: Tensor
+    rows: Tensor
+    anchors: Tensor
+    positives: Tensor
+
+    def to(self, device: torch.device) -> "_Turn":
+        """Bring all but the pairs, which are the caller's, to where the network is."""
+        return _Turn(
+            self.pairs, *(part.to(device) for part in (self.rows, self.anchors, self.positives))
+        )
 
 
 @dataclass(frozen=True)
@@ -256,7 +296,7 @@ def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
 def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     """Run the network on images brought to its device and dtype, and to the faster layout."""
-    place = next(chain(network.parameters(), network.buffers()), images)
+    place = _place_of(network, images)
     images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
     autocast = torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16")
     with autocast, Frozen():
@@ -266,32 +306,34 @@ def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
-def _round(
-    task: _Task, forward: _Forward, embeddings: Tensor, chosen: Tensor, rows: Tensor
-) -> Round:
-    """Explain the chosen pairs, whose anchors are these rows of the forward pass."""
-    anchors = task.anchors[chosen]
-    counterparts = task.counterparts(embeddings)[task.positives[chosen]]
-    references = task.references[anchors].to(counterparts)
+def _place_of(network: nn.Module, images: Tensor) -> Tensor:
+    """Return a tensor that tells the network's device and dtype."""
+    return next(chain(network.parameters(), network.buffers()), images)
+
+
+def _round(task: _Task, forward: _Forward, embeddings: Tensor, turn: _Turn) -> Round:
+    """Explain the pairs of a turn, whose anchors are its rows of the forward pass."""
+    counterparts = task.counterparts(embeddings)[turn.positives]
+    references = task.references.to(counterparts)[turn.anchors]
     with torch.enable_grad():
-        score = task.score(forward.embeddings[rows], counterparts, references).sum()
+        score = task.score(forward.embeddings[turn.rows], counterparts, references).sum()
         activations = tuple(forward.activations.values())
         gradients = torch.autograd.grad(
             score, activations, retain_graph=True, materialize_grads=True
         )
     maps = {
-        layer: _relevance(activation, gradient)[rows]
+        layer: _relevance(activation, gradient)[turn.rows]
         for layer, activation, gradient in zip(
             forward.activations, activations, gradients, strict=True
         )
     }
     peaks = {layer: relevance.amax((1, 2)) for layer, relevance in maps.items()}
     return Round(
-        pairs=chosen,
+        pairs=turn.pairs,
         maps={layer: _scale(relevance, peaks[layer]) for layer, relevance in maps.items()},
         peaks=peaks,
         embeddings=embeddings,
-        cosines=F.cosine_similarity(embeddings[anchors], counterparts),
+        cosines=F.cosine_similarity(embeddings[turn.anchors], counterparts),
     )
 
 
@@ -323,15 +365,13 @@ def _batches(anchors: Tensor, batch_size: int) -> Sequence[Tensor]:
     return images[counts.argsort(descending=True, stable=True)].split(batch_size)
 
 
-def _turns(anchors: Tensor, batch: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Deal out the pairs of a batch of images, one an anchor and round.
-
-    Yields positions in the list of pairs, and for each its anchor's row in the batch.
-    """
+def _turns(anchors: Tensor, positives: Tensor, batch: Tensor) -> Iterator[_Turn]:
+    """Deal out the pairs of a batch of images, one an anchor and turn."""
     of_row = [(anchors == image).nonzero().squeeze(1) for image in batch]
     for turn in range(max(map(len, of_row))):
         rows = torch.tensor([row for row, pairs in enumerate(of_row) if len(pairs) > turn])
-        yield torch.stack([of_row[row][turn] for row in rows]), rows
+        pairs = torch.stack([of_row[row][turn] for row in rows])
+        yield _Turn(pairs, rows, anchors[pairs], positives[pairs])
 
 
 def _find_layers(network: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:

@@ -1,9 +1,10 @@
 """Photographs of a block of identities, read and cut into crops and chips."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,9 @@ from leamstore import geometry, schema
 from leamstore.blocks import Block
 from leamstore.errors import LeamError, UnusableImageError
 from leamstore.geometry import Affine, Points
+
+Item = TypeVar("Item")
+Loaded = TypeVar("Loaded")
 
 ChipKind = tuple[str, int]
 """Alignment and side in pixels: what a model's chip is."""
@@ -61,10 +65,24 @@ def load_blocks(
 ) -> Iterator[LoadedBlock]:
     """Load one block after the other, the next one while the last is being worked on."""
     kinds = sorted(set(kinds))
-    with ThreadPoolExecutor(workers) as readers, ThreadPoolExecutor(1) as ahead:
+    with ThreadPoolExecutor(workers) as readers:
+        yield from _one_ahead(lambda one: _load_block(*one, kinds, readers), blocks)
+
+
+def load_chips(
+    parts: Iterable[pl.DataFrame], kinds: Iterable[ChipKind], workers: int
+) -> Iterator[Mapping[ChipKind, Chips]]:
+    """Load the chips alone of some images' rows, then of the next ones', one part ahead."""
+    kinds = sorted(set(kinds))
+    with ThreadPoolExecutor(workers) as readers:
+        yield from _one_ahead(lambda images: _load_chips(images, kinds, readers), parts)
+
+
+def _one_ahead(load: Callable[[Item], Loaded], items: Iterable[Item]) -> Iterator[Loaded]:
+    with ThreadPoolExecutor(1) as ahead:
         waiting = None
-        for block, images in blocks:
-            coming = ahead.submit(_load_block, block, images, kinds, readers)
+        for item in items:
+            coming = ahead.submit(load, item)
             if waiting is not None:
                 yield waiting.result()
             waiting = coming
@@ -75,39 +93,64 @@ def load_blocks(
 def _load_block(
     block: Block, images: pl.DataFrame, kinds: list[ChipKind], readers: ThreadPoolExecutor
 ) -> LoadedBlock:
-    landmarks = images["landmarks"].to_numpy()
     crop_to_image = images["crop_to_image"].to_numpy()
-    ways = np.stack(
-        [
-            crop_to_image,
-            *(
-                np.stack([chip_to_image(points, alignment, size) for points in landmarks])
-                for alignment, size in kinds
-            ),
-        ],
-        axis=1,
-    )
+    ways = [crop_to_image, *_chips_to_image(images, kinds)]
     sizes = [schema.GRID, *(size for _, size in kinds)]
-    cut = list(
-        readers.map(lambda row, to_image: _cut(row, to_image, sizes), images.to_dicts(), ways)
-    )
-    crops, *chips = (np.stack(pixels) for pixels in zip(*cut, strict=True))
+    crops, *pixels = _cut_all(images, ways, sizes, readers)
     image_to_crop = geometry.invert(crop_to_image)
     return LoadedBlock(
         block=block,
         images=images,
         crops=crops,
-        landmarks=geometry.apply(image_to_crop, landmarks),
-        chips={
-            kind: Chips(pixels, geometry.compose(image_to_crop, ways[:, 1 + place]))
-            for place, (kind, pixels) in enumerate(zip(kinds, chips, strict=True))
-        },
+        landmarks=geometry.apply(image_to_crop, images["landmarks"].to_numpy()),
+        chips=_laid_on_crop(images, kinds, pixels, ways[1:]),
     )
 
 
-def _cut(
-    row: Mapping[str, object], ways: NDArray[np.float64], sizes: list[int]
+def _load_chips(
+    images: pl.DataFrame, kinds: list[ChipKind], readers: ThreadPoolExecutor
+) -> Mapping[ChipKind, Chips]:
+    ways = _chips_to_image(images, kinds)
+    pixels = _cut_all(images, ways, [size for _, size in kinds], readers)
+    return _laid_on_crop(images, kinds, pixels, ways)
+
+
+def _chips_to_image(images: pl.DataFrame, kinds: list[ChipKind]) -> list[Affine]:
+    """Return for each kind the affines (image, 2, 3) from its chips' pixels to photographs'."""
+    landmarks = images["landmarks"].to_numpy()
+    return [
+        np.stack([chip_to_image(points, alignment, size) for points in landmarks])
+        for alignment, size in kinds
+    ]
+
+
+def _laid_on_crop(
+    images: pl.DataFrame,
+    kinds: list[ChipKind],
+    pixels: Sequence[NDArray[np.uint8]],
+    ways: Sequence[Affine],
+) -> Mapping[ChipKind, Chips]:
+    image_to_crop = geometry.invert(images["crop_to_image"].to_numpy())
+    return {
+        kind: Chips(own, geometry.compose(image_to_crop, way))
+        for kind, own, way in zip(kinds, pixels, ways, strict=True)
+    }
+
+
+def _cut_all(
+    images: pl.DataFrame,
+    ways: Sequence[Affine],
+    sizes: Sequence[int],
+    readers: ThreadPoolExecutor,
 ) -> list[NDArray[np.uint8]]:
+    """Cut squares (image, size, size, 3) of each size, by the ways (image, 2, 3) of their own."""
+    cut = readers.map(
+        lambda row, to_image: _cut(row, to_image, sizes), images.to_dicts(), np.stack(ways, axis=1)
+    )
+    return [np.stack(pixels) for pixels in zip(*cut, strict=True)]
+
+
+def _cut(row: Mapping[str, object], ways: Affine, sizes: Sequence[int]) -> list[NDArray[np.uint8]]:
     """Read one photograph and cut the squares from it."""
     path = Path(str(row["path"]))
     try:

@@ -218,7 +218,7 @@ TABLES: Final = (
                 "sha256 over all images, where the target compares with other people's",
                 nullable=True,
             ),
-            Column("precision", "VARCHAR", "float32 or bfloat16"),
+            Column("precision", "VARCHAR", "float32, tf32 or bfloat16"),
         ),
         ("model",),
     ),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analyses.question import LackingError
 from ingest.faces import chip_to_image, warp
-from ingest.loading import ChipKind, Chips, load_blocks
+from ingest.loading import ChipKind, Chips, load_chips
 from leamstore import arrays, geometry, ledger
 from leamstore.blocks import Block, blocks_of
 from leamstore.lake import Lake
@@ -75,10 +75,10 @@ def read_chips(
     ]
     places = {image_id: place for place, image_id in enumerate(images["image_id"])}
     if source == "photographs":
-        read = ((one.images, one.chips) for one in load_blocks(blocks, kinds, _READERS))
+        read = load_chips([own for _, own in blocks], kinds, _READERS)
     else:
-        read = ((own, _cut_from_crops(lake, block, own, kinds)) for block, own in blocks)
-    for own, chips in read:
+        read = (_cut_from_crops(lake, block, own, kinds) for block, own in blocks)
+    for (_, own), chips in zip(blocks, read, strict=True):
         yield ChipBlock(np.array([places[image_id] for image_id in own["image_id"]]), chips)
 
 

@@ -222,7 +222,7 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
     """
     setting, images = task.setting, task.images
     model = run_model(setting.lake, setting.judged)
-    kinds = {model.kind, kind_of(setting.lake, setting.guide.model)}
+    kinds = {model.kind, setting.guide.kind}
     blocks = list(read_chips(setting.lake, images, kinds, setting.source))
     chips = {
         kind: Chips(
@@ -274,8 +274,7 @@ def _order_by_map(faces: Faces, maps: NDArray[Any]) -> Order:
 
 def _judged_to_guide(faces: Faces) -> geometry.Affine:
     """Return the affines from pixels of the judged chips to those of the guide's."""
-    setting = faces.task.setting
-    guides, judged = kind_of(setting.lake, setting.guide.model), faces.model.kind
+    guides, judged = faces.task.setting.guide.kind, faces.model.kind
     if guides == judged:
         return np.eye(2, 3)
     guide_to_crop, judged_to_crop = (faces.chips[kind].to_crop for kind in (guides, judged))

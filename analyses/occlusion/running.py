@@ -114,12 +114,15 @@ class Guide:
     layer : str
     stride, offset : float
         Where its cells lie on the model's chip.
+    kind : (alignment, size)
+        Of the model's chips.
     """
 
     model: str
     layer: str
     stride: float
     offset: float
+    kind: ChipKind
 
     def read_maps(self, lake: Lake, image_ids: NDArray[np.int64]) -> NDArray[Any]:
         """Return the maps (image, y, x) of images, which may come repeatedly."""
@@ -146,4 +149,4 @@ def find_guide(lake: Lake, model: str, position: int) -> Guide:
     if rows.is_empty():
         raise LackingError(f"{lake.path} holds no maps of layer {position} of {model}.")
     row = rows.row(0, named=True)
-    return Guide(model, row["layer"], row["stride"], row["offset"])
+    return Guide(model, row["layer"], row["stride"], row["offset"], kind_of(lake, model))

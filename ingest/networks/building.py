@@ -59,7 +59,8 @@ def load(
     if weights not in (None, "random"):
         read = _resolve(model, model.weights.reader) if model.weights else read_state_dict
         _fill(network, read(Path(weights)), f"{weights} does not fit {name}")
-    return network
+    # Convolutions take images in this layout; else weights are brought to it in every pass.
+    return network.to(memory_format=torch.channels_last)
 
 
 class Normalisation(nn.Module):

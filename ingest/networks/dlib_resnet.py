@@ -71,7 +71,7 @@ class Block(nn.Module):
         """Return (n, outputs, h, w), in every dimension the larger of both branches."""
         residual = F.relu(self.affine1(self.conv1(x)))
         residual = self.affine2(self.conv2(residual))
-        return F.relu(add_padded(residual, self.shortcut(x)))
+        return F.relu(add_padded(residual, self.shortcut(x)), inplace=True)
 
 
 class Affine(nn.Module):
@@ -93,7 +93,8 @@ def add_padded(a: Tensor, b: Tensor) -> Tensor:
 
     def grown(x: Tensor) -> Tensor:
         missing = [size - own for size, own in zip(sizes, x.shape, strict=True)]
-        return F.pad(x, (0, missing[3], 0, missing[2], 0, missing[1]))
+        # Nothing padded is a copy all the same.
+        return F.pad(x, (0, missing[3], 0, missing[2], 0, missing[1])) if any(missing) else x
 
     return grown(a) + grown(b)
 

@@ -28,11 +28,11 @@ def test_pairs_are_those_within_identities():
 
 def test_hours_need_every_network():
     def speed(network):
-        return gpu.Speed(network, "TF32", 1.0, 0.01, 1.0, 0.5, None)
+        return gpu.Speed(network, "tf32", 1.0, 0.01, 1.0, 0.5, None, 1.0)
 
-    assert gpu.hours([speed("IResNet-18")], "TF32") is None
+    assert gpu.hours([speed("IResNet-18")], "tf32") is None
     # Nine models of 170,000 pairs at 10 ms are 15,300 s.
-    assert gpu.hours([speed(name) for name in PAPER.models], "TF32") == pytest.approx(4.25)
+    assert gpu.hours([speed(name) for name in PAPER.models], "tf32") == pytest.approx(4.25)
     assert gpu.hours([speed(name) for name in PAPER.models], "float32") is None
 
 
@@ -44,14 +44,13 @@ def test_a_network_is_measured_on_a_processor():
     assert speed.seconds_per_pair > 0
     assert speed.share_of_peak > 0
     assert speed.gain_of_graph is None
+    assert speed.rank_correlation == pytest.approx(1)
 
 
-def test_settings_of_tensor_cores_are_put_back():
-    before = torch.backends.cudnn.allow_tf32
-    with gpu.tensor_cores("TF32"):
-        assert torch.backends.cudnn.allow_tf32
-        assert torch.backends.cuda.matmul.allow_tf32
-    assert torch.backends.cudnn.allow_tf32 == before
+def test_cells_alike_share_the_mean_of_their_ranks():
+    maps = torch.tensor([[[3.0, 1.0], [1.0, 0.0]]])
+    # In order 0, 1, 1, 3: half of a cell's own place stands for it, so that the first is 0.5.
+    assert gpu._ranks(maps).tolist() == [[3.5, 2.0, 2.0, 0.5]]
 
 
 def test_nothing_of_the_lake_is_imported():

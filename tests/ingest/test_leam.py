@@ -404,6 +404,31 @@ def test_bfloat16_gives_float32_maps_of_nearly_the_same_order(network, images):
         assert not torch.equal(relevance, exact[layer])
 
 
+@pytest.mark.parametrize(
+    ("precision", "rounds_factors"), [("float32", False), ("tf32", True), ("bfloat16", False)]
+)
+def test_a_gpu_rounds_factors_where_tf32_is_asked_for_only(
+    network, images, precision, rounds_factors
+):
+    def settings():
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    seen = []
+    network.block1.conv2.register_forward_hook(lambda *_: seen.append(settings()))
+
+    def counterparts(embeddings):
+        seen.append(settings())
+        return embeddings
+
+    before = settings()
+    made = rounds(
+        network, images, [(0, 1), (0, 2)], ["stem"], counterparts=counterparts, precision=precision
+    )
+    for _ in made:
+        assert settings() == before
+    assert seen == [(rounds_factors, rounds_factors)] * 3
+
+
 def test_pairs_may_be_a_tensor(network, images):
     pairs = torch.tensor([[0, 1], [2, 3]])
     assert_close(
