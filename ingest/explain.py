@@ -149,11 +149,13 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     embeddings = torch.empty(0)
     for part in stopwatch.waited("leam", _rounds(model, identity, pairs)):
         embeddings = part.embeddings
-        for name, layer in gathering.items():
-            layer.take(part.pairs, part.maps[name], part.peaks[name])
+        with stopwatch.measured("leam"):  # a GPU is still at it, and is waited for here
+            stored = {name: maps.half().cpu() for name, maps in part.maps.items()}
+            for name, layer in gathering.items():
+                layer.take(part.pairs, part.maps[name], stored[name], part.peaks[name])
         with stopwatch.measured("regions"):
             for name, layer in gathering.items() if model.by_pair else ():
-                layer.count(part.pairs, part.maps[name], grid)
+                layer.count(part.pairs, stored[name], grid)
     with stopwatch.measured("regions"):
         layers = {name: layer.result(grid) for name, layer in gathering.items()}
     return IdentityResult(
@@ -204,26 +206,29 @@ class _Gathering:
         self.place_of_kept = torch.full((len(pairs),), -1)
         self.place_of_kept[kept] = torch.arange(len(kept))
 
-    def take(self, pairs: Tensor, maps: Tensor, peaks: Tensor) -> None:
-        """Add the maps (n, y, x) of some pairs (n,) to their anchors' sums; keep those to keep."""
-        maps = maps.cpu()
-        self.relevance.index_add_(0, self.anchors[pairs], maps)
+    def take(self, pairs: Tensor, maps: Tensor, stored: Tensor, peaks: Tensor) -> None:
+        """Add the maps (n, y, x) of some pairs (n,) to their anchors' sums; keep those to keep.
+
+        The sums stay where the maps are; `stored` are the maps in float16, on the processor.
+        """
+        anchors = self.anchors[pairs].to(maps.device)
+        self.relevance = self.relevance.to(maps.device).index_add_(0, anchors, maps)
         self.pair_peak[pairs] = peaks.cpu()
         places = self.place_of_kept[pairs]
-        self.kept[places[places >= 0]] = maps[places >= 0].half()
+        self.kept[places[places >= 0]] = stored[places >= 0]
 
-    def count(self, pairs: Tensor, maps: Tensor, grid: ClassGrid) -> None:
-        """Count the regions of some pairs' maps."""
+    def count(self, pairs: Tensor, stored: Tensor, grid: ClassGrid) -> None:
+        """Count the regions of some pairs' maps, as they are stored."""
         anchors = self.anchors[pairs].numpy()
         counts = count_regions(
-            maps.half().cpu().numpy(), self.upsampling, grid, anchors, (schema.PAIR_TOP_PERCENT,)
+            stored.numpy(), self.upsampling, grid, anchors, (schema.PAIR_TOP_PERCENT,)
         )
         self.pair_counts[pairs.numpy()] = np.stack([counts.full, counts.top[:, 0]], axis=1)
 
     def result(self, grid: ClassGrid) -> LayerResult:
         """Return the means over each anchor's pairs, and their counts at all percents."""
         positives = torch.bincount(self.anchors, minlength=len(self.relevance))
-        relevance = (self.relevance / positives[:, None, None]).half().numpy()
+        relevance = (self.relevance.cpu() / positives[:, None, None]).half().numpy()
         peak = torch.zeros(len(relevance)).index_add_(0, self.anchors, self.pair_peak) / positives
         images = np.arange(len(relevance))
         counts = count_regions(relevance, self.upsampling, grid, images, schema.TOP_PERCENTS)
