@@ -17,6 +17,7 @@ CONTROLS: Final = ("norm", "impostor", "impostor-random", RANDOM)
 """The controls that are models, by name."""
 
 _OWN_OPTIONS: Final = ("--models", "--target", "--weights", "--positives", "--layers", "--lake")
+_FLAGS_OF_OUTPUT: Final = ("--json", "--quiet", "-q", "--debug")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def command_to_add(lake: Lake, subject: Subject, control: str) -> str:
     else:
         added += ["--weights", "random", "--target", subject.row["target"]]
         added += ["--positives", subject.row["positives"]]
-    return shlex.join(_without(before, _OWN_OPTIONS) + added)
+    kept = [word for word in _without(before, _OWN_OPTIONS) if word not in _FLAGS_OF_OUTPUT]
+    return shlex.join(kept + added)
 
 
 def _controls_of(subject: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str]:

@@ -37,7 +37,7 @@ def test_the_command_is_the_last_ingests_with_the_controls_options(tmp_path):
     )
     (subject,) = find_subjects(lake)
     assert command_to_add(lake, subject, "norm") == (
-        f"python -m ingest --images 'my faces' -q --models NET --lake {lake.path} --target norm"
+        f"python -m ingest --images 'my faces' --models NET --lake {lake.path} --target norm"
     )
     assert command_to_add(lake, subject, RANDOM).endswith(
         "--weights random --target cosine --positives all"
