@@ -47,6 +47,13 @@ def test_a_persons_variation_is_that_of_sql(answered, open_page):
     assert row == pytest.approx(expected, abs=1e-3)
 
 
+def test_regions_of_the_nearest_people_are_in_words(answered, open_page):
+    shown = open_page("people", answered, identity="Grace_Hopper")
+    tables = [pl.from_pandas(one.value) for one in shown.dataframe]
+    nearest = next(table for table in tables if "bc" in table.columns)
+    assert not any("_" in region for region in nearest["most_apart"])
+
+
 def test_one_person_alone_differs_from_nobody():
     alone = deviations(ROWS.filter(identity="Ada"))
     assert alone["deviations"].null_count() == alone.height

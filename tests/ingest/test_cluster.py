@@ -1,8 +1,12 @@
 """What is decided beside the workers; `tests.robustness.test_cluster` runs whole ingests."""
 
+import io
 import time
 
 import pytest
+from distributed import Client, LocalCluster
+from rich.console import Console
+from rich.progress import Progress
 
 from ingest import cluster
 from leamstore.errors import LeamError
@@ -36,3 +40,25 @@ def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch):
         cluster.connected("tcp://127.0.0.1:9", "cpu"),
     ):
         pass
+
+
+def test_it_says_when_the_last_worker_has_left_and_only_then():
+    said = io.StringIO()
+    progress = Progress(console=Console(file=said, width=200))
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as workers,
+        Client(workers) as client,
+    ):
+        team = cluster.Team(cluster.Cluster(client, "tcp://here", "cpu"), "order", progress)
+        team.gather()
+        team._count_workers()
+        assert "no worker" not in said.getvalue()
+        workers.scale(0)
+        client.wait_for_workers(0)
+        deadline = time.monotonic() + 30
+        while "no worker" not in said.getvalue() and time.monotonic() < deadline:
+            team._count_workers()
+            time.sleep(0.05)
+        assert said.getvalue().count("It has no worker any more: waiting for one.") == 1
+        team._count_workers()
+        assert said.getvalue().count("no worker") == 1
