@@ -1,6 +1,7 @@
 """Charts of estimates with intervals: side by side, and along an axis, the paper's beside ours.
 
 Series differ by colour, symbol and line, so that none of them alone has to tell them apart.
+A figure is made at once: plotly checks all of it again for whatever is added later.
 """
 
 from collections.abc import Sequence
@@ -61,20 +62,28 @@ def forest(
     labels = rows[label].unique(maintain_order=True).to_list()
     looks = looks_of(rows[series].unique(maintain_order=True).to_list())
     lanes = np.linspace(-0.25, 0.25, len(looks)) if len(looks) > 1 else [0.0]
-    figure = go.Figure()
+    traces = []
     for lane, (name, look) in zip(lanes, looks.items(), strict=True):
         own = rows.filter(pl.col(series) == name)
         heights = [labels.index(one) + lane for one in own[label]]
-        _add_points(figure, own, own[estimate].to_list(), heights, name, look, "x", estimate, label)
-    _add_papers(figure, rows, label, labels)
-    figure.add_vline(x=reference, line={"color": REFERENCE, "width": 1})
-    figure.update_yaxes(
-        tickvals=list(range(len(labels))), ticktext=[wrapped(str(one)) for one in labels],
-        range=[len(labels) - 0.5, -0.5], zeroline=False, automargin=True,
-    )  # fmt: skip
-    figure.update_xaxes(title=wrapped(unit, _TITLE), nticks=6, zeroline=False)
-    lane_height = 16 * max(2, len(looks))
-    return figure.update_layout(height=150 + lane_height * len(labels), showlegend=len(looks) > 1)
+        traces.append(
+            _points(own, own[estimate].to_list(), heights, name, look, "x", estimate, label)
+        )
+    layout = {
+        "shapes": [{
+            "type": "line", "x0": reference, "x1": reference, "y0": 0, "y1": 1, "yref": "y domain",
+            "line": {"color": REFERENCE, "width": 1},
+        }],
+        "yaxis": {
+            "tickvals": list(range(len(labels))),
+            "ticktext": [wrapped(str(one)) for one in labels],
+            "range": [len(labels) - 0.5, -0.5], "zeroline": False, "automargin": True,
+        },
+        "xaxis": {"title": {"text": wrapped(unit, _TITLE)}, "nticks": 6, "zeroline": False},
+        "height": 150 + 16 * max(2, len(looks)) * len(labels),
+        "showlegend": len(looks) > 1,
+    }  # fmt: skip
+    return go.Figure([*traces, *_papers(rows, label, labels)], layout)
 
 
 def curves(
@@ -102,28 +111,32 @@ def curves(
         rows = rows.filter(pl.col(along) > 0)
     looks = looks_of(rows[series].unique(maintain_order=True).to_list())
     is_text = rows.schema[along] == pl.String
-    figure = go.Figure()
+    traces = []
     for name, look in looks.items():
         own = rows.filter(pl.col(series) == name)
         own = own if is_text else own.sort(along)
         places = own[along].to_list()
-        _add_points(figure, own, places, own[estimate].to_list(), name, look, "y", estimate, along)
+        traces.append(
+            _points(own, places, own[estimate].to_list(), name, look, "y", estimate, along)
+        )
         if "paper" in own.columns and own["paper"].is_not_null().any():
-            figure.add_scatter(
-                x=places, y=own["paper"].to_list(), mode="markers", name=f"{name}, the paper",
-                marker={"symbol": "diamond-open", "size": 11, "color": look.colour,
-                        "line": {"width": 2}},
-                hovertemplate=f"{name}, the paper: %{{y:.4g}}<extra></extra>",
-            )  # fmt: skip
-    figure.update_xaxes(
-        title=wrapped(titles[0], _TITLE),
-        type="category" if is_text else "log" if log else "linear",
-        tickangle=-45 if is_text else 0, automargin=True,
-    )  # fmt: skip
-    if log:
-        figure.update_xaxes(tickvals=_DECADES, ticktext=[f"{decade:g}" for decade in _DECADES])
-    figure.update_yaxes(title=titles[1], zeroline=False, automargin=True)
-    return figure.update_layout(height=400, showlegend=True)
+            traces.append({
+                "type": "scatter", "x": places, "y": own["paper"].to_list(), "mode": "markers",
+                "name": f"{name}, the paper", "marker": _diamond(look.colour),
+                "hovertemplate": f"{name}, the paper: %{{y:.4g}}<extra></extra>",
+            })  # fmt: skip
+    decades = {"tickvals": _DECADES, "ticktext": [f"{decade:g}" for decade in _DECADES]}
+    layout = {
+        "xaxis": {
+            "title": {"text": wrapped(titles[0], _TITLE)},
+            "type": "category" if is_text else "log" if log else "linear",
+            "tickangle": -45 if is_text else 0, "automargin": True, **(decades if log else {}),
+        },
+        "yaxis": {"title": {"text": titles[1]}, "zeroline": False, "automargin": True},
+        "height": 400,
+        "showlegend": True,
+    }  # fmt: skip
+    return go.Figure(traces, layout)
 
 
 def most(counts: pl.Series) -> int:
@@ -141,8 +154,7 @@ def wrapped(words: str, letters: int = _LABEL) -> str:
     return "<br>".join(lines)
 
 
-def _add_points(
-    figure: go.Figure,
+def _points(
     rows: pl.DataFrame,
     x: list[Any],
     y: list[Any],
@@ -151,32 +163,38 @@ def _add_points(
     axis: str,
     estimate: str,
     label: str,
-) -> None:
-    """Add a series with its intervals along `axis`."""
+) -> dict[str, Any]:
+    """Return the trace of a series with its intervals along `axis`."""
     told = [
         f"{row[label]}, {name}: {row[estimate]:.4g}"
         + ("" if row["low"] is None else f" [{row['low']:.4g}, {row['high']:.4g}]")
         for row in rows.iter_rows(named=True)
     ]
-    figure.add_scatter(
-        x=x, y=y, name=name, text=told, hovertemplate="%{text}<extra></extra>",
-        mode="markers" if axis == "x" else "lines+markers",
-        marker={"color": look.colour, "symbol": look.symbol, "size": 8},
-        line={"color": look.colour, "dash": look.dash, "width": 1.5},
-        **{f"error_{axis}": {
+    return {
+        "type": "scatter", "x": x, "y": y, "name": name,
+        "text": told, "hovertemplate": "%{text}<extra></extra>",
+        "mode": "markers" if axis == "x" else "lines+markers",
+        "marker": {"color": look.colour, "symbol": look.symbol, "size": 8},
+        "line": {"color": look.colour, "dash": look.dash, "width": 1.5},
+        f"error_{axis}": {
             "type": "data", "symmetric": False, "thickness": 1.5, "width": 3,
             "array": (rows["high"] - rows[estimate]).fill_null(0).to_list(),
             "arrayminus": (rows[estimate] - rows["low"]).fill_null(0).to_list(),
-        }},
-    )  # fmt: skip
+        },
+    }  # fmt: skip
 
 
-def _add_papers(figure: go.Figure, rows: pl.DataFrame, label: str, labels: list[Any]) -> None:
+def _papers(rows: pl.DataFrame, label: str, labels: list[Any]) -> list[dict[str, Any]]:
+    """Return the trace of what the paper printed; none where it printed nothing of these."""
     if "paper" not in rows.columns or not rows["paper"].is_not_null().any():
-        return
+        return []
     printed = rows.drop_nulls("paper")
-    figure.add_scatter(
-        x=printed["paper"].to_list(), y=[labels.index(one) for one in printed[label]],
-        name="the paper", mode="markers",
-        marker={"symbol": "diamond-open", "size": 11, "color": PAPER_COLOUR, "line": {"width": 2}},
-    )  # fmt: skip
+    return [{
+        "type": "scatter", "x": printed["paper"].to_list(),
+        "y": [labels.index(one) for one in printed[label]],
+        "name": "the paper", "mode": "markers", "marker": _diamond(PAPER_COLOUR),
+    }]  # fmt: skip
+
+
+def _diamond(colour: str) -> dict[str, Any]:
+    return {"symbol": "diamond-open", "size": 11, "color": colour, "line": {"width": 2}}

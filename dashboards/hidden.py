@@ -168,7 +168,9 @@ def hide_pixels(
 ) -> NDArray[np.uint8]:
     """Return a chip (y, x, 3) with the first percent of an order's pixels under a fill."""
     chips = pixels[None].astype(np.float32)
-    filling = FILLS[fill](chips, mean_colour(room))
+    # The others don't ask for it, and it takes many crops to read.
+    colour = mean_colour(room) if fill == "mean colour" else np.zeros(3)
+    filling = FILLS[fill](chips, colour)
     return hide(chips, cut_masks(order, percent), filling)[0].round().astype(np.uint8)
 
 
