@@ -54,7 +54,6 @@ def test_it_says_when_the_last_worker_has_left_and_only_then():
         team._count_workers()
         assert "no worker" not in said.getvalue()
         workers.scale(0)
-        client.wait_for_workers(0)
         deadline = time.monotonic() + 30
         while "no worker" not in said.getvalue() and time.monotonic() < deadline:
             team._count_workers()
