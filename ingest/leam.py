@@ -176,8 +176,7 @@ def rounds(
     for batch in [torch.arange(len(images))] if whole else _batches(anchors, batch_size):
         # Positions are sent to a GPU first: each sending waits for all that it has been told to do.
         turns = [turn.to(device) for turn in _turns(anchors, positives, batch)]
-        with arithmetic(precision):
-            forward = _forward(network, images[batch], modules, precision)
+        forward = _forward(network, images[batch], modules, precision)
         embeddings = _renewed(embeddings, batch, forward)
         for turn in turns:
             with arithmetic(precision):
@@ -191,8 +190,7 @@ def embed(
     network: nn.Module, images: Tensor, batch_size: int = 16, precision: Precision = "float32"
 ) -> Tensor:
     """Return the embeddings (image, n) of images (image, 3, h, w), in batches."""
-    with arithmetic(precision):
-        return torch.cat([_run(network, batch, precision) for batch in images.split(batch_size)])
+    return torch.cat([_run(network, batch, precision) for batch in images.split(batch_size)])
 
 
 @contextmanager
@@ -299,7 +297,7 @@ def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     place = _place_of(network, images)
     images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
     autocast = torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16")
-    with autocast, Frozen():
+    with arithmetic(precision), autocast, Frozen():
         embeddings = network(images)
     if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
         raise LeamError("The network does not give one embedding (image, n): wrap it so it does.")

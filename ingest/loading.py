@@ -94,7 +94,7 @@ def _load_block(
     block: Block, images: pl.DataFrame, kinds: list[ChipKind], readers: ThreadPoolExecutor
 ) -> LoadedBlock:
     crop_to_image = images["crop_to_image"].to_numpy()
-    ways = [crop_to_image, *_chips_to_image(images, kinds)]
+    ways = [crop_to_image, *chips_to_image(images, kinds)]
     sizes = [schema.GRID, *(size for _, size in kinds)]
     crops, *pixels = _cut_all(images, ways, sizes, readers)
     image_to_crop = geometry.invert(crop_to_image)
@@ -103,19 +103,20 @@ def _load_block(
         images=images,
         crops=crops,
         landmarks=geometry.apply(image_to_crop, images["landmarks"].to_numpy()),
-        chips=_laid_on_crop(images, kinds, pixels, ways[1:]),
+        chips=_laid_on_crop(image_to_crop, kinds, pixels, ways[1:]),
     )
 
 
 def _load_chips(
     images: pl.DataFrame, kinds: list[ChipKind], readers: ThreadPoolExecutor
 ) -> Mapping[ChipKind, Chips]:
-    ways = _chips_to_image(images, kinds)
+    ways = chips_to_image(images, kinds)
     pixels = _cut_all(images, ways, [size for _, size in kinds], readers)
-    return _laid_on_crop(images, kinds, pixels, ways)
+    image_to_crop = geometry.invert(images["crop_to_image"].to_numpy())
+    return _laid_on_crop(image_to_crop, kinds, pixels, ways)
 
 
-def _chips_to_image(images: pl.DataFrame, kinds: list[ChipKind]) -> list[Affine]:
+def chips_to_image(images: pl.DataFrame, kinds: Iterable[ChipKind]) -> list[Affine]:
     """Return for each kind the affines (image, 2, 3) from its chips' pixels to photographs'."""
     landmarks = images["landmarks"].to_numpy()
     return [
@@ -125,12 +126,11 @@ def _chips_to_image(images: pl.DataFrame, kinds: list[ChipKind]) -> list[Affine]
 
 
 def _laid_on_crop(
-    images: pl.DataFrame,
+    image_to_crop: Affine,
     kinds: list[ChipKind],
     pixels: Sequence[NDArray[np.uint8]],
     ways: Sequence[Affine],
 ) -> Mapping[ChipKind, Chips]:
-    image_to_crop = geometry.invert(images["crop_to_image"].to_numpy())
     return {
         kind: Chips(own, geometry.compose(image_to_crop, way))
         for kind, own, way in zip(kinds, pixels, ways, strict=True)

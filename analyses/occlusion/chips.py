@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.question import LackingError
-from ingest.faces import chip_to_image, warp
-from ingest.loading import ChipKind, Chips, load_chips
+from ingest.faces import warp
+from ingest.loading import ChipKind, Chips, chips_to_image, load_chips
 from leamstore import arrays, geometry, ledger
 from leamstore.blocks import Block, blocks_of
 from leamstore.lake import Lake
@@ -96,11 +96,8 @@ def _cut_from_crops(
     crops = stored[images["image_id"].to_numpy() - block.start]
     image_to_crop = geometry.invert(images["crop_to_image"].to_numpy())
     cut = {}
-    for alignment, size in kinds:
-        to_image = np.stack([
-            chip_to_image(points, alignment, size) for points in images["landmarks"].to_numpy()
-        ])  # fmt: skip
+    for kind, to_image in zip(kinds, chips_to_image(images, kinds), strict=True):
         to_crop = geometry.compose(image_to_crop, to_image)
-        pixels = [warp(crop, affine, size) for crop, affine in zip(crops, to_crop, strict=True)]
-        cut[alignment, size] = Chips(np.stack(pixels), to_crop)
+        pixels = [warp(crop, affine, kind[1]) for crop, affine in zip(crops, to_crop, strict=True)]
+        cut[kind] = Chips(np.stack(pixels), to_crop)
     return cut

@@ -8,7 +8,7 @@ from leamstore.schema import TABLES
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_ready_made_query_runs(lake, name):
-    read_first_rows(str(lake.path), QUERIES[name], 10)
+    assert read_first_rows(str(lake.path), QUERIES[name], 10).columns
 
 
 def test_the_answer_is_that_of_the_lake(lake, open_page):
