@@ -9,7 +9,7 @@ import duckdb
 import streamlit as st
 
 from dashboards import selections
-from dashboards.room import Room, state_of_tables, tables_open
+from dashboards.room import Room, state_of_tables
 from leamstore.errors import LeamError
 
 Arguments = ParamSpec("Arguments")
@@ -77,7 +77,7 @@ def part(
     @wraps(show)
     def draw(room: Room, *arguments: Arguments.args, **named: Arguments.kwargs) -> None:
         def show_part() -> None:
-            with tables_open(room):
+            with room.lake.kept_open():
                 show(room, *arguments, **named)
 
         if state_of_tables(room.address) != room.state:

@@ -2,8 +2,6 @@
 
 import hashlib
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +12,6 @@ import streamlit as st
 from leamstore.lake import Lake
 from leamstore.published import current_copy
 from leamstore.storage import location
-from leamstore.tables import reading
 
 EVERYBODY: Final = "everybody"
 """The filter of the identity that lets everyone through."""
@@ -87,16 +84,6 @@ def open_room(address: str) -> Room:
     # The state is taken first: what is written meanwhile then belongs to the next one.
     state = state_of_tables(address)
     return Room(_open(address, state), state)
-
-
-@contextmanager
-def tables_open(room: Room) -> Iterator[None]:
-    """Keep a lake's tables open, so that not every question takes the time to open them.
-
-    A writer waits meanwhile, as it does for every question.
-    """
-    with reading(room.lake.tables_path):
-        yield
 
 
 def state_of_tables(address: str) -> str:

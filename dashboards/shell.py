@@ -11,7 +11,7 @@ from PIL import Image
 from dashboards import selections
 from dashboards.charts import OKABE_ITO
 from dashboards.page import Page, told
-from dashboards.room import EVERYBODY, Filters, Room, hash_of_room, open_room, tables_open
+from dashboards.room import EVERYBODY, Filters, Room, hash_of_room, open_room
 from dashboards.views import PAGES
 from leamstore.brands import brands
 
@@ -63,7 +63,7 @@ def _show_in_room(page: Page, address: str) -> None:
     room = open_room(address)
     st.caption(page.about)
     st.sidebar.markdown(f"**{room.lake.path.name}**", help=room.address)
-    with tables_open(room):
+    with room.lake.kept_open():
         for sentence in _brands(room):
             st.warning(sentence, icon=":material/label_important:")
         page.show(replace(room, filters=_show_filters(room, page)))

@@ -1,7 +1,8 @@
 """A lake opened: its tables by SQL, its maps as a DataTree, its cube on a common grid."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -133,6 +134,15 @@ class Lake:
     def faces(self) -> "xr.DataTree":
         """Crops and labels, lazily."""
         return arrays.open_tree(self.faces_path)
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the tables open, so that not every query of the block takes the time to open them.
+
+        A writer waits meanwhile, as it does for every query: keep the block short.
+        """
+        with tables.reading(self.tables_path):
+            yield
 
     def sql(
         self,

@@ -26,6 +26,7 @@ from analyses.occlusion.masks import (
     order_pixels,
     random_order,
 )
+from analyses.occlusion.memory import digest_of, recall
 from analyses.occlusion.running import (
     BATCH,
     Guide,
@@ -171,10 +172,15 @@ def _mean_colour(
     lake: Lake, images: pl.DataFrame, kind: ChipKind, source: Source
 ) -> NDArray[np.float64]:
     """Return the mean colour (3,) of all chips."""
-    total = np.zeros(3)
-    for block in read_chips(lake, images, {kind}, source):
-        total += block.chips[kind].pixels.mean((1, 2)).sum(0)
-    return total / images.height
+
+    def measure() -> NDArray[np.float64]:
+        total = np.zeros(3)
+        for block in read_chips(lake, images, {kind}, source):
+            total += block.chips[kind].pixels.mean((1, 2)).sum(0)
+        return total / images.height
+
+    chips = f"{lake.path} {kind} {source} {' '.join(images['sha256'])}"
+    return recall(digest_of(chips.encode(), images["landmarks"].to_numpy()), measure)
 
 
 @dataclass(frozen=True)
@@ -196,6 +202,8 @@ class Faces:
         Embeddings of the chips as they are, and those that the lake holds.
     positives : (image, image) bool
         Which images are an anchor's positives.
+    digest : bytes
+        Of all that an embedding of them depends on but what is hidden.
     """
 
     task: Task
@@ -206,10 +214,15 @@ class Faces:
     embeddings: NDArray[np.float64]
     gallery: NDArray[np.float64]
     positives: NDArray[np.bool_]
+    digest: bytes
 
     def embed_hidden(self, masks: NDArray[np.bool_], fill: str) -> NDArray[np.float64]:
         """Return the embeddings (image, n) of the chips with a fill where masks are set."""
-        return self.model.embed(hide(self.pixels, masks, self.fillings[fill]))
+        key = digest_of(self.digest, fill.encode(), np.packbits(masks))
+        hidden = recall(
+            key, lambda: self.model.embed(hide(self.pixels, masks, self.fillings[fill]))
+        )
+        return hidden.astype(np.float64)
 
 
 def open_faces(task: Task, fills: Sequence[str]) -> Faces:
@@ -221,7 +234,9 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
         If the network or its weights can't be had, or are others than when the lake was filled.
     """
     setting, images = task.setting, task.images
-    model = run_model(setting.lake, setting.judged)
+    with setting.lake.kept_open():
+        model = run_model(setting.lake, setting.judged)
+        gallery = stored_embeddings(setting.lake, model.name, images["image_id"])
     kinds = {model.kind, setting.guide.kind}
     blocks = list(read_chips(setting.lake, images, kinds, setting.source))
     chips = {
@@ -232,14 +247,15 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
         for kind in kinds
     }
     pixels = chips[model.kind].pixels.astype(np.float32)
-    embeddings = model.embed(pixels)
-    gallery = stored_embeddings(setting.lake, model.name, images["image_id"])
+    embeddings = model.embed(pixels).astype(np.float64)
+    # Networks that embed the same faces alike to the bit are one network.
+    digest = digest_of(model.name.encode(), chips[model.kind].pixels, embeddings, setting.colour)
     check_network(model, embeddings, gallery)
     # A task has whole identities, so all positives are in it.
     identities = images["identity"].to_numpy()
     positives = (identities[:, None] == identities) & ~np.eye(len(identities), dtype=bool)
     fillings = {fill: FILLS[fill](pixels, setting.colour) for fill in fills}
-    return Faces(task, model, chips, pixels, fillings, embeddings, gallery, positives)
+    return Faces(task, model, chips, pixels, fillings, embeddings, gallery, positives, digest)
 
 
 def order_masks(faces: Faces, masks: Sequence[str], random_draws: int) -> dict[str, list[Order]]:

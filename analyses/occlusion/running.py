@@ -37,10 +37,10 @@ class RunningModel:
     network: nn.Module
     kind: ChipKind
 
-    def embed(self, chips: NDArray[np.float32]) -> NDArray[np.float64]:
+    def embed(self, chips: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the embeddings (image, n) of chips (image, y, x, 3)."""
         batch = torch.from_numpy(np.ascontiguousarray(chips)).permute(0, 3, 1, 2)
-        return embed(self.network, batch, BATCH).double().cpu().numpy()
+        return embed(self.network, batch, BATCH).float().cpu().numpy()
 
 
 def run_model(lake: Lake, name: str) -> RunningModel:
