@@ -7,11 +7,8 @@ from typing import Final, TypeVar
 
 import dask
 from dask.callbacks import Callback
-from distributed import as_completed
 from rich.console import Console
 from rich.progress import Progress, track
-
-from leamstore.scheduler import connect
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -93,6 +90,11 @@ class Work:
         items: Sequence[Item],
         advance: Callable[[], object],
     ) -> list[Outcome]:
+        # Dask's cluster takes half a second to load, and most work is done here.
+        from distributed import as_completed  # noqa: PLC0415
+
+        from leamstore.scheduler import connect  # noqa: PLC0415
+
         with connect(self.scheduler) as client, client.as_current():
             futures = client.map(function, items, pure=False, retries=_RETRIES)
             for _ in as_completed(futures):

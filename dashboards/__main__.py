@@ -16,7 +16,7 @@ _HERE: Final = Path(__file__).resolve().parent
 _ANYWHERE: Final = ("0.0.0.0", "::", "")
 _NEEDED: Final = (
     "analyses.overlays",
-    "analyses.regions.shares",
+    "analyses.questions",
     "leamstore.brands",
     "plotly.colors",
     "plotly.graph_objects",

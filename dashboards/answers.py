@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from analyses.question import Settings
+from analyses.question import Question, Settings
+from analyses.questions import QUESTIONS, with_all_guides
+from analyses.results import recorded_settings
 from dashboards import selections
 from dashboards.page import nothing_here
 from dashboards.room import Room, hash_of_room
@@ -73,6 +75,14 @@ def find_answer(room: Room, question: str) -> Answer | None:
     return _read(room, question)
 
 
+def read_current(room: Room, question: Question, name: str) -> pl.DataFrame | None:
+    """Return a result table of a question; None if it isn't there, or isn't up to date."""
+    recorded = recorded_settings(question, Settings())
+    if not results.are_current(room.lake, question.name, recorded, _inputs(room)):
+        return None
+    return room.ask(f'FROM "{results.PREFIX}{name}"')
+
+
 def command(room: Room, question: str) -> str:
     """Return what answers a question, as it is typed."""
     return f"python -m analyses {question} {room.option}"
@@ -113,15 +123,13 @@ def choose_run(rows: pl.DataFrame, model: str | None) -> pl.DataFrame:
     return own.filter(guiding=guide)
 
 
-@st.cache_data(show_spinner="Reading the answer", max_entries=32, hash_funcs={Room: hash_of_room})
+@st.cache_resource(
+    show_spinner="Reading the answer", max_entries=32, hash_funcs={Room: hash_of_room}
+)
 def _read(room: Room, question: str) -> Answer | None:
     tables = results.read_results(room.lake, question)
     if not tables:
         return None
-    # Questions load torch, which takes seconds: only where there is something to read.
-    from analyses.questions import QUESTIONS, with_all_guides  # noqa: PLC0415
-    from analyses.results import recorded_settings  # noqa: PLC0415
-
     written = results.read_provenance(room.lake)[next(iter(tables))]
     # An answer by another seed, or with other guides, is as good an answer.
     common = Settings(written.settings.get("seed", 0), written.settings.get("draws", 0))

@@ -10,14 +10,11 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from analyses.cohort import draw_identities
 from analyses.occlusion.chips import Source, chip_source, read_chips
 from analyses.occlusion.fills import FILLS, hide
-from analyses.occlusion.gradients import gradient_times_input
 from analyses.occlusion.masks import (
     Order,
     carry_maps,
@@ -38,7 +35,7 @@ from analyses.occlusion.running import (
     run_model,
     stored_embeddings,
 )
-from analyses.occlusion.verification import Judge, make_judge
+from analyses.occlusion.verification import Judge, make_judge, units
 from analyses.question import LackingError
 from ingest.loading import ChipKind, Chips
 from leamstore import geometry
@@ -304,13 +301,7 @@ def _order_by_gradient(faces: Faces) -> Order:
     gallery = faces.gallery
     if not is_own:
         gallery = stored_embeddings(setting.lake, guide.name, faces.task.images["image_id"])
-    positives = torch.from_numpy(faces.positives).float()
-    units = nn.functional.normalize(torch.from_numpy(gallery).float())
-    directions = positives @ units / positives.sum(1, keepdim=True)
-    chips = torch.from_numpy(faces.chips[guide.kind].pixels).permute(0, 3, 1, 2).float()
-    parts = [
-        gradient_times_input(guide.network, some, towards)
-        for some, towards in zip(chips.split(BATCH), directions.split(BATCH), strict=True)
-    ]
-    maps = torch.cat(parts).double().numpy()
+    towards = faces.positives @ units(gallery) / faces.positives.sum(1, keepdims=True)
+    chips = faces.chips[guide.kind].pixels.astype(np.float32)
+    maps = guide.gradient_times_input(chips, towards.astype(np.float32))
     return order_pixels(carry_maps(maps, 1, 0, _judged_to_guide(faces), faces.model.kind[1]))

@@ -2,21 +2,22 @@
 
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from analyses.question import LackingError
 from ingest import networks
-from ingest.leam import embed
 from ingest.loading import ChipKind
 from leamstore import arrays
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
+
+if TYPE_CHECKING:
+    # Torch takes seconds to load, and answers are read without it.
+    from torch import Tensor, nn
 
 BATCH: Final = 32
 """Chips in a forward pass."""
@@ -34,13 +35,42 @@ class RunningModel:
     """A model as the lake holds it: its name, its network, the kind of its chips."""
 
     name: str
-    network: nn.Module
+    network: "nn.Module"
     kind: ChipKind
 
     def embed(self, chips: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the embeddings (image, n) of chips (image, y, x, 3)."""
-        batch = torch.from_numpy(np.ascontiguousarray(chips)).permute(0, 3, 1, 2)
-        return embed(self.network, batch, BATCH).float().cpu().numpy()
+        from ingest.leam import embed  # noqa: PLC0415
+
+        return embed(self.network, _batch_of(chips), BATCH).float().cpu().numpy()
+
+    def gradient_times_input(
+        self, chips: NDArray[np.float32], directions: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return `analyses.occlusion.gradients.gradient_times_input` (image, y, x) of chips."""
+        from analyses.occlusion.gradients import gradient_times_input  # noqa: PLC0415
+
+        parts = [
+            gradient_times_input(
+                self.network, _batch_of(chips[some]), _tensor_of(directions[some])
+            ).double()
+            for some in _batches(len(chips))
+        ]
+        return np.concatenate([part.numpy() for part in parts])
+
+
+def _batches(images: int) -> list[slice]:
+    return [slice(start, start + BATCH) for start in range(0, images, BATCH)]
+
+
+def _batch_of(chips: NDArray[np.float32]) -> "Tensor":
+    return _tensor_of(np.ascontiguousarray(chips)).permute(0, 3, 1, 2)
+
+
+def _tensor_of(values: NDArray[np.float32]) -> "Tensor":
+    import torch  # noqa: PLC0415
+
+    return torch.from_numpy(values)
 
 
 def run_model(lake: Lake, name: str) -> RunningModel:

@@ -98,9 +98,10 @@ def cosines(first: Embeddings, second: Embeddings) -> NDArray[np.float64]:
 
     An embedding of length 0, as a network without biases gives of a black chip, has cosine 0.
     """
-    return _units(first) @ _units(second).T
+    return units(first) @ units(second).T
 
 
-def _units(vectors: Embeddings) -> Embeddings:
+def units(vectors: Embeddings) -> Embeddings:
+    """Return vectors (n, d) of length 1; one of length 0 stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

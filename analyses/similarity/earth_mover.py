@@ -4,12 +4,12 @@ Exact, by POT's network simplex (Rubner et al. 2000; Flamary et al. 2021), with 
 distance between grid pixels as ground distance.
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from ot.lp import emd_wrap
 
 _BATCH: Final = 16
 _MOST_PIVOTS: Final = 10_000_000
@@ -59,6 +59,11 @@ class GroundDistances:
     """
 
     def __init__(self, height: int, width: int) -> None:
+        # POT takes a second to load; more with the backends that it looks for, torch first.
+        os.environ.setdefault("POT_BACKEND_DISABLE_PYTORCH", "1")
+        from ot.lp import emd_wrap  # noqa: PLC0415
+
+        self._solver = emd_wrap
         wide = 2 * width - 1
         codes = (np.arange(height)[:, None] * wide + np.arange(width)).ravel()
         self._order = np.random.default_rng(0).permutation(height * width)
@@ -81,8 +86,8 @@ class GroundDistances:
         demand *= supply.sum() / demand.sum()
         steps = (self._codes[sources] + self._centre)[:, None] - self._codes[sinks]
         # What ot.emd2 calls; its checks and its duals take a tenth of the time.
-        _, work, _, _, outcome = emd_wrap.emd_c(
+        _, work, _, _, outcome = self._solver.emd_c(
             supply, demand, self._distances.take(steps), _MOST_PIVOTS, 1
         )
-        emd_wrap.check_result(outcome)
+        self._solver.check_result(outcome)
         return float(work)

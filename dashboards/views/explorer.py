@@ -1,6 +1,5 @@
 """Explorer: one face and its map, over layers and models, and beside another face's."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +14,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from analyses.overlays import Drawing, blend, grey
-from analyses.similarity import bhattacharyya
+from analyses.similarity import bhattacharyya, earth_mover
 from dashboards import faces, selections
 from dashboards.charts import (
     DIFFERENCES,
@@ -324,10 +323,6 @@ def _draw(
 
 
 def _likeness(maps: NDArray[np.float32]) -> pl.DataFrame:
-    # POT would load torch, which takes seconds, if it found it.
-    os.environ.setdefault("POT_BACKEND_DISABLE_PYTORCH", "1")
-    from analyses.similarity import earth_mover  # noqa: PLC0415
-
     pair = np.array([[0, 1]])
     top = normalise(take_top(maps, 1.0))
     return pl.DataFrame(

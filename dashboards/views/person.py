@@ -8,6 +8,7 @@ import streamlit as st
 
 from analyses.occlusion.experiment import Experiment
 from analyses.occlusion.fills import FILLS
+from analyses.person.evidence import AUC
 from dashboards import faces, selections
 from dashboards.answers import Answer, command, find_answer, rows_of_model, show_answer
 from dashboards.charts import OKABE_ITO, show_chart, show_table
@@ -117,8 +118,6 @@ def _show_evidence(answer: Answer, room: Room) -> None:
 
 
 def _show_likeness(rows: pl.DataFrame, own: pl.DataFrame) -> None:
-    from analyses.person.evidence import AUC  # noqa: PLC0415 - loads torch, as the answer has
-
     aucs = rows.filter(claim=AUC).with_columns(pl.col("control").fill_null(_MAPS))
     if aucs.is_empty():
         return

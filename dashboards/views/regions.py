@@ -9,10 +9,15 @@ import streamlit as st
 
 from analyses.paper import beside_paper
 from analyses.question import Settings
-from analyses.regions.question import papers_shares_by_layer, papers_shares_by_model
+from analyses.regions.question import (
+    QUESTION,
+    papers_shares_by_layer,
+    papers_shares_by_model,
+)
 from analyses.regions.shares import mean_shares, regions_in, sums_of_shares
 from analyses.regions.thresholds import papers_shares_by_percent
 from dashboards import selections
+from dashboards.answers import read_current
 from dashboards.charts import AMOUNTS, OKABE_ITO, PAPER_COLOUR, colour_scale, show_chart, show_table
 from dashboards.page import Page, nothing_here
 from dashboards.room import EVERYBODY, Room, hash_of_room
@@ -119,6 +124,9 @@ def _choose(room: Room) -> Asked:
 @st.cache_data(show_spinner="Counting", max_entries=200, hash_funcs={Room: hash_of_room})
 def _shares(room: Room, asked: Asked) -> pl.DataFrame:
     """Return the groups' mean shares: BY's columns, region, share, low, high, identities, maps."""
+    answered = _answered(room, asked)
+    if answered is not None:
+        return answered
     sums = _sum_shares(room, asked)
     if sums.is_empty():
         return sums
@@ -126,6 +134,20 @@ def _shares(room: Room, asked: Asked) -> pl.DataFrame:
     if asked.by == "person":
         return _shares_of_people(seen)
     return mean_shares(seen, BY[asked.by], Settings())
+
+
+def _answered(room: Room, asked: Asked) -> pl.DataFrame | None:
+    """Return the shares that the question `regions` has found, if they are what is asked."""
+    of_everybody = asked.measure == "relative" and asked.identity is None and asked.layer is None
+    if asked.by not in ("layer", "model") or not of_everybody:
+        return None
+    found = read_current(room, QUESTION, f"regions_by_{asked.by}")
+    if found is None:
+        return None
+    rows = found.filter(activation=asked.activation)
+    if asked.model is not None:
+        rows = rows.filter(model=asked.model)
+    return rows.select(*BY[asked.by], "region", "share", "low", "high", "identities", "maps")
 
 
 def _shares_of_people(sums: pl.DataFrame) -> pl.DataFrame:
