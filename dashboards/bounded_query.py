@@ -1,10 +1,12 @@
 """A stranger's query in a process of its own, so that it can take no more than it is given.
 
 DuckDB shares memory and settings among all connections of a process to one file. A process of
-its own keeps a query's limits from touching the other pages, and can be ended for certain.
+its own keeps a query's limits from touching the other pages, and can be ended for certain. It
+takes longer to start than most queries take, so one can be started before it is asked.
 """
 
 import io
+import json
 import os
 import resource
 import subprocess
@@ -12,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Final
 
 import duckdb
@@ -40,6 +43,18 @@ class BoundedAnswer:
     seconds: float
 
 
+_Asker = subprocess.Popen[bytes]
+
+_WAITING: Final[SimpleQueue[_Asker]] = SimpleQueue()
+"""Processes that wait for a query; they end with this one, which holds their inputs open."""
+
+
+def start_ahead() -> None:
+    """Start a process for the next query, unless one waits for it already."""
+    if _WAITING.empty():
+        _WAITING.put(_start())
+
+
 def ask_bounded(lake: str, query: str, seconds: float = MOST_SECONDS) -> BoundedAnswer:
     """Ask the tables of a lake, by its folder or address, within the bounds of this module.
 
@@ -48,25 +63,43 @@ def ask_bounded(lake: str, query: str, seconds: float = MOST_SECONDS) -> Bounded
     LeamError
         If DuckDB refuses the query, or it needs more than it may.
     """
+    began = time.monotonic()
+    asked = {"lake": lake, "seconds": seconds, "query": query.encode(errors="replace").decode()}
+    with _waiting_or_started() as process:
+        try:
+            answer, said = process.communicate(
+                json.dumps(asked).encode(), timeout=seconds + _STARTING_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise LeamError(too_long(seconds)) from error
+    if process.returncode:
+        lines = said.decode(errors="replace").strip().splitlines()
+        raise LeamError(lines[-1] if lines else _too_large())
+    rows = pl.read_ipc(io.BytesIO(answer))
+    return BoundedAnswer(rows.head(MOST_ROWS), rows.height > MOST_ROWS, time.monotonic() - began)
+
+
+def _waiting_or_started() -> _Asker:
+    while True:
+        try:
+            process = _WAITING.get_nowait()
+        except Empty:
+            return _start()
+        if process.poll() is None:
+            return process
+
+
+def _start() -> _Asker:
     packages = str(Path(__file__).resolve().parent.parent)
     paths = [packages, *filter(None, [os.environ.get("PYTHONPATH")])]
-    began = time.monotonic()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "dashboards.bounded_query", lake, str(seconds)],
-            input=query.encode(errors="replace"),
-            capture_output=True,
-            check=False,
-            timeout=seconds + _STARTING_SECONDS,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LeamError(too_long(seconds)) from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()
-        raise LeamError(said.splitlines()[-1] if said else _too_large())
-    rows = pl.read_ipc(io.BytesIO(done.stdout))
-    return BoundedAnswer(rows.head(MOST_ROWS), rows.height > MOST_ROWS, time.monotonic() - began)
+    return subprocess.Popen(
+        [sys.executable, "-m", "dashboards.bounded_query"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
 
 
 def _too_large() -> str:
@@ -122,8 +155,11 @@ def _one_line(error: Exception) -> str:
 def _main() -> None:
     bytes_ = _MOST_PROCESS_MEGABYTES * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (bytes_, bytes_))
+    asked = sys.stdin.read()
+    if not asked:
+        return  # who has started it has ended
     try:
-        rows = read_first_rows(sys.argv[1], sys.stdin.read(), float(sys.argv[2]))
+        rows = read_first_rows(**json.loads(asked))
     except LeamError as error:
         sys.exit(str(error))
     file = io.BytesIO()

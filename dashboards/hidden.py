@@ -34,8 +34,8 @@ from leamstore import arrays, geometry, pose
 STRANGERS: Final = 2000
 """Images among which strangers are sought."""
 
-MEAN_OF: Final = 64
-"""Images whose maps make everybody's mean map."""
+MEAN_OF: Final = 8
+"""Shards whose maps make everybody's mean map: to read a map takes as long as to read its shard."""
 
 COLOUR_OF: Final = 16
 """Images whose crops make the mean colour."""
@@ -155,7 +155,8 @@ def show_hidden(
     st.caption(
         f"{face.name} on the chip of {layer.model}; maps of {layer.layer}. "
         + (f"Whose maps: {told}. " if told else "")
-        + f"Everybody's mean map and mean colour are of up to {MEAN_OF} and {COLOUR_OF} images."
+        + f"Everybody's mean map and mean colour are of up to {MEAN_OF * arrays.SHARD_IMAGES} and "
+        f"{COLOUR_OF} images."
     )
     if room.ask("SELECT value FROM settings WHERE name = 'crops'")["value"].item() != "True":
         st.caption("This lake holds no crops, so that the face itself can't be shown.")
@@ -176,14 +177,16 @@ def hide_pixels(
 
 @st.cache_data(show_spinner=False, max_entries=100, hash_funcs={Room: hash_of_room})
 def mean_map(room: Room, layer: Layer) -> NDArray[np.float64]:
-    """Return the mean map (y, x) of `MEAN_OF` images, drawn."""
+    """Return the mean map (y, x) of the images of `MEAN_OF` shards, drawn."""
     drawn = room.ask(
         "SELECT image_id FROM embeddings WHERE model = ? "
-        "ORDER BY md5(concat(image_id, '-', ?)) LIMIT ?",
+        "QUALIFY dense_rank() OVER (ORDER BY md5(concat(image_id // ?, '-', ?))) <= ? "
+        "ORDER BY image_id",
         layer.model,
+        arrays.SHARD_IMAGES,
         _SEED,
         MEAN_OF,
-    )["image_id"].sort()
+    )["image_id"]
     stored = arrays.open_array(room.lake.maps_path, f"{layer.model}/{layer.layer}/relevance")
     maps = np.asarray(stored.get_orthogonal_selection(drawn.to_numpy()))
     return np.asarray(maps.astype(np.float64).mean(0))

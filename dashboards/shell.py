@@ -9,6 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from dashboards import selections
+from dashboards.bounded_query import start_ahead
 from dashboards.charts import OKABE_ITO
 from dashboards.page import Page, told
 from dashboards.room import EVERYBODY, Filters, Room, hash_of_room, open_room
@@ -21,7 +22,10 @@ def show_app(arguments: Sequence[str]) -> None:
     st.set_page_config("LEAM lake", page_icon=_icon(), layout="wide")
     address = lake_address(arguments)
     chosen = st.navigation([_streamlit_page(page, address) for page in PAGES])
-    chosen.run()
+    try:
+        chosen.run()
+    finally:
+        start_ahead()  # so that the first query of the page SQL doesn't wait for it
 
 
 def _icon() -> Image.Image:

@@ -27,7 +27,7 @@ from leamstore.pose import INNER
 SIZE: Final = 112
 """Side of the grid on which the sample's maps are compared, as the answer's."""
 
-PEOPLE: Final = 40
+PEOPLE: Final = 24
 """People of the sample."""
 
 IMAGES: Final = 4
@@ -349,7 +349,9 @@ def _compare(laid: Maps, pairs: dict[str, Pairs], asked: Asked) -> dict[str, NDA
             for group, chosen in pairs.items()
         }  # fmt: skip
     top = normalise(take_top(np.maximum(laid, 0), _TOP_PERCENT))
-    return {group: bhattacharyya.of_pairs(top, chosen) for group, chosen in pairs.items()}
+    everyone = np.concatenate(list(pairs.values()))
+    ends = np.cumsum([len(chosen) for chosen in pairs.values()])[:-1]
+    return dict(zip(pairs, np.split(bhattacharyya.of_pairs(top, everyone), ends), strict=True))
 
 
 def _table(

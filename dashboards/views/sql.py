@@ -13,6 +13,7 @@ from dashboards.bounded_query import (
     MOST_SECONDS,
     BoundedAnswer,
     ask_bounded,
+    start_ahead,
 )
 from dashboards.charts import show_chart, show_table
 from dashboards.page import Page
@@ -51,6 +52,7 @@ FROM duckdb_tables() WHERE starts_with(table_name, 'result_')""",
 
 def show(room: Room) -> None:
     """Draw the page."""
+    start_ahead()
     editor, beside = st.columns([3, 2])
     with beside:
         _show_schema(room)
@@ -74,7 +76,10 @@ def show(room: Room) -> None:
 
 @st.cache_data(show_spinner="Asking the lake", max_entries=50, hash_funcs={Room: hash_of_room})
 def _answer(room: Room, query: str) -> BoundedAnswer:
-    return ask_bounded(room.address, query)
+    try:
+        return ask_bounded(room.address, query)
+    finally:
+        start_ahead()  # of the next query
 
 
 def _show_answer(answer: BoundedAnswer) -> None:

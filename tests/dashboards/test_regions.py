@@ -1,8 +1,17 @@
+import shutil
+
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from analyses.question import Settings
+from analyses.regions.question import QUESTION
+from analyses.results import answer_question
+from analyses.work import Work
 from dashboards.room import open_room
 from dashboards.views.regions import Asked, _shares
+from leamstore import tables
+from leamstore.lake import Lake
 
 
 def table_of(shown):
@@ -62,3 +71,45 @@ def test_regions_that_the_parser_cannot_see_are_left_out(lake):
         open_room(str(lake.path)), Asked("layer", "top", "relative", "DLIB_R29", None, None)
     )
     assert "hair" not in shares["region"]
+
+
+@pytest.fixture(scope="module")
+def answered_regions(lake, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("regions") / "answered.lake"
+    shutil.copytree(lake.path, folder)
+    answer_question(Lake(folder), QUESTION, Settings(), Work())
+    return Lake(folder)
+
+
+@pytest.mark.parametrize("by", ["layer", "model"])
+@pytest.mark.parametrize("activation", ["full", "top"])
+def test_the_answers_shares_are_those_that_the_page_counts_itself(
+    lake, answered_regions, by, activation
+):
+    model = None if by == "model" else "DLIB_R29"
+    asked = Asked(by, activation, "relative", model, None, None)
+    counted, answered = (
+        _shares(open_room(str(one.path)), asked) for one in (lake, answered_regions)
+    )
+    assert_frame_equal(counted, answered)
+
+
+def test_the_answer_is_shown_instead_of_counting_again(answered_regions, tmp_path):
+    shutil.copytree(answered_regions.path, tmp_path / "another.lake")
+    another = Lake(tmp_path / "another.lake")
+    asked = Asked("model", "top", "relative", None, None, None)
+    before = _shares(open_room(str(another.path)), asked)
+    with tables.writing(another.tables_path) as connection:
+        connection.execute("UPDATE pair_regions SET nose = 0")
+    assert_frame_equal(_shares(open_room(str(another.path)), asked), before)
+
+
+def test_an_answer_that_is_out_of_date_is_not_shown(answered_regions, tmp_path):
+    shutil.copytree(answered_regions.path, tmp_path / "grown.lake")
+    grown = Lake(tmp_path / "grown.lake")
+    with tables.writing(grown.tables_path) as connection:
+        connection.execute("UPDATE units SET checksum = 'of other maps'")
+        connection.execute("UPDATE pair_regions SET nose = 0")
+    asked = Asked("model", "top", "relative", None, None, None)
+    shares = _shares(open_room(str(grown.path)), asked)
+    assert shares.filter(region="nose")["share"].item() == 0

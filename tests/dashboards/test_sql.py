@@ -1,6 +1,7 @@
 import pytest
 
-from dashboards.bounded_query import MOST_ROWS, ask_bounded, read_first_rows
+from dashboards import bounded_query
+from dashboards.bounded_query import MOST_ROWS, ask_bounded, read_first_rows, start_ahead
 from dashboards.views.sql import QUERIES
 from leamstore.errors import LeamError
 from leamstore.schema import TABLES
@@ -41,6 +42,34 @@ def test_no_more_rows_than_allowed(lake):
     answer = ask_bounded(str(lake.path), "SELECT * FROM range(1000000)")
     assert answer.rows.height == MOST_ROWS
     assert answer.cut
+
+
+def test_a_process_started_ahead_answers_the_next_query_alone(lake):
+    start_ahead()
+    start_ahead()
+    waiting = bounded_query._WAITING
+    process = waiting.get_nowait()
+    assert waiting.empty()
+    waiting.put(process)
+    assert ask_bounded(str(lake.path), "SELECT 1 AS one").rows["one"].to_list() == [1]
+    assert process.returncode == 0
+    assert waiting.empty()
+
+
+def test_a_process_that_died_while_it_waited_is_not_asked(lake):
+    start_ahead()
+    process = bounded_query._WAITING.get_nowait()
+    process.kill()
+    process.wait()
+    bounded_query._WAITING.put(process)
+    assert ask_bounded(str(lake.path), "SELECT 1 AS one").rows.height == 1
+
+
+def test_a_process_that_waits_ends_when_nobody_can_ask_it(lake):
+    start_ahead()
+    process = bounded_query._WAITING.get_nowait()
+    said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, (b"", b""))
 
 
 @pytest.mark.parametrize(
