@@ -224,12 +224,14 @@ def ingest(
 
 
 class _Rate(ProgressColumn):
-    """Items a second."""
+    """Items a second since the beginning: a cluster's come in bursts, many in no time."""
 
     def render(self, task: Task) -> Text:
         """Draw the column."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} images/s" if speed else "")
+        seconds = task.finished_time or task.elapsed
+        return Text(
+            f"{task.completed / seconds:.1f} images/s" if task.completed and seconds else ""
+        )
 
 
 def _progress(console: Console) -> Progress:

@@ -16,7 +16,7 @@ from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 from zarr.registry import register_pipeline
 
 from leamstore import schema
-from leamstore.decoding import CheckedPipeline
+from leamstore.codec_pipeline import CheckedPipeline
 from leamstore.errors import LakeError, MissingArrayError
 from leamstore.storage import Location, explain, zarr_store
 

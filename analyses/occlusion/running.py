@@ -74,13 +74,19 @@ def _tensor_of(values: NDArray[np.float32]) -> "Tensor":
 
 
 def run_model(lake: Lake, name: str) -> RunningModel:
-    """Load the network of a lake's model with the weights that it had.
+    """Load the network of a lake's model with the weights that it had, to run on one core.
+
+    As many tasks run at a time as there are cores; with torch's threads for all cores in each,
+    they would wait for one another.
 
     Raises
     ------
     LackingError
         If the network or its weights can't be had.
     """
+    import torch  # noqa: PLC0415
+
+    torch.set_num_threads(1)
     row = lake.sql("SELECT * FROM models WHERE model = ?", [name]).row(0, named=True)
     weights, _, seed = row["weights"].partition(", seed ")
     try:

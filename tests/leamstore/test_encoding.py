@@ -4,7 +4,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from leamstore import arrays, schema
-from leamstore.decoding import CheckedPipeline
+from leamstore.codec_pipeline import CheckedPipeline
 from leamstore.encoding import ShardEncoder
 
 SPECS = {spec.path: spec for spec in (*schema.MAP_ARRAYS, *schema.FACE_ARRAYS)}

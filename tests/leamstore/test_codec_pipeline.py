@@ -5,7 +5,7 @@ from zarrs import ZarrsCodecPipeline
 
 from leamstore import arrays
 from leamstore.arrays import SHARD_IMAGES
-from leamstore.decoding import CheckedPipeline
+from leamstore.codec_pipeline import CheckedPipeline
 
 NAME = "NET/conv1/relevance"
 ENTRIES_IN_CHUNK = 16
