@@ -49,11 +49,11 @@ def answer_question(
     LakeError
         If the lake can't be read or written.
     """
-    inputs = results.inputs_checksum(lake)
     recorded = recorded_settings(question, settings)
-    if not again and results.are_current(lake, question.name, recorded, inputs):
-        tables = results.read_results(lake, question.name)
-        return Answer(question, "kept", tables=tables)
+    with lake.kept_open():
+        inputs = results.inputs_checksum(lake)
+        if not again and results.are_current(lake, question.name, recorded, inputs):
+            return Answer(question, "kept", tables=results.read_results(lake, question.name))
     try:
         tables = question.answer(lake, settings, work)
     except LackingError as error:

@@ -3,7 +3,7 @@
 A repair takes away all that is broken; the next ingest does again just what is then missing.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -40,18 +40,22 @@ def verify(lake: Lake, catalog: Catalog | None = None) -> list[Finding]:
     unreadable = [*_no_files(lake), *_unreadable_tables(lake)]
     if unreadable or (unreadable := list(_scattered_identities(lake))):
         return unreadable
-    found = [
-        *_duplicate_rows(lake),
-        *_ledger_against_images(lake),
-        *_rows_without_unit(lake),
-        *_missing_rows(lake),
-        *_counts_that_do_not_add_up(lake),
-        *(_other_weights(lake, catalog) if catalog else ()),
-        *_attributes_against_tables(lake),
-        *check_arrays(lake),
-        *_stray_files(lake),
-    ]
+    of_tables = (
+        _duplicate_rows,
+        _ledger_against_images,
+        _rows_without_unit,
+        _missing_rows,
+        _counts_that_do_not_add_up,
+    )
+    found = [finding for check in of_tables for finding in _at_once(check, lake)]
+    found += _other_weights(lake, catalog) if catalog else ()
+    found += [*_attributes_against_tables(lake), *check_arrays(lake), *_stray_files(lake)]
     return found or list(_trees_that_do_not_open(lake))
+
+
+def _at_once(check: Callable[[Lake], Iterator[Finding]], lake: Lake) -> list[Finding]:
+    with lake.kept_open():
+        return list(check(lake))
 
 
 def remove_broken(lake: Lake, findings: Iterable[Finding]) -> set[Unit]:
