@@ -15,7 +15,7 @@ from ingest.datasets.imdb_face import Link, crop_face, fetch, read, read_links
 from ingest.datasets.polite import Manners, NoFileError
 from leamstore.errors import LeamError
 
-HASTY = Manners(timeout=0.4, deadline=2.0, attempts=3, pause=0.01, max_bytes=500_000, patience=2)
+HASTY = Manners(timeout=1.2, deadline=6.0, attempts=3, pause=0.01, max_bytes=500_000, patience=2)
 HEADER = "name,index,image,rect,height width,url"
 
 
@@ -158,7 +158,7 @@ class TestFetching:
             "/gone": [answer(status=404)],
             "/forbidden": [answer(status=403)],
             "/broken": [answer(status=500)],
-            "/slow": [answer(whole, silence_before=0.8)],
+            "/slow": [answer(whole, silence_before=2.4)],
             "/short": [answer(whole, claimed=len(whole) + 1)],
             "/cut": [answer(whole[: len(whole) // 2])],
             "/page": [answer(page, headers={"Content-Type": "image/jpeg"})],

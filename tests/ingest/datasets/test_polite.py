@@ -7,7 +7,7 @@ import pytest
 
 from ingest.datasets.polite import FAILURES, Asker, Manners, NoFileError
 
-HASTY = Manners(timeout=0.3, deadline=1.0, attempts=2, pause=0.01, max_bytes=100_000)
+HASTY = Manners(timeout=1.0, deadline=4.0, attempts=2, pause=0.01, max_bytes=100_000)
 BODY = bytes(range(256)) * 100
 
 
@@ -86,11 +86,11 @@ def test_an_answer_that_always_ends_early_is_truncated(host, answer):
 
 
 def test_a_host_that_does_not_answer_in_time_is_slow(host, answer):
-    assert failure(Asker(HASTY), host.serve("/a", answer(BODY, silence_before=0.6))) == "slow"
+    assert failure(Asker(HASTY), host.serve("/a", answer(BODY, silence_before=2.0))) == "slow"
 
 
 def test_a_host_that_falls_silent_midway_is_slow(host, answer):
-    assert failure(Asker(HASTY), host.serve("/a", answer(BODY, silence_midway=0.6))) == "slow"
+    assert failure(Asker(HASTY), host.serve("/a", answer(BODY, silence_midway=2.0))) == "slow"
 
 
 def test_a_host_that_trickles_is_given_up_at_the_deadline(host, answer):
