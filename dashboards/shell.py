@@ -22,10 +22,7 @@ def show_app(arguments: Sequence[str]) -> None:
     st.set_page_config("LEAM lake", page_icon=_icon(), layout="wide")
     address = lake_address(arguments)
     chosen = st.navigation([_streamlit_page(page, address) for page in PAGES])
-    try:
-        chosen.run()
-    finally:
-        start_ahead()  # so that the first query of the page SQL doesn't wait for it
+    chosen.run()
 
 
 def _icon() -> Image.Image:
@@ -61,6 +58,7 @@ def show_page(page: Page, address: str) -> None:
         told(lambda: _show_in_room(page, address))
     finally:
         selections.end_page()
+        start_ahead()  # the page SQL's next query doesn't wait for its process
 
 
 def _show_in_room(page: Page, address: str) -> None:

@@ -6,6 +6,7 @@ guide. It reads what it needs itself, so that memory holds the tasks under way, 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -199,8 +200,6 @@ class Faces:
         Embeddings of the chips as they are, and those that the lake holds.
     positives : (image, image) bool
         Which images are an anchor's positives.
-    digest : bytes
-        Of all that an embedding of them depends on but what is hidden.
     """
 
     task: Task
@@ -211,7 +210,15 @@ class Faces:
     embeddings: NDArray[np.float64]
     gallery: NDArray[np.float64]
     positives: NDArray[np.bool_]
-    digest: bytes
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Tells all that an embedding depends on but what is hidden.
+
+        Networks that embed the same faces alike to the bit are one network.
+        """
+        pixels, colour = self.chips[self.model.kind].pixels, self.task.setting.colour
+        return digest_of(self.model.name.encode(), pixels, self.embeddings, colour)
 
     def embed_hidden(self, masks: NDArray[np.bool_], fill: str) -> NDArray[np.float64]:
         """Return the embeddings (image, n) of the chips with a fill where masks are set."""
@@ -245,14 +252,12 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
     }
     pixels = chips[model.kind].pixels.astype(np.float32)
     embeddings = model.embed(pixels).astype(np.float64)
-    # Networks that embed the same faces alike to the bit are one network.
-    digest = digest_of(model.name.encode(), chips[model.kind].pixels, embeddings, setting.colour)
     check_network(model, embeddings, gallery)
     # A task has whole identities, so all positives are in it.
     identities = images["identity"].to_numpy()
     positives = (identities[:, None] == identities) & ~np.eye(len(identities), dtype=bool)
     fillings = {fill: FILLS[fill](pixels, setting.colour) for fill in fills}
-    return Faces(task, model, chips, pixels, fillings, embeddings, gallery, positives, digest)
+    return Faces(task, model, chips, pixels, fillings, embeddings, gallery, positives)
 
 
 def order_masks(faces: Faces, masks: Sequence[str], random_draws: int) -> dict[str, list[Order]]:

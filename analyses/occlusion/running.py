@@ -50,17 +50,12 @@ class RunningModel:
         """Return `analyses.occlusion.gradients.gradient_times_input` (image, y, x) of chips."""
         from analyses.occlusion.gradients import gradient_times_input  # noqa: PLC0415
 
+        batches = (_batch_of(chips).split(BATCH), _tensor_of(directions).split(BATCH))
         parts = [
-            gradient_times_input(
-                self.network, _batch_of(chips[some]), _tensor_of(directions[some])
-            ).double()
-            for some in _batches(len(chips))
+            gradient_times_input(self.network, some, towards).double().numpy()
+            for some, towards in zip(*batches, strict=True)
         ]
-        return np.concatenate([part.numpy() for part in parts])
-
-
-def _batches(images: int) -> list[slice]:
-    return [slice(start, start + BATCH) for start in range(0, images, BATCH)]
+        return np.concatenate(parts)
 
 
 def _batch_of(chips: NDArray[np.float32]) -> "Tensor":

@@ -16,8 +16,8 @@ _BLOCK: Final = 512
 
 def all_pairs(distributions: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the coefficients (n, n) of all pairs of maps (n, ...) that sum to 1."""
-    roots = _roots(distributions)
-    return roots @ roots.T
+    vectors = roots(distributions)
+    return vectors @ vectors.T
 
 
 def of_pairs(distributions: NDArray[np.float64], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -25,8 +25,7 @@ def of_pairs(distributions: NDArray[np.float64], pairs: NDArray[np.int64]) -> ND
 
     Needs memory for `_BLOCK` rows of the matrix of all pairs, and not for the matrix.
     """
-    roots = _roots(distributions)
-    return products_of_pairs(roots, pairs)
+    return products_of_pairs(roots(distributions), pairs)
 
 
 def products_of_pairs(
@@ -41,5 +40,6 @@ def products_of_pairs(
     return products
 
 
-def _roots(distributions: NDArray[np.float64]) -> NDArray[np.float32]:
+def roots(distributions: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the vectors (n, m) whose inner products are the coefficients of maps (n, ...)."""
     return np.sqrt(distributions.reshape(len(distributions), -1)).astype(np.float32)

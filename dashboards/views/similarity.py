@@ -343,15 +343,13 @@ def _compare(laid: Maps, pairs: dict[str, Pairs], asked: Asked) -> dict[str, NDA
     if asked.measure == "correlation":
         flat = laid.reshape(len(laid), -1)
         norms = np.linalg.norm(flat, axis=1, keepdims=True)
-        units = flat / np.maximum(norms, np.finfo(np.float32).tiny)
-        return {
-            group: bhattacharyya.products_of_pairs(units, chosen)
-            for group, chosen in pairs.items()
-        }  # fmt: skip
-    top = normalise(take_top(np.maximum(laid, 0), _TOP_PERCENT))
-    everyone = np.concatenate(list(pairs.values()))
-    ends = np.cumsum([len(chosen) for chosen in pairs.values()])[:-1]
-    return dict(zip(pairs, np.split(bhattacharyya.of_pairs(top, everyone), ends), strict=True))
+        vectors = flat / np.maximum(norms, np.finfo(np.float32).tiny)
+    else:
+        top = normalise(take_top(np.maximum(laid, 0), _TOP_PERCENT))
+        vectors = bhattacharyya.roots(top)
+    return {
+        group: bhattacharyya.products_of_pairs(vectors, chosen) for group, chosen in pairs.items()
+    }
 
 
 def _table(

@@ -52,7 +52,7 @@ FROM duckdb_tables() WHERE starts_with(table_name, 'result_')""",
 
 def show(room: Room) -> None:
     """Draw the page."""
-    start_ahead()
+    start_ahead()  # where this is the server's first page: it loads while the tables are drawn
     editor, beside = st.columns([3, 2])
     with beside:
         _show_schema(room)
@@ -76,10 +76,7 @@ def show(room: Room) -> None:
 
 @st.cache_data(show_spinner="Asking the lake", max_entries=50, hash_funcs={Room: hash_of_room})
 def _answer(room: Room, query: str) -> BoundedAnswer:
-    try:
-        return ask_bounded(room.address, query)
-    finally:
-        start_ahead()  # of the next query
+    return ask_bounded(room.address, query)
 
 
 def _show_answer(answer: BoundedAnswer) -> None:
