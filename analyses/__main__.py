@@ -86,8 +86,8 @@ def ask(
     from analyses.results import answer_question, choose_questions  # noqa: PLC0415
     from analyses.tables import show_answer, show_overview  # noqa: PLC0415
     from analyses.work import Work  # noqa: PLC0415
-    from leamstore.brands import brands  # noqa: PLC0415
     from leamstore.lake import Lake  # noqa: PLC0415
+    from leamstore.stand_ins import brands  # noqa: PLC0415
 
     opened = Lake(lake)
     questions = with_all_guides(QUESTIONS) if all_guides else QUESTIONS

@@ -8,9 +8,9 @@ import polars as pl
 
 from analyses.question import LackingError, Question, Settings
 from analyses.work import Work
-from leamstore import results
 from leamstore.errors import LakeError
 from leamstore.lake import Lake
+from leamstore.tables import results
 
 
 @dataclass(frozen=True)

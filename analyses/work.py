@@ -93,7 +93,7 @@ class Work:
         # Dask's cluster takes half a second to load, and most work is done here.
         from distributed import as_completed  # noqa: PLC0415
 
-        from leamstore.scheduler import connect  # noqa: PLC0415
+        from leamstore.dask_client import connect  # noqa: PLC0415
 
         with connect(self.scheduler) as client, client.as_current():
             futures = client.map(function, items, pure=False, retries=_RETRIES)

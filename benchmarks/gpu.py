@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.projection import PAPER
-from ingest.leam import Precision, arithmetic, relevance_maps, rounds
+from ingest.leam.maps import Precision, arithmetic, relevance_maps, rounds
 
 _IRESNET_LAYERS: Final = (
     "conv1", "layer1.0.conv1", "layer1.0.conv2", "layer1.1.conv1", "layer1.1.conv2",

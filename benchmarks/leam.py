@@ -13,7 +13,7 @@ from benchmarks.machine import has_native_bfloat16
 from benchmarks.material import Study, studies
 from benchmarks.peers import in_own_process
 from benchmarks.timing import medians
-from ingest.leam import Precision, relevance_maps, rounds
+from ingest.leam.maps import Precision, relevance_maps, rounds
 from leamstore.errors import LeamError
 
 _PAIRS_OF_TORCHCAM: Final = 8

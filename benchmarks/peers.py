@@ -1,6 +1,6 @@
 """torchcam's and grad-cam's LayerCAM, as a user's own script runs them: in a process of their own.
 
-The project's commands keep the memory that they free (`leamstore.memory`), the benchmarks' among
+The project's commands keep the memory that they free (`leamstore.allocator`), the benchmarks' among
 them; a user's script doesn't, and neither does this process. The peers get the same network with
 its parameters as `torch` leaves them, trainable, since that is what their documentation shows, and
 a positive's embedding that is made already.

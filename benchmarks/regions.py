@@ -11,9 +11,9 @@ from benchmarks.benchmark import Measured, Settings
 from benchmarks.leam import make_maps
 from benchmarks.material import Study, studies
 from benchmarks.timing import medians
-from ingest.leam import rounds
-from ingest.networks.geometry import layer_geometry
-from ingest.regions import ClassGrid, Upsampling, count_regions
+from ingest.leam.maps import rounds
+from ingest.leam.region_counts import ClassGrid, Upsampling, count_regions
+from ingest.networks.cell_geometry import layer_geometry
 from leamstore import schema
 from leamstore.catalog import read_catalog
 

@@ -17,7 +17,7 @@ _ANYWHERE: Final = ("0.0.0.0", "::", "")
 _NEEDED: Final = (
     "analyses.overlays",
     "analyses.questions",
-    "leamstore.brands",
+    "leamstore.stand_ins",
     "plotly.colors",
     "plotly.graph_objects",
     "streamlit.elements.plotly_chart",

@@ -14,8 +14,8 @@ from analyses.results import recorded_settings
 from dashboards import selections
 from dashboards.page import nothing_here
 from dashboards.room import Room, hash_of_room
-from leamstore import results
 from leamstore.errors import LakeError
+from leamstore.tables import results
 
 _SHOWN = 12
 

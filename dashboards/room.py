@@ -10,8 +10,8 @@ import polars as pl
 import streamlit as st
 
 from leamstore.lake import Lake
-from leamstore.published import current_copy
 from leamstore.storage import location
+from leamstore.tables.published_copy import current_copy
 
 EVERYBODY: Final = "everybody"
 """The filter of the identity that lets everyone through."""

@@ -14,7 +14,7 @@ from dashboards.charts import OKABE_ITO
 from dashboards.page import Page, told
 from dashboards.room import EVERYBODY, Filters, Room, hash_of_room, open_room
 from dashboards.views import PAGES
-from leamstore.brands import brands
+from leamstore.stand_ins import brands
 
 
 def show_app(arguments: Sequence[str]) -> None:

@@ -183,15 +183,16 @@ def ingest(
     """
     console = Console(stderr=True, quiet=quiet or as_json)
     # torch loads slowly, and --help shouldn't wait for it.
-    from ingest import choices, summary  # noqa: PLC0415
-    from ingest.pipeline import Plan, ingest_photographs  # noqa: PLC0415
+    from ingest import options  # noqa: PLC0415
+    from ingest.run import summary  # noqa: PLC0415
+    from ingest.run.pipeline import Plan, ingest_photographs  # noqa: PLC0415
     from leamstore.lake import LakeSettings  # noqa: PLC0415
 
     known = read_catalog(*(catalog or []))
-    limits = choices.Limits(max_images, min_images, max_identities, seed)
-    data = choices.choose_dataset(known, images, dataset, root, limits, console)
-    photographs = choices.choose_photographs(data, limits)
-    settings = choices.ModelSettings(
+    limits = options.Limits(max_images, min_images, max_identities, seed)
+    data = options.choose_dataset(known, images, dataset, root, limits, console)
+    photographs = options.choose_photographs(data, limits)
+    settings = options.ModelSettings(
         weights="random" if weights == "random" else Path(weights) if weights else None,
         layers=None if layers == "all" else tuple(layers.split(",")),
         target=target,
@@ -199,24 +200,24 @@ def ingest(
         precision=precision,
         seed=seed,
     )
-    chosen = choices.choose_models(known, models, settings, console)
-    torch_device = choices.choose_device(device if scheduler is None else "cpu")
-    parsing, stand_in = choices.choose_parser(known, parser, torch_device, console)
+    chosen = options.choose_models(known, models, settings, console)
+    torch_device = options.choose_device(device if scheduler is None else "cpu")
+    parsing, stand_in = options.choose_parser(known, parser, torch_device, console)
     lake_settings = LakeSettings(
         parser=parsing.name,
-        keep_pairs=choices.choose_keep_pairs(keep_pairs, photographs),
+        keep_pairs=options.choose_keep_pairs(keep_pairs, photographs),
         crops=crops,
         seed=seed,
     )
     for note in (*data.notes, *([stand_in] if stand_in else [])):
         console.print(f"Note: {note}", style="yellow", markup=False)
-    with choices.choose_cluster(scheduler, device) as cluster, _progress(console) as progress:
-        opened = choices.open_lake(lake, lake_settings)
+    with options.choose_cluster(scheduler, device) as cluster, _progress(console) as progress:
+        opened = options.open_lake(lake, lake_settings)
         plan = Plan(
             photographs, chosen.requests, parsing, torch_device, batch_size, workers, cluster
         )
-        report = ingest_photographs(opened, plan, progress)
-    facts = summary.summarise(opened, report, chosen.passed_over)
+        outcome = ingest_photographs(opened, plan, progress)
+    facts = summary.summarise(opened, outcome, chosen.passed_over)
     if as_json:
         print(json.dumps(facts, indent=2))
     elif not quiet:

@@ -44,25 +44,26 @@ def repair(
     """
     console = Console(stderr=True, quiet=quiet)
     # torch loads slowly, and --help shouldn't wait for it.
-    from ingest import choices  # noqa: PLC0415
-    from ingest.pipeline import Plan, finish_units  # noqa: PLC0415
+    from ingest import options  # noqa: PLC0415
+    from ingest.run.pipeline import Plan, finish_units  # noqa: PLC0415
     from leamstore.lake import Lake  # noqa: PLC0415
 
     known = read_catalog(*(catalog or []))
     opened = Lake(lake)
-    torch_device = choices.choose_device(device)
-    parser, _ = choices.choose_parser(known, opened.settings.parser, torch_device, console)
+    torch_device = options.choose_device(device)
+    parser, _ = options.choose_parser(known, opened.settings.parser, torch_device, console)
     requests = tuple(_request(opened, known, row) for row in _unfinished_models(opened))
     plan = Plan((), requests, parser, torch_device, batch_size, workers)
     with Progress(console=console, disable=quiet) as progress:
-        report = finish_units(opened, plan, progress)
-    console.print(f"{report.units} units of models done again in {lake}.", highlight=False)
+        outcome = finish_units(opened, plan, progress)
+    console.print(f"{outcome.units} units of models done again in {lake}.", highlight=False)
 
 
 def _unfinished_models(lake: Any) -> list[dict[str, Any]]:
     """Return the rows of the models that lack a unit, with their layers from the input on."""
-    from leamstore import ledger, tables  # noqa: PLC0415
-    from leamstore.blocks import blocks_of  # noqa: PLC0415
+    from leamstore import tables  # noqa: PLC0415
+    from leamstore.arrays.blocks import blocks_of  # noqa: PLC0415
+    from leamstore.tables import ledger  # noqa: PLC0415
 
     images = lake.images
     blocks = {block.first_shard for block in blocks_of(images["image_id"], images["identity"])}
@@ -83,7 +84,7 @@ def _request(lake: Any, catalog: Catalog, row: Mapping[str, Any]) -> Any:
     LakeError
         If its weights were a file that no catalog names.
     """
-    from ingest.models import Request  # noqa: PLC0415
+    from ingest.run.models import Request  # noqa: PLC0415
 
     random = row["weights"].startswith("random")
     entry = catalog.model(row["catalog_name"])

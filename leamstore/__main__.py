@@ -16,17 +16,17 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from leamstore import cache
-from leamstore.brands import brands
 from leamstore.catalog import read_catalog
+from leamstore.catalog.files import readiness
 from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run, shown
 from leamstore.errors import LakeError
-from leamstore.export import export_tables
-from leamstore.finding import Finding
 from leamstore.lake import Lake
-from leamstore.lock import holder
+from leamstore.safety.fault import Fault
+from leamstore.safety.lock import holder
+from leamstore.safety.verify import remove_broken, verify
 from leamstore.schema_page import schema_page
-from leamstore.verify import remove_broken, verify
+from leamstore.stand_ins import brands
+from leamstore.tables.export import export_tables
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -135,36 +135,36 @@ def verify_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Check the whole lake and list every finding with its place and remedy."""
+    """Check the whole lake and list every fault with its place and remedy."""
     opened = Lake(lake)
     at_work = holder(opened.path)
     if at_work:
         console = Console(stderr=True, soft_wrap=True)
         console.print(f"An ingest is at work: what it has not finished is listed. ({at_work})")
     with Console(stderr=True).status("Reading every shard"):
-        findings = verify(opened, read_catalog(*(files or [])))
-    _print_findings(lake, findings, as_json)
-    if repair and any(finding.units or finding.files for finding in findings):
-        units = remove_broken(opened, findings)
+        faults = verify(opened, read_catalog(*(files or [])))
+    _print_faults(lake, faults, as_json)
+    if repair and any(fault.units or fault.files for fault in faults):
+        units = remove_broken(opened, faults)
         said = f"{len(units)} units taken out; they are done again now."
         Console(stderr=True).print(said, highlight=False)
         # Only a program apart may know of ingest: this package imports nothing of it.
         catalogs = [word for file in files or [] for word in ("--catalog", str(file))]
         again = [sys.executable, "-m", "ingest.repair", "--lake", str(lake), *catalogs]
         raise typer.Exit(subprocess.run(again, check=False).returncode)
-    if findings:
+    if faults:
         raise typer.Exit(1)
 
 
-def _print_findings(lake: str, findings: list[Finding], as_json: bool) -> None:
+def _print_faults(lake: str, faults: list[Fault], as_json: bool) -> None:
     if as_json:
-        rows = [{"place": f.place, "problem": f.problem, "remedy": f.remedy} for f in findings]
+        rows = [{"place": f.place, "problem": f.problem, "remedy": f.remedy} for f in faults]
         print(json.dumps(rows, indent=2))
         return
     console = Console(soft_wrap=True)
-    for finding in findings:
-        console.print(f"{finding.place}: {finding.problem}; {finding.remedy}.", markup=False)
-    if not findings:
+    for fault in faults:
+        console.print(f"{fault.place}: {fault.problem}; {fault.remedy}.", markup=False)
+    if not faults:
         console.print(f"{lake} is whole.")
 
 
@@ -194,7 +194,7 @@ def catalog_command(
     debug: DebugOption = False,
 ) -> None:
     """Say which models, parsers and data sets are ready, and how to get the others."""
-    rows = [vars(one) for one in cache.readiness(read_catalog(*(files or [])))]
+    rows = [vars(one) for one in readiness(read_catalog(*(files or [])))]
     if as_json:
         print(json.dumps(rows, indent=2))
     else:

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from leamstore.allocator import keep_freed_memory
 from leamstore.errors import LeamError, printable
-from leamstore.memory import keep_freed_memory
 
 _INTERRUPTED: Final = 130
 
@@ -77,9 +77,9 @@ def _sentence(error: Exception) -> str | None:
             f"{error.filename or 'the disk'} can't be written: {error.strerror}. What was finished "
             "is kept; the same command goes on from there when this is put right."
         )
-    from leamstore.storage import explain  # noqa: PLC0415
+    from leamstore.storage import error_sentence  # noqa: PLC0415
 
-    return explain(error)
+    return error_sentence(error)
 
 
 def shown(text: str) -> str:

@@ -16,9 +16,9 @@ from leamstore import arrays, schema, tables
 from leamstore.arrays import SHARD_IMAGES
 from leamstore.errors import LakeError
 from leamstore.geometry import resample
-from leamstore.lock import LOCK_FILES, ingest_lock
-from leamstore.published import working_copy
+from leamstore.safety.lock import LOCK_FILES, ingest_lock
 from leamstore.storage import Location, ObjectPath, location, objects, stored_bytes
+from leamstore.tables.published_copy import working_copy
 
 if TYPE_CHECKING:
     import dask.array as da

@@ -92,7 +92,7 @@ class ObjectPath:
         LakeError
             If the store can't be asked, or has no such bucket.
         """
-        with explained(self):
+        with as_lake_errors(self):
             try:
                 return obstore.head(self.store, self.key)
             except FileNotFoundError:
@@ -155,7 +155,7 @@ def read_bytes(place: Location) -> bytes | None:
     try:
         if isinstance(place, Path):
             return place.read_bytes()
-        with explained(place):
+        with as_lake_errors(place):
             return bytes(obstore.get(place.store, place.key).bytes())
     except FileNotFoundError:
         return None
@@ -172,7 +172,7 @@ def write_bytes(place: Location, content: bytes) -> None:
     if isinstance(place, Path):
         place.write_bytes(content)
         return
-    with explained(place):
+    with as_lake_errors(place):
         obstore.put(place.store, place.key, content)
 
 
@@ -187,7 +187,7 @@ def remove(place: Location) -> None:
     if isinstance(place, Path):
         place.unlink(missing_ok=True)
         return
-    with explained(place), suppress(FileNotFoundError):
+    with as_lake_errors(place), suppress(FileNotFoundError):
         obstore.delete(place.store, place.key)
 
 
@@ -199,14 +199,14 @@ def objects(place: ObjectPath) -> Iterator[tuple[str, int]]:
     LakeError
         If the store can't be asked.
     """
-    with explained(place):
+    with as_lake_errors(place):
         for page in obstore.list(place.store, prefix=place.key or None):
             for found in page:
                 yield found["path"].removeprefix(place.key).lstrip("/"), found["size"]
 
 
 @contextmanager
-def explained(place: ObjectPath) -> Iterator[None]:
+def as_lake_errors(place: ObjectPath) -> Iterator[None]:
     """Make a store's refusal in the block a `LakeError` of one sentence with the remedy.
 
     An object that isn't there (FileNotFoundError) stays what it is, unless its bucket isn't.
@@ -217,7 +217,7 @@ def explained(place: ObjectPath) -> Iterator[None]:
         raise LakeError(_sentence(place.bucket, error)) from error
 
 
-def explain(error: BaseException) -> str | None:
+def error_sentence(error: BaseException) -> str | None:
     """Return a sentence on an error of an object store; None for any other error.
 
     Zarr lets these through, from reads that may be far from whoever knows the address.

@@ -14,11 +14,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.question import LackingError
-from ingest.faces import warp
-from ingest.loading import ChipKind, Chips, chips_to_image, load_chips
-from leamstore import arrays, geometry, ledger
-from leamstore.blocks import Block, blocks_of
+from ingest.faces.block_images import ChipKind, Chips, chips_to_image, load_chips
+from ingest.faces.detection import warp
+from leamstore import arrays, geometry
+from leamstore.arrays.blocks import Block, blocks_of
 from leamstore.lake import Lake
+from leamstore.tables import ledger
 
 Source = Literal["photographs", "crops"]
 

@@ -38,7 +38,7 @@ from analyses.occlusion.running import (
 )
 from analyses.occlusion.verification import Judge, make_judge, units
 from analyses.question import LackingError
-from ingest.loading import ChipKind, Chips
+from ingest.faces.block_images import ChipKind, Chips
 from leamstore import geometry
 from leamstore.lake import Lake
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analyses.question import LackingError
 from ingest import networks
-from ingest.loading import ChipKind
+from ingest.faces.block_images import ChipKind
 from leamstore import arrays
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
@@ -40,7 +40,7 @@ class RunningModel:
 
     def embed(self, chips: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the embeddings (image, n) of chips (image, y, x, 3)."""
-        from ingest.leam import embed  # noqa: PLC0415
+        from ingest.leam.maps import embed  # noqa: PLC0415
 
         return embed(self.network, _batch_of(chips), BATCH).float().cpu().numpy()
 

@@ -9,9 +9,9 @@ import polars as pl
 
 from analyses.layouts import Listing, listing
 from analyses.paper import read_table
-from leamstore.brands import brands
 from leamstore.lake import Lake
 from leamstore.schema import REGION_NAMES, REJECTIONS
+from leamstore.stand_ins import brands
 
 _PACKAGES: Final = (
     "leam-lake", "numpy", "polars", "duckdb", "scipy", "zarr", "pot", "matplotlib",

@@ -19,7 +19,7 @@ from analyses.results import Answer
 from analyses.tables import STATES, findings_of, notes_of
 from analyses.work import Work
 from leamstore.lake import Lake
-from leamstore.results import read_provenance
+from leamstore.tables.results import read_provenance
 
 PAGE: Final = "index.html"
 

@@ -14,7 +14,7 @@ from skimage.filters import sobel
 
 from analyses.occlusion.chips import chip_source, read_chips
 from analyses.similarity.canonical import SIZE, CanonicalFaces
-from ingest.loading import ChipKind
+from ingest.faces.block_images import ChipKind
 from leamstore.frames import Maps
 from leamstore.lake import Lake
 

@@ -9,7 +9,7 @@ layers and of its parameters remain its own.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ingest.networks.building import Normalisation, load
+    from ingest.networks.from_catalog import Normalisation, load
 
 __all__ = ["Normalisation", "load"]
 
@@ -17,7 +17,7 @@ __all__ = ["Normalisation", "load"]
 def __getattr__(name: str) -> Any:
     """Load the catalog when a network of it is asked for: the networks alone need only torch."""
     if name in __all__:
-        from ingest.networks import building  # noqa: PLC0415
+        from ingest.networks import from_catalog  # noqa: PLC0415
 
-        return getattr(building, name)
+        return getattr(from_catalog, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

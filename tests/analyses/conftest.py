@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from analyses.work import Work
-from leamstore import arrays, ledger, pose, schema, tables
-from leamstore.blocks import Block
+from leamstore import arrays, pose, schema, tables
+from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
+from leamstore.tables import ledger
 
 PIXELS = 1000
 LAYERS = ("conv1", "layer1.0.conv1")

@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from leamstore import arrays, ledger, pose, schema, tables
-from leamstore.blocks import Block
+from leamstore import arrays, pose, schema, tables
+from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
+from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of
 from tests.analyses.planted_faces import IMAGES, SIZE, patch
 

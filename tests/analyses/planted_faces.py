@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from analyses.occlusion import running
-from leamstore import arrays, ledger, pose, schema, tables
-from leamstore.blocks import Block
+from leamstore import arrays, pose, schema, tables
+from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
+from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of
 
 SIZE = 16

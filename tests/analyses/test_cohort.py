@@ -4,8 +4,9 @@ import pytest
 
 from analyses import cohort
 from analyses.cohort import draw_identities, draw_images, draw_of_each
-from leamstore import ledger, tables
-from leamstore.blocks import Block
+from leamstore import tables
+from leamstore.arrays.blocks import Block
+from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of
 from tests.analyses.planted import chip_to_crop, grey_chips, maps_at, plant_lake
 from tests.analyses.planted_faces import Colours

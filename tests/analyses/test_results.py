@@ -8,7 +8,7 @@ from analyses.questions import QUESTIONS
 from analyses.results import answer_question, choose_questions
 from leamstore import tables
 from leamstore.errors import LakeError
-from leamstore.results import read_results
+from leamstore.tables.results import read_results
 from tests.analyses.conftest import shares, silent
 
 

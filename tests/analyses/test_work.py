@@ -25,7 +25,7 @@ def test_an_error_of_an_item_is_raised():
 
 
 def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("leamstore.scheduler._CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("leamstore.dask_client._CONNECT_SECONDS", 0.2)
     with pytest.raises(LeamError, match="no dask scheduler answers"):
         Work("tcp://127.0.0.1:9").map(_square, [1], "Squares")
 

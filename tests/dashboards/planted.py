@@ -19,7 +19,7 @@ from analyses.regions import individuals
 from analyses.results import answer_question, recorded_settings
 from analyses.similarity import question as similarity
 from analyses.work import Work
-from leamstore import results
+from leamstore.tables import results
 
 SETTINGS = Settings(seed=0, draws=50)
 MODEL, OTHER = "DLIB_R29", "IR_CASIA"

@@ -3,7 +3,7 @@ import pytest
 
 from dashboards import faces
 from dashboards.room import open_room
-from ingest.regions import classes_on_chip
+from ingest.leam.region_counts import classes_on_chip
 from leamstore import arrays
 from leamstore.schema import GRID, REGION_NAMES
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from ingest.datasets import demo
+from ingest.photographs.datasets import demo
 
 PEOPLE: Final = {
     "Ada": ("female", "Eileen_Collins", (1, 2)),

@@ -8,7 +8,7 @@ import pytest
 
 from leamstore.catalog import read_catalog
 from leamstore.lake import Lake
-from leamstore.verify import verify
+from leamstore.safety.verify import verify
 
 
 @pytest.fixture(scope="module")

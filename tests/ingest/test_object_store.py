@@ -15,8 +15,8 @@ from analyses import __main__ as analyses
 from ingest import __main__ as ingest
 from leamstore import schema
 from leamstore.lake import Lake
+from leamstore.safety.verify import verify
 from leamstore.storage import zarr_store
-from leamstore.verify import verify
 from tests.s3_host import S3Host
 
 NOT_ALIKE = {"runs": None, "units": ["run_id", "finished"]}

@@ -8,16 +8,16 @@ import pytest
 import torch
 from rich.progress import Progress
 
-from ingest.datasets import open_dataset
-from ingest.models import Request
-from ingest.parsers import open_parser
-from ingest.pipeline import Plan, ingest_photographs
+from ingest.faces.parsers import open_parser
+from ingest.photographs.datasets import open_dataset
 from ingest.repair import repair
+from ingest.run.models import Request
+from ingest.run.pipeline import Plan, ingest_photographs
 from leamstore import tables
 from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake, LakeSettings
-from leamstore.verify import remove_broken, verify
+from leamstore.safety.verify import remove_broken, verify
 from tests.robustness.contents import contents, differences
 
 

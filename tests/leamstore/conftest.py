@@ -2,9 +2,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leamstore import arrays, ledger, schema, tables
-from leamstore.blocks import Block
+from leamstore import arrays, schema, tables
+from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
+from leamstore.tables import ledger
 from tests.s3_host import S3Host
 
 SETTINGS = LakeSettings(parser="landmarks", keep_pairs=1, crops=True, seed=0)

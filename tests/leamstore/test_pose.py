@@ -4,7 +4,7 @@ import pytest
 import skimage.data
 from PIL import Image, ImageOps
 
-from ingest import faces
+from ingest.faces import detection
 from leamstore import geometry, pose
 
 RIGHT, LEFT = pose.EYE_CORNERS
@@ -32,8 +32,8 @@ def real_landmarks():
     for photograph in map(Image.fromarray, photographs):
         turned = [photograph.rotate(angle, Image.Resampling.BICUBIC) for angle in (0, 12, -15)]
         images = [*turned, ImageOps.mirror(photograph)]
-        points = [faces.single_face(np.asarray(image)).landmarks for image in images]
-        to_image = np.stack([faces.crop_to_image(landmarks) for landmarks in points])
+        points = [detection.single_face(np.asarray(image)).landmarks for image in images]
+        to_image = np.stack([detection.crop_to_image(landmarks) for landmarks in points])
         found.append(geometry.apply(geometry.invert(to_image), np.stack(points)))
     return found
 

@@ -9,7 +9,7 @@ import zarr
 
 from leamstore import schema, tables
 from leamstore.lake import Lake
-from leamstore.lock import LOCK_FILES
+from leamstore.safety.lock import LOCK_FILES
 
 
 def contents(lake: Lake) -> dict[str, str]:

@@ -31,20 +31,20 @@ from hypothesis import strategies
 from PIL import Image
 
 from dashboards.bounded_query import read_first_rows
-from ingest.datasets import Photograph, open_dataset
-from ingest.datasets.answers import Answers
-from ingest.datasets.archive import unpack
-from ingest.datasets.imdb_face import read_links
+from ingest.faces.survey import look_at
 from ingest.networks.dlib_resnet import read_dlib_resnet
-from ingest.survey import look_at
-from ingest.weights import find_weights, read_state_dict
+from ingest.networks.weights import find_weights, read_state_dict
+from ingest.photographs.datasets import Photograph, open_dataset
+from ingest.photographs.datasets.answers import Answers
+from ingest.photographs.datasets.archive import unpack
+from ingest.photographs.datasets.imdb_face import read_links
 from leamstore import arrays
 from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError
-from leamstore.finding import Owners
 from leamstore.lake import Lake
+from leamstore.safety.fault import Owners
+from leamstore.safety.verify_arrays import ArrayCheck
 from leamstore.schema import REJECTIONS
-from leamstore.shards import ArrayCheck
 from tests.leamstore.conftest import small_lake
 
 STATE = {"conv1.weight": torch.arange(27.0).reshape(1, 3, 3, 3), "bn1.steps": torch.tensor(7)}
@@ -191,7 +191,7 @@ def of_a_lake(lake: Lake) -> list[Target]:
         whole = place.read_bytes()
         shutil.copyfile(damaged, place)
         try:
-            found = list(check.findings(owners))
+            found = list(check.faults(owners))
             arrays.open_tree(lake.maps_path)
             return found[0].problem if found else None
         finally:

@@ -23,10 +23,11 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from leamstore import arrays, ledger, schema, tables
+from leamstore import arrays, schema, tables
 from leamstore.arrays import SHARD_IMAGES
 from leamstore.lake import Lake, LakeSettings
-from leamstore.verify import verify
+from leamstore.safety.verify import verify
+from leamstore.tables import ledger
 
 MODEL: Final = "NET"
 LAYERS: Final = {"conv1": 7, "conv2": 4}
@@ -93,7 +94,7 @@ def trial(path: Path, images: int) -> dict[str, Any]:
             table: lake.sql(f"SELECT count(*) FROM {table}").item()
             for table in ("pair_regions", "image_regions", "units")
         },
-        "findings": [finding.problem for finding in answers["verify all"]],
+        "findings": [fault.problem for fault in answers["verify all"]],
         "seconds": {name: round(taken, 3) for name, taken in seconds.items()},
         "disk": on_disk(lake.path),
         "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

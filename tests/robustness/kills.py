@@ -26,12 +26,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ingest.datasets import Photograph
-from ingest.survey import look_at
+from ingest.photographs.datasets import Photograph
+from ingest.faces.survey import look_at
 from leamstore import commandline, tables
 from leamstore.lake import Lake
-from leamstore.ledger import retiring_shards
-from leamstore.verify import verify
+from leamstore.tables.ledger import retiring_shards
+from leamstore.safety.verify import verify
 from tests.robustness.children import answer_of, begin, ended
 from tests.robustness.contents import contents, differences
 
@@ -227,7 +227,7 @@ def _stage(lake: Lake, runs_before: int) -> str:
 
 
 def _problems(lake: Path) -> list[str]:
-    return [f"{finding.place}: {finding.problem}" for finding in verify(Lake(lake))]
+    return [f"{fault.place}: {fault.problem}" for fault in verify(Lake(lake))]
 
 
 if __name__ == "__main__":

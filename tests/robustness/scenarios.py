@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
-from ingest import pipeline
-from ingest.choices import choose_cluster, open_lake
-from ingest.datasets import demo, folder
-from ingest.models import Request
-from ingest.parsers import open_parser
-from ingest.pipeline import Plan, ingest_photographs
+from ingest.faces.parsers import open_parser
+from ingest.options import choose_cluster, open_lake
+from ingest.photographs.datasets import demo, folder
+from ingest.run import pipeline
+from ingest.run.models import Request
+from ingest.run.pipeline import Plan, ingest_photographs
 from leamstore.catalog import read_catalog
 from leamstore.lake import LakeSettings
 

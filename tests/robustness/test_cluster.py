@@ -11,9 +11,9 @@ import dask
 import pytest
 from distributed import LocalCluster
 
-from ingest.datasets import demo
+from ingest.photographs.datasets import demo
 from leamstore.lake import Lake
-from leamstore.permit import PERMIT_FILE
+from leamstore.safety.run_token import RUN_TOKEN_FILE
 from tests.robustness.contents import contents, differences
 
 IMPORTS = """
@@ -28,7 +28,7 @@ run(lambda: ingest(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
 """
 
 IMPATIENT = """
-from ingest import cluster
+from ingest.run import dask_cluster
 cluster._LEAST_LIMIT_SECONDS, cluster._TIMES_THE_SLOWEST = 30, 1
 """
 
@@ -133,7 +133,7 @@ def test_a_cluster_makes_the_lake_that_one_process_makes(photographs, scheduler,
     assert command.returncode == 0, said
     lake = Lake(tmp_path / "a.lake")
     assert differences(contents(lake), whole) == []
-    assert not (lake.path / PERMIT_FILE).exists()
+    assert not (lake.path / RUN_TOKEN_FILE).exists()
 
 
 def test_a_worker_that_dies_in_mid_write_and_one_that_hangs_cost_nothing(

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from leamstore.lake import Lake
-from leamstore.verify import verify
+from leamstore.safety.verify import verify
 from tests.robustness.contents import contents, differences
 
 SAME = ("--models", "DLIB_R29", "--layers", "layer2.0.conv2", "--max-images", "2",

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ingest.datasets import demo
-from leamstore import arrays, results
+from ingest.photographs.datasets import demo
+from leamstore import arrays
 from leamstore.lake import Lake
+from leamstore.tables import results
 
 INGEST = """
 import sys

@@ -12,8 +12,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from analyses.__main__ import app
-from leamstore import results
 from leamstore.errors import LeamError
+from leamstore.tables import results
 from tests.analyses.conftest import give_faces, plant, shares
 
 EVIL = "<script>alert(1)</script>"

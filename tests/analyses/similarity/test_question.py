@@ -10,10 +10,11 @@ from analyses.figures.similarity import pictures
 from analyses.question import LackingError, Settings
 from analyses.similarity import question as similarity
 from analyses.similarity.question import QUESTION, Stack, compare, measure
-from leamstore import arrays, geometry, ledger, pose, schema, tables
-from leamstore.blocks import Block
+from leamstore import arrays, geometry, pose, schema, tables
+from leamstore.arrays.blocks import Block
 from leamstore.frames import normalise, take_top
 from leamstore.lake import Lake, LakeSettings
+from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of, silent
 
 PEOPLE, IMAGES, POSITIVES = 12, 3, 2

@@ -16,7 +16,7 @@ DEPTHS = {
 
 
 def insightface_shapes(blocks):
-    """Names and shapes in a state_dict of InsightFace's iresnet, in its order."""
+    """Names and shapes in a state_dict of InsightFace's iresnet, in its job."""
     shapes = {}
 
     def norm(name, channels):

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from ingest.networks import load
-from ingest.networks.geometry import layer_geometry
+from ingest.networks.cell_geometry import layer_geometry
 from leamstore.catalog import read_catalog
 from leamstore.errors import CatalogError, WeightsError
 

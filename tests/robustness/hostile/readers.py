@@ -8,19 +8,19 @@ from pathlib import Path
 from rich.console import Console
 
 from dashboards.bounded_query import ask_bounded, read_first_rows
-from ingest.datasets import Photograph, open_dataset
-from ingest.datasets.answers import Answers
-from ingest.datasets.archive import unpack
-from ingest.datasets.imdb_face import read_links
-from ingest.datasets.polite import Asker, Manners, NoFileError
-from ingest.download import Patience, fetch
-from ingest.survey import look_at
-from ingest.weights import read_state_dict
+from ingest.faces.survey import look_at
+from ingest.networks.weights import read_state_dict
+from ingest.photographs.datasets import Photograph, open_dataset
+from ingest.photographs.datasets.answers import Answers
+from ingest.photographs.datasets.archive import unpack
+from ingest.photographs.datasets.imdb_face import read_links
+from ingest.photographs.datasets.polite import Asker, Manners, NoFileError
+from ingest.photographs.download import Patience, fetch
 from leamstore.__main__ import app
 from leamstore.catalog import RemoteFile, read_catalog
 from leamstore.commandline import run
 from leamstore.lake import Lake
-from leamstore.verify import verify
+from leamstore.safety.verify import verify
 from tests.robustness.hostile.case import Room
 from tests.weight_host import WeightHost
 
@@ -94,7 +94,7 @@ def opened(_room: Room, path: Path) -> str:
 
 def verified(_room: Room, path: Path) -> str:
     found = verify(Lake(path))
-    return "; ".join(f"{finding.place}: {finding.problem}" for finding in found)
+    return "; ".join(f"{fault.place}: {fault.problem}" for fault in found)
 
 
 def cube(_room: Room, path: Path) -> str:

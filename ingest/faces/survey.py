@@ -1,0 +1,156 @@
+"""The first look at every photograph: whether it is usable, and where its face is."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from ingest.faces.detection import crop_to_image, single_face
+from ingest.photographs.datasets import Photograph
+from ingest.photographs.decoding import open_file, read_photograph
+from leamstore import schema
+from leamstore.errors import UnusableImageError
+
+_CHUNK: Final = 4
+"""Photographs that a worker gets at a time."""
+
+_CHUNKS_AHEAD: Final = 4
+"""Chunks under way for each worker: however many photographs there are, few wait in memory."""
+
+
+def survey(photographs: Iterable[Photograph], workers: int) -> Generator[dict[str, Any]]:
+    """Look at photographs in `workers` processes and yield a row of ``images`` for each, in order.
+
+    A usable image is ``pending`` until its identity has a place; all others are ``rejected``
+    with a reason.
+    """
+    if workers == 1:
+        yield from map(look_at, photographs)
+        return
+    # Forking a process that runs torch's threads can deadlock, so workers are started anew.
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_depend_on_parent)
+    waiting: deque[Future[list[dict[str, Any]]]] = deque()
+    try:
+        for chunk in chunks(photographs, _CHUNK):
+            waiting.append(executor.submit(_look_at_all, chunk))
+            if len(waiting) == _CHUNKS_AHEAD * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def look_at(photograph: Photograph) -> dict[str, Any]:
+    """Return the row of ``images`` for one photograph; nothing wrong with a file raises."""
+    row: dict[str, Any] = {column.name: None for column in schema.table("images").columns}
+    row |= attributes(photograph)
+    try:
+        row |= fingerprint(photograph.path)
+        image = read_photograph(photograph.path)
+        row |= {"height": image.shape[0], "width": image.shape[1]}
+        face = single_face(image)
+    except UnusableImageError as error:
+        return row | {"status": "rejected", "reason": error.reason, "detail": str(error)}
+    return row | {
+        "status": "pending",
+        "box": face.box.tolist(),
+        "landmarks": face.landmarks.tolist(),
+        "crop_to_image": crop_to_image(face.landmarks).tolist(),
+    }
+
+
+def _look_at_all(photographs: list[Photograph]) -> list[dict[str, Any]]:
+    return [look_at(photograph) for photograph in photographs]
+
+
+def _depend_on_parent() -> None:
+    """Leave Ctrl-C to the process that started this one, and end when that one is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def chunks(photographs: Iterable[Photograph], size: int) -> Iterator[list[Photograph]]:
+    """Yield photographs by the `size`."""
+    remaining = iter(photographs)
+    while chunk := list(islice(remaining, size)):
+        yield chunk
+
+
+def attributes(photograph: Photograph) -> dict[str, Any]:
+    """Return what the data set says of a photograph, as columns of ``images``."""
+    return {
+        "path": str(photograph.path.absolute()),
+        "identity": photograph.identity,
+        "dataset": photograph.dataset,
+        "gender": photograph.gender,
+        "ethnicity": photograph.ethnicity,
+        "age": photograph.age,
+    }
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Return size, modification time and sha256 of a file, as columns of ``images``.
+
+    Raises
+    ------
+    UnusableImageError
+        If it can't be read.
+    """
+    with open_file(path) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        status = path.stat()
+    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": digest}
+
+
+def is_new(photograph: Photograph, known: Mapping[str, tuple[str, int, int]]) -> bool:
+    """Whether a photograph has to be looked at.
+
+    Parameters
+    ----------
+    known : mapping
+        By path: identity, size and modification time of what has been looked at.
+    """
+    before = known.get(str(photograph.path.absolute()))
+    if before is None or before[0] != photograph.identity:
+        return True
+    try:
+        status = photograph.path.stat()
+    except OSError:
+        return True
+    return before[1:] != (status.st_size, status.st_mtime_ns)
+
+
+def as_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows of ``images`` as a frame with the table's types."""
+    return pl.DataFrame(rows, schema=IMAGE_TYPES, orient="row")
+
+
+_POLARS_TYPES: Mapping[str, Any] = {
+    "INTEGER": pl.Int32(),
+    "BIGINT": pl.Int64(),
+    "VARCHAR": pl.String(),
+    "DOUBLE": pl.Float64(),
+    "DOUBLE[4]": pl.Array(pl.Float64, 4),
+    "DOUBLE[2][68]": pl.Array(pl.Float64, (68, 2)),
+    "DOUBLE[3][2]": pl.Array(pl.Float64, (2, 3)),
+}
+
+IMAGE_TYPES = {column.name: _POLARS_TYPES[column.type] for column in schema.table("images").columns}

@@ -1,0 +1,279 @@
+"""What one model shows of one identity: maps by LEAM, and their regions counted."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ingest.leam.maps import Precision, Round, Settings, rounds
+from ingest.leam.region_counts import CLASSES, ClassGrid, Upsampling, classes_on_chip, count_regions
+from ingest.leam.targets import Target, mean_of_positives
+from ingest.stopwatch import Stopwatch
+from leamstore import schema
+from leamstore.geometry import Affine
+
+
+@dataclass(frozen=True)
+class RunLayer:
+    """A layer as it is run: its name, its cells (height, width) and its way up to the grid."""
+
+    name: str
+    size: tuple[int, int]
+    upsampling: Upsampling
+
+
+@dataclass(frozen=True)
+class RunModel:
+    """A model as it is run.
+
+    Attributes
+    ----------
+    name : str
+        Name in the table models.
+    by_pair : bool
+        Whether maps are made for each ordered pair; else one an image, towards the mean of its
+        positives (which controls that ignore the positives leave out of account).
+    keep_pairs, seed : int
+        Pair maps kept for each anchor, and the seed of their draw.
+    visible : tuple of str
+        The regions that the parser can see.
+    """
+
+    name: str
+    network: nn.Module
+    layers: tuple[RunLayer, ...]
+    alignment: str
+    input_size: int
+    target: Target
+    by_pair: bool
+    precision: Precision
+    batch_size: int
+    keep_pairs: int
+    seed: int
+    visible: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One identity's images as a model wants them.
+
+    Attributes
+    ----------
+    image_ids : (image,) int
+        Positions on the axis.
+    names : sequence of str
+        What the draw of kept pairs knows an image by: its sha256.
+    chips : (image, h, w, 3) uint8
+        RGB.
+    chip_to_crop : (image, 2, 3) float64
+        From pixels of the chip to pixels of the crop.
+    labels : (image, 512, 512) uint8
+        Labels of the crops.
+    references : Tensor, optional
+        (image, c) what the target compares these images with.
+    """
+
+    image_ids: NDArray[np.int64]
+    names: Sequence[str]
+    chips: NDArray[np.uint8]
+    chip_to_crop: Affine
+    labels: NDArray[np.uint8]
+    references: Tensor | None
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """What one layer shows of one identity.
+
+    Attributes
+    ----------
+    relevance, peak : (image, y, x) float16 and (image,) float32
+        Means over the positives.
+    pair_counts : (pair, activation, class) int64
+        Pixels by class, of the full and of the top activation.
+    pair_peak : (pair,) float32
+    image_counts : (image, percent, class) int64
+    kept : (kept pair, y, x) float16
+        Maps of the kept pairs.
+    """
+
+    relevance: NDArray[np.float16]
+    peak: NDArray[np.float32]
+    pair_counts: NDArray[np.int64]
+    pair_peak: NDArray[np.float32]
+    image_counts: NDArray[np.int64]
+    kept: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class IdentityResult:
+    """What a model shows of one identity.
+
+    Attributes
+    ----------
+    embeddings : (image, n) float32
+    pairs : (pair, 2) int64
+        Ordered pairs as positions among the identity's images; empty where maps are by image.
+    kept_pairs : (kept pair,) int64
+        Positions in `pairs` of those whose maps are kept.
+    layers : dict of LayerResult
+    seconds : Counter of str
+        Where the time went: leam and regions.
+    """
+
+    embeddings: NDArray[np.float32]
+    pairs: NDArray[np.int64]
+    kept_pairs: NDArray[np.int64]
+    layers: dict[str, LayerResult]
+    seconds: Counter[str]
+
+
+def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
+    """Make the maps of one identity and count their regions.
+
+    Counts are those of the maps as they are stored, in float16, so that whoever counts again
+    from the lake finds the same numbers.
+    """
+    images = len(identity.chips)
+    pairs = _pairs(images, model.by_pair)
+    kept = draw_kept_pairs(pairs, identity.names, model.keep_pairs, model.seed)
+    grid = _classes_on_chips(identity, model)
+    gathering = {layer.name: _Gathering(layer, pairs, kept, images) for layer in model.layers}
+    stopwatch = Stopwatch()
+    embeddings = torch.empty(0)
+    for part in stopwatch.waited("leam", _rounds(model, identity, pairs)):
+        embeddings = part.embeddings
+        with stopwatch.measured("leam"):  # a GPU is still at it, and is waited for here
+            stored = {name: maps.half().cpu() for name, maps in part.maps.items()}
+            for name, layer in gathering.items():
+                layer.take(part.pairs, part.maps[name], stored[name], part.peaks[name])
+        with stopwatch.measured("regions"):
+            for name, layer in gathering.items() if model.by_pair else ():
+                layer.count(part.pairs, stored[name], grid)
+    with stopwatch.measured("regions"):
+        layers = {name: layer.result(grid) for name, layer in gathering.items()}
+    return IdentityResult(
+        embeddings=embeddings.float().cpu().numpy(),
+        pairs=pairs if model.by_pair else pairs[:0],
+        kept_pairs=kept,
+        layers=layers,
+        seconds=stopwatch.seconds,
+    )
+
+
+def draw_kept_pairs(
+    pairs: NDArray[np.int64], names: Sequence[str], keep: int, seed: int
+) -> NDArray[np.int64]:
+    """Draw `keep` positives for each anchor whose pair maps the lake keeps.
+
+    The draw is a lottery by hash of the two images' names: the same for every model, whatever
+    else is in the lake.
+
+    Returns
+    -------
+    (kept pair,) int64
+        Positions in `pairs`, by anchor and in the order of the pairs.
+    """
+    tickets = [
+        hashlib.sha256(repr((seed, names[anchor], names[positive])).encode()).digest()
+        for anchor, positive in pairs.tolist()
+    ]
+    chosen: list[int] = []
+    for anchor in np.unique(pairs[:, 0]):
+        own = np.flatnonzero((pairs[:, 0] == anchor) & (pairs[:, 1] != anchor)).tolist()
+        chosen += sorted(sorted(own, key=tickets.__getitem__)[:keep])
+    return np.array(chosen, dtype=np.int64)
+
+
+class _Gathering:
+    """One layer's maps of one identity, gathered round by round; memory grows by kept maps only."""
+
+    def __init__(
+        self, layer: RunLayer, pairs: NDArray[np.int64], kept: NDArray[np.int64], images: int
+    ) -> None:
+        self.upsampling = layer.upsampling
+        self.anchors = torch.from_numpy(pairs[:, 0])
+        self.relevance = torch.zeros(images, *layer.size)
+        self.pair_peak = torch.zeros(len(pairs))
+        self.pair_counts = np.zeros((len(pairs), 2, CLASSES), np.int64)
+        self.kept = torch.zeros(len(kept), *layer.size, dtype=torch.float16)
+        self.place_of_kept = torch.full((len(pairs),), -1)
+        self.place_of_kept[kept] = torch.arange(len(kept))
+
+    def take(self, pairs: Tensor, maps: Tensor, stored: Tensor, peaks: Tensor) -> None:
+        """Add the maps (n, y, x) of some pairs (n,) to their anchors' sums; keep those to keep.
+
+        The sums stay where the maps are; `stored` are the maps in float16, on the processor.
+        """
+        anchors = self.anchors[pairs].to(maps.device)
+        self.relevance = self.relevance.to(maps.device).index_add_(0, anchors, maps)
+        self.pair_peak[pairs] = peaks.cpu()
+        places = self.place_of_kept[pairs]
+        self.kept[places[places >= 0]] = stored[places >= 0]
+
+    def count(self, pairs: Tensor, stored: Tensor, grid: ClassGrid) -> None:
+        """Count the regions of some pairs' maps, as they are stored."""
+        anchors = self.anchors[pairs].numpy()
+        counts = count_regions(
+            stored.numpy(), self.upsampling, grid, anchors, (schema.PAIR_TOP_PERCENT,)
+        )
+        self.pair_counts[pairs.numpy()] = np.stack([counts.full, counts.top[:, 0]], axis=1)
+
+    def result(self, grid: ClassGrid) -> LayerResult:
+        """Return the means over each anchor's pairs, and their counts at all percents."""
+        positives = torch.bincount(self.anchors, minlength=len(self.relevance))
+        relevance = (self.relevance.cpu() / positives[:, None, None]).half().numpy()
+        peak = torch.zeros(len(relevance)).index_add_(0, self.anchors, self.pair_peak) / positives
+        images = np.arange(len(relevance))
+        counts = count_regions(relevance, self.upsampling, grid, images, schema.TOP_PERCENTS)
+        return LayerResult(
+            relevance=relevance,
+            peak=peak.numpy(),
+            pair_counts=self.pair_counts,
+            pair_peak=self.pair_peak.numpy(),
+            image_counts=counts.top,
+            kept=self.kept.numpy(),
+        )
+
+
+def _pairs(images: int, by_pair: bool) -> NDArray[np.int64]:
+    """Return all ordered pairs; or each image with itself, whose counterpart is then a mean."""
+    if by_pair:
+        return np.array(list(permutations(range(images), 2)))
+    return np.repeat(np.arange(images), 2).reshape(-1, 2)
+
+
+def _rounds(model: RunModel, identity: Identity, pairs: NDArray[np.int64]) -> Iterator[Round]:
+    settings: Settings = {
+        "references": identity.references,
+        "batch_size": model.batch_size,
+        "precision": model.precision,
+    }
+    if not model.by_pair and model.target.uses_counterpart:
+        settings["counterparts"] = _mean_of_positives
+    return rounds(
+        model.network,
+        torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float(),
+        torch.from_numpy(pairs),
+        [layer.name for layer in model.layers],
+        model.target,
+        **settings,
+    )
+
+
+def _mean_of_positives(embeddings: Tensor) -> Tensor:
+    return mean_of_positives(embeddings, ["one identity"] * len(embeddings))
+
+
+def _classes_on_chips(identity: Identity, model: RunModel) -> ClassGrid:
+    """Return the classes of all images on the grid over each chip."""
+    return ClassGrid.of(np.stack([
+        classes_on_chip(own, chip_to_crop, model.input_size)
+        for own, chip_to_crop in zip(identity.labels, identity.chip_to_crop, strict=True)
+    ]))  # fmt: skip

@@ -1,0 +1,153 @@
+"""Weights: found or fetched, and read without running anything that a file may hold."""
+
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import safetensors.torch
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from ingest.photographs.download import fetch
+from leamstore.catalog import Weights, files
+from leamstore.errors import WeightsError
+
+_WRAPPERS: Final = ("state_dict", "model_state_dict", "model")
+"""Keys under which a training checkpoint keeps its state_dict."""
+
+_PARALLEL: Final = "module."
+"""What torch's DataParallel puts before every name."""
+
+_TORCH_PROTOCOL: Final = b"\x02"
+"""Version of the pickles that torch writes."""
+
+
+def find_weights(weights: Weights, console: Console | None = None) -> Path:
+    """Return the file of the weights, fetched if it is neither installed nor in the cache folder.
+
+    Parameters
+    ----------
+    weights : Weights
+        Entry of the catalog.
+    console : Console, optional
+        Where the progress bar is drawn; by default standard error.
+
+    Returns
+    -------
+    Path
+        A file of the size and sha256 that the catalog states.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing and can't be fetched, or is another file than the catalog states.
+    """
+    path = files.locate(weights)
+    if path is None and weights.package is not None:
+        raise WeightsError(f"{weights.file} is missing. {files.by_hand(weights)}")
+    if path is None:
+        return fetch(weights, console)
+    wrong = files.fault(weights, path)
+    if wrong is not None:
+        raise WeightsError(f"{path} {wrong}: remove it. {files.by_hand(weights)}")
+    return path
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """Read a network's parameters and buffers.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of safetensors, or of torch in its old or new format. A ``state_dict`` within a
+        training checkpoint is found, and the ``module.`` that DataParallel puts before every
+        name is taken off.
+
+    Returns
+    -------
+    dict of str to Tensor
+        By their names in the network, in memory of the processor.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, damaged, holds something else, or would run code when unpickled.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise WeightsError(f"{path} cannot be read: it is not a regular file.")
+    try:
+        state = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}.") from error
+    if isinstance(state, Mapping):
+        inner = (state[key] for key in _WRAPPERS if isinstance(state.get(key), Mapping))
+        state = next(inner, state)
+    return _named_tensors(path, state)
+
+
+def _named_tensors(path: Path, state: Any) -> dict[str, Tensor]:
+    if not isinstance(state, Mapping) or not state:
+        raise WeightsError(f"{path} holds no tensors by their names, but {type(state).__name__}.")
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise WeightsError(f"{path} holds {kind} under {name!r}, where a tensor belongs.")
+    prefix = _PARALLEL if all(name.startswith(_PARALLEL) for name in state) else ""
+    return {name.removeprefix(prefix): value for name, value in state.items()}
+
+
+def _is_safetensors(path: Path) -> bool:
+    # A safetensors file is the length of its header in eight bytes, then the header, in JSON.
+    with path.open("rb") as file:
+        return path.suffix == ".safetensors" or file.read(9)[8:] == b"{"
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise WeightsError(f"{path} is damaged, or no file of safetensors: {error}.") from error
+
+
+def _read_torch(path: Path) -> Any:
+    if _is_packed(path):
+        raise WeightsError(
+            f"{path} holds more than its size: torch packs no tensors, and a packed file "
+            "may have no end. Get the file from its own page."
+        )
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can make torch raise anything
+        raise WeightsError(f"{path} {_refusal(path, error)}") from error
+
+
+def _is_packed(path: Path) -> bool:
+    """Tell whether a zip file, which torch's new format is, unpacks to more than its size."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return sum(part.file_size for part in file.infolist()) > path.stat().st_size
+    except (zipfile.BadZipFile, ValueError, RuntimeError):
+        return False
+
+
+def _refusal(path: Path, error: Exception) -> str:
+    """Say why torch refused a file, as the end of a sentence."""
+    code = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if isinstance(error, pickle.UnpicklingError) and code:
+        return (
+            f"wants to run {code[1]} when it is read, which tensors have no need of; nothing was "
+            "run. Get the file from its own page, or its tensors as safetensors."
+        )
+    with path.open("rb") as file:
+        head = file.read(2)
+    if head[:1] == pickle.PROTO and head[1:] > _TORCH_PROTOCOL:
+        return (
+            "is a pickle of a newer kind than torch's, and reading such can run code; nothing was "
+            "run. Get the file from its own page, or its tensors as safetensors."
+        )
+    return "is damaged, incomplete, or no file of tensors: get it again from its own page."

@@ -1,0 +1,263 @@
+"""What the options of ``python -m ingest`` choose: photographs, models, parser, device, lake."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import torch
+from rich.console import Console
+
+from ingest.faces.parsers import Parser, open_parser
+from ingest.leam.maps import Precision
+from ingest.leam.targets import find_target
+from ingest.networks.weights import find_weights
+from ingest.photographs.datasets import Dataset, Photograph, open_dataset
+from ingest.photographs.datasets.fetching import fetch_dataset
+from ingest.photographs.datasets.selection import select
+from ingest.run.models import Positives, Request, chosen_layers
+from leamstore.catalog import Catalog, Model, files
+from leamstore.errors import LakeError, LeamError, WeightsError
+from leamstore.lake import Lake, LakeSettings
+from leamstore.storage import Location, location
+
+if TYPE_CHECKING:
+    from ingest.run.dask_cluster import Cluster
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What holds for all models of a run; the attributes are those of a `Request`."""
+
+    weights: Path | Literal["random"] | None
+    layers: tuple[str, ...] | None
+    target: str
+    positives: Positives
+    precision: Precision
+    seed: int
+
+
+@dataclass(frozen=True)
+class ChosenModels:
+    """The models to run, and for each one passed over what it would take to run it."""
+
+    requests: tuple[Request, ...]
+    passed_over: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of a data set is taken; see `ingest.photographs.datasets.selection.select`."""
+
+    max_images: int | None
+    min_images: int | None
+    max_identities: int | None
+    seed: int
+
+
+def choose_dataset(
+    catalog: Catalog,
+    images: Path | None,
+    name: str | None,
+    root: Path | None,
+    limits: Limits,
+    console: Console,
+) -> Dataset:
+    """Return the data set of ``--images``, or of ``--dataset`` and ``--root``, or the demo set.
+
+    A data set that isn't at its root yet is fetched there, if the catalog says where from.
+
+    Raises
+    ------
+    LeamError
+        If the options contradict each other, or the data set can't be read.
+    """
+    if images is not None and (name is not None or root is not None):
+        raise LeamError("--images names a folder of identities by itself: leave --dataset out.")
+    if images is not None:
+        return open_dataset("folder", images)
+    if name in (None, "demo"):
+        return open_dataset("demo", root or files.cache_folder() / "demo")
+    if root is None:
+        raise LeamError(f"--dataset {name} needs --root, the folder that holds it.")
+    fetch_dataset(
+        catalog.dataset(name),
+        root,
+        console,
+        max_images=limits.max_images,
+        max_identities=limits.max_identities,
+        seed=limits.seed,
+    )
+    return open_dataset(name, root)
+
+
+def choose_photographs(dataset: Dataset, limits: Limits) -> list[Photograph]:
+    """Return the photographs of a data set within the limits, drawn by seed."""
+    return select(
+        dataset.photographs,
+        limits.max_images,
+        limits.min_images,
+        limits.max_identities,
+        limits.seed,
+    )
+
+
+def choose_models(
+    catalog: Catalog, names: str, settings: ModelSettings, console: Console
+) -> ChosenModels:
+    """Return the named models, or all whose weights are here or can be fetched.
+
+    Raises
+    ------
+    LeamError
+        If a model was named and is not known or can't be had, or none is left to run.
+    """
+    find_target(settings.target)
+    if names == "all":
+        found = _all_models(catalog, settings, console)
+    else:
+        entries = [catalog.model(name.strip()) for name in names.split(",") if name.strip()]
+        for entry in entries:
+            _require_weights(entry, settings, console)
+        found = ChosenModels(tuple(_request(entry, catalog, settings) for entry in entries), {})
+    if not found.requests:
+        raise WeightsError(
+            "no model can be run: their weights are not here. "
+            "`python -m leamstore catalog` says how to get them; --weights random tries without."
+        )
+    return found
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; ``auto`` is a GPU where there is one.
+
+    Raises
+    ------
+    LeamError
+        If ``cuda`` was asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise LeamError("there is no CUDA device here: use --device cpu, or auto.")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def choose_cluster(scheduler: str | None, device: str) -> "AbstractContextManager[Cluster | None]":
+    """Be connected to the scheduler at an address; where none is named, to nothing.
+
+    Raises
+    ------
+    LeamError
+        If none answers there.
+    """
+    if scheduler is None:
+        return nullcontext()
+    from ingest.run.dask_cluster import connected  # noqa: PLC0415, dask loads slowly
+
+    return connected(scheduler, device)
+
+
+def choose_parser(
+    catalog: Catalog, name: str, device: torch.device, console: Console
+) -> tuple[Parser, str | None]:
+    """Return the parser of that name, and a sentence where another had to stand in.
+
+    Raises
+    ------
+    LeamError
+        If ``farl`` was asked for and its weights can't be had.
+    """
+    if name == "landmarks":
+        return open_parser("landmarks"), None
+    try:
+        weights = find_weights(catalog.parser("farl").weights, console)
+    except WeightsError as error:
+        if name == "farl":
+            raise
+        note = f"Regions are labelled by landmarks, not by FaRL, whose weights are missing: {error}"
+        return open_parser("landmarks"), note
+    return open_parser("farl", weights, str(device)), None
+
+
+def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
+    """Return how many pair maps each anchor keeps: ``none``, ``all`` or a number.
+
+    Raises
+    ------
+    LeamError
+        If it is none of these.
+    """
+    if text == "none":
+        return 0
+    if text == "all":
+        return max(Counter(photograph.identity for photograph in photographs).values()) - 1
+    if not text.isdecimal():
+        raise LeamError(f"--keep-pairs takes none, all or a number, not {text!r}.")
+    return int(text)
+
+
+def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
+    """Open the lake, or make a new one.
+
+    Raises
+    ------
+    LakeError
+        If the lake there was made with other settings.
+    """
+    path = location(path)
+    if not (path / "lake.duckdb").exists():
+        return Lake.create(path, settings)
+    lake = Lake(path)
+    for name, found in vars(lake.settings).items():
+        asked = getattr(settings, name)
+        if asked != found:
+            raise LakeError(
+                f"{path} was made with {_OPTION[name]} {found}, not {asked}, and the two don't "
+                "mix: give the same option, or another --lake."
+            )
+    return lake
+
+
+_OPTION: Final = {
+    "parser": "--parser",
+    "keep_pairs": "--keep-pairs",
+    "crops": "--crops",
+    "seed": "--seed",
+}
+
+
+def _all_models(catalog: Catalog, settings: ModelSettings, console: Console) -> ChosenModels:
+    if isinstance(settings.weights, Path):
+        raise LeamError("--weights FILE is the file of one model: name it by --models.")
+    requests, passed_over = [], {}
+    for entry in catalog.models.values():
+        try:
+            _require_weights(entry, settings, console)
+        except WeightsError as error:
+            passed_over[entry.name] = str(error)
+            continue
+        requests.append(_request(entry, catalog, settings))
+    return ChosenModels(tuple(requests), passed_over)
+
+
+def _require_weights(entry: Model, settings: ModelSettings, console: Console) -> None:
+    if settings.weights is None and entry.weights is not None:
+        find_weights(entry.weights, console)
+    elif isinstance(settings.weights, Path) and not settings.weights.is_file():
+        raise WeightsError(f"there is no file {settings.weights}.")
+
+
+def _request(entry: Model, catalog: Catalog, settings: ModelSettings) -> Request:
+    return Request(
+        entry=entry,
+        catalog=catalog,
+        weights=settings.weights,
+        layers=chosen_layers(entry, settings.layers),
+        target=settings.target,
+        positives=settings.positives,
+        precision=settings.precision,
+        seed=settings.seed,
+    )

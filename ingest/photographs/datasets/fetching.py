@@ -1,0 +1,73 @@
+"""Fetching a data set to its folder, as the catalog says where from."""
+
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+
+from ingest.photographs import download
+from ingest.photographs.datasets import imdb_face
+from ingest.photographs.datasets.archive import unpack
+from leamstore.catalog import Dataset, RemoteFile, files
+from leamstore.errors import LeamError
+
+
+def fetch_dataset(
+    entry: Dataset,
+    root: Path,
+    console: Console | None = None,
+    *,
+    max_images: int | None = None,
+    max_identities: int | None = None,
+    seed: int = 0,
+) -> None:
+    """Bring a data set to its folder, if it isn't there and can be fetched.
+
+    An archive is fetched to the cache folder, and unpacked where `root` is missing or empty; a
+    folder that holds something is taken for the data set. Of IMDb-Face the csv is brought, and
+    those of its images that haven't been asked for.
+
+    Parameters
+    ----------
+    entry : Dataset
+        Entry of the catalog.
+    root : Path
+        Folder of the data set.
+    console : Console, optional
+        Where progress is shown; by default standard error.
+    max_images, max_identities, seed
+        Which images of IMDb-Face to ask for (see `ingest.photographs.datasets.imdb_face.fetch`).
+
+    Raises
+    ------
+    LeamError
+        If it can't be fetched or written; the sentence says how to get it by hand.
+    """
+    if entry.archive is None:
+        return
+    if entry.name == imdb_face.NAME:
+        table = root / imdb_face.TABLE
+        if not table.exists():
+            _copy(_archive(entry.archive, console), table)
+        if not files.is_offline():
+            imdb_face.fetch(
+                root,
+                max_images=max_images,
+                max_identities=max_identities,
+                seed=seed,
+                console=console,
+            )
+    elif not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        unpack(_archive(entry.archive, console), root)
+
+
+def _archive(file: RemoteFile, console: Console | None) -> Path:
+    return files.locate(file) or download.fetch(file, console)
+
+
+def _copy(file: Path, place: Path) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place)
+    except OSError as error:
+        raise LeamError(f"{place} can't be written: {error}.") from error

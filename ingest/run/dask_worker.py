@@ -1,0 +1,253 @@
+"""What a worker of a dask cluster does for an ingest, and what it checks before.
+
+A worker opens networks and parser once, from a small order; photographs it reads, and arrays it
+writes, where they lie. Whole blocks come in, and rows go back as Arrow.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from distributed import WorkerPlugin, get_worker
+from distributed.worker import Worker
+from rich.console import Console
+from torch import Tensor
+
+from ingest.faces.parsers import Parser
+from ingest.faces.survey import fingerprint, look_at
+from ingest.leam.identity import RunModel
+from ingest.options import choose_device, choose_parser
+from ingest.photographs.datasets import Photograph
+from ingest.run.block import OpenRun, References, Todo, embeddings_of, units_of
+from ingest.run.environment import differences, observe
+from ingest.run.models import Request, open_model
+from ingest.run.unit import FinishedUnit
+from ingest.run.writer import write_arrays
+from ingest.stopwatch import Stopwatch
+from leamstore.allocator import keep_freed_memory
+from leamstore.catalog import Catalog
+from leamstore.errors import LeamError, UnusableImageError
+from leamstore.lake import LakeSettings
+from leamstore.safety import run_token
+from leamstore.storage import Location
+from leamstore.tables import ledger
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the workers of a run have to know; small, and pickled.
+
+    Attributes
+    ----------
+    run_id : str
+        Whose token allows to write (`leamstore.safety.run_token`).
+    lake, maps, faces : Location
+        The lake and its stores.
+    settings : LakeSettings
+    catalog : Catalog
+    requests : tuple of Request
+        The models.
+    device : str
+        auto, cpu or cuda: each worker's own.
+    batch_size : int
+        Images in one forward pass.
+    readers : int
+        Threads that read photographs.
+    environment : mapping of str to str
+        What `ingest.run.environment.observe` saw on the machine that sends the job.
+    photograph : Path or None
+        One that all have to see alike.
+    fingerprint : mapping
+        Its `ingest.faces.survey.fingerprint`.
+    """
+
+    run_id: str
+    lake: Location
+    maps: Location
+    faces: Location
+    settings: LakeSettings
+    catalog: Catalog
+    requests: tuple[Request, ...]
+    device: str
+    batch_size: int
+    readers: int
+    environment: Mapping[str, str]
+    photograph: Path | None
+    fingerprint: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the plugin that carries it; the next run on the same lake takes its place."""
+        return f"ingest into {self.lake}"
+
+
+class JobPlugin(WorkerPlugin):
+    """An order as one worker process carries it out, with all that it has opened for that.
+
+    Photographs of one block may be read while another one is explained: the network, the
+    threads that count and the accelerator are used by one block at a time.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def setup(self, worker: Worker) -> None:
+        """Take the place; nothing is opened before it is needed."""
+        keep_freed_memory()
+        self._name = f"{worker.address} on {socket.gethostname()}"
+        self._models: dict[str, RunModel] = {}
+        self._checking = threading.Lock()
+        self._opening = threading.Lock()
+        self._working = threading.Lock()
+        self._is_checked = False
+
+    def check(self) -> None:
+        """See that this worker would do what the others do, once.
+
+        Raises
+        ------
+        LeamError
+            If not; the sentence names the worker.
+        """
+        with self._checking, self._saying_who():
+            if not self._is_checked:
+                _check(self.job)
+                self._is_checked = True
+
+    def look_at(self, photographs: Sequence[Photograph]) -> list[dict[str, Any]]:
+        """Return the rows of ``images`` of photographs."""
+        self.check()
+        with self._saying_who():
+            return [look_at(photograph) for photograph in photographs]
+
+    def embed(self, block: Todo) -> dict[str, Tensor]:
+        """Return what each model named makes of a block's images."""
+        self.check()
+        with self._saying_who():
+            open_run = self._open_run(block.names)
+            (loaded,) = open_run.load([block])
+            with self._working:
+                embeddings = embeddings_of(open_run, loaded)
+            return {name: own.cpu() for name, own in embeddings.items()}
+
+    def finish(self, todo: Todo, references: References) -> list[FinishedUnit]:
+        """Do what is missing of a block, write its arrays, and return the rest."""
+        self.check()
+        with self._saying_who():
+            open_run = self._open_run(todo.names)
+            reading = Stopwatch()
+            with reading.measured("read"):
+                (loaded,) = open_run.load([todo])
+            finished = []
+            with self._working:
+                for unit in units_of(open_run, todo, loaded, references, lambda name, images: None):
+                    writing = Stopwatch()
+                    with writing.measured("write"):
+                        run_token.require(self.job.lake, self.job.run_id)
+                        write_arrays(unit)
+                        rest = unit.finished()
+                    finished.append(replace(rest, seconds=rest.seconds + writing.seconds))
+            first = replace(finished[0], seconds=finished[0].seconds + reading.seconds)
+            return [first, *finished[1:]]
+
+    def _open_run(self, names: Sequence[str]) -> OpenRun:
+        with self._opening:
+            models = {name: self._open(name) for name in names if name != ledger.FACES}
+            return OpenRun(
+                maps=self.job.maps,
+                faces=self.job.faces,
+                settings=self.job.settings,
+                parser=self._parser,
+                models=models,
+                readers=self.job.readers,
+            )
+
+    def _open(self, name: str) -> RunModel:
+        if name not in self._models:
+            (request,) = (one for one in self.job.requests if one.name == name)
+            opened = open_model(
+                request,
+                device=self._device,
+                batch_size=self.job.batch_size,
+                keep_pairs=self.job.settings.keep_pairs,
+                visible=self._parser.regions,
+            )
+            self._models[name] = opened.run
+        return self._models[name]
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return choose_device(self.job.device)
+
+    @cached_property
+    def _parser(self) -> Parser:
+        quiet = Console(quiet=True)
+        parser, _ = choose_parser(self.job.catalog, self.job.settings.parser, self._device, quiet)
+        return parser
+
+    @contextmanager
+    def _saying_who(self) -> Iterator[None]:
+        """Make any error one of ours that names this worker, and can be sent."""
+        try:
+            yield
+        except LeamError as error:
+            raise LeamError(f"the worker {self._name}: {error}") from error
+        except Exception as error:
+            raise LeamError(
+                f"the worker {self._name} failed: {error!r}. Its log says more."
+            ) from error
+
+
+async def check(job_name: str, dask_worker: Worker) -> None:
+    """Run `JobPlugin.check` on this worker, whose heart goes on beating meanwhile."""
+    await asyncio.to_thread(_plugin_of(dask_worker, job_name).check)
+
+
+def look_at_all(job_name: str, photographs: Sequence[Photograph]) -> list[dict[str, Any]]:
+    """Run `JobPlugin.look_at` on this worker."""
+    return _plugin_of(get_worker(), job_name).look_at(photographs)
+
+
+def embed(job_name: str, block: Todo) -> dict[str, Tensor]:
+    """Run `JobPlugin.embed` on this worker."""
+    return _plugin_of(get_worker(), job_name).embed(block)
+
+
+def finish(job_name: str, todo: Todo, references: References) -> list[FinishedUnit]:
+    """Run `JobPlugin.finish` on this worker."""
+    return _plugin_of(get_worker(), job_name).finish(todo, references)
+
+
+def _plugin_of(worker: Worker, job_name: str) -> JobPlugin:
+    place = worker.plugins[job_name]
+    assert isinstance(place, JobPlugin)
+    return place
+
+
+def _check(job: Job) -> None:
+    here = observe(job.catalog, job.requests, job.settings.parser)
+    differing = differences(here, job.environment)
+    if differing:
+        raise LeamError(f"it has {differing}: install the same on all machines.")
+    choose_device(job.device)
+    run_token.require(job.lake, job.run_id)
+    run_token.try_to_write(job.lake)
+    if job.photograph is not None:
+        try:
+            seen = fingerprint(job.photograph)
+        except UnusableImageError as error:
+            raise LeamError(
+                f"{error} All machines need the photographs at the same path."
+            ) from error
+        if seen != job.fingerprint:
+            raise LeamError(
+                f"{job.photograph} is another file there, or has another modification time: "
+                "let all machines see the same folder."
+            )

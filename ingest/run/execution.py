@@ -1,0 +1,81 @@
+"""Who does the work: this process, or the workers of a cluster (`ingest.run.dask_cluster`)."""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final, Protocol
+
+from torch import Tensor
+
+from ingest.faces.survey import survey
+from ingest.photographs.datasets import Photograph
+from ingest.run.block import OpenRun, References, Seen, Todo, embeddings_of, units_of
+from ingest.run.writer import Writer
+from ingest.stopwatch import Stopwatch
+
+_WORTH_A_PROCESS: Final = 16
+"""Photographs for which starting another process pays."""
+
+
+class Executor(Protocol):
+    """Who looks at photographs, embeds them and explains them; what comes out is the same."""
+
+    def look_at(self, photographs: Sequence[Photograph]) -> Generator[dict[str, Any]]:
+        """Yield a row of ``images`` for each photograph, in any job."""
+
+    def embed(
+        self, open_run: OpenRun, blocks: Sequence[Todo], seen: Callable[[int], object]
+    ) -> list[dict[str, Tensor]]:
+        """Return what each model of a open_run makes of each block's images, block by block."""
+
+    def finish(
+        self,
+        open_run: OpenRun,
+        todo: Sequence[Todo],
+        references_of: Callable[[Todo], References],
+        writer: Writer,
+        seen: Seen,
+    ) -> None:
+        """Do what is missing of each block, and give the writer every unit."""
+
+
+class LocalExecutor:
+    """Explains here, while the next block's photographs are read.
+
+    Parameters
+    ----------
+    workers : int
+        Processes that look for faces.
+    stopwatch : Stopwatch
+        Counts the time spent waiting for photographs.
+    """
+
+    def __init__(self, workers: int, stopwatch: Stopwatch) -> None:
+        self._workers = workers
+        self._stopwatch = stopwatch
+
+    def look_at(self, photographs: Sequence[Photograph]) -> Generator[dict[str, Any]]:
+        """Look at photographs in processes of this machine."""
+        return survey(photographs, min(self._workers, -(-len(photographs) // _WORTH_A_PROCESS)))
+
+    def embed(
+        self, open_run: OpenRun, blocks: Sequence[Todo], seen: Callable[[int], object]
+    ) -> list[dict[str, Tensor]]:
+        """Embed block after block."""
+        embeddings = []
+        for loaded in open_run.load(blocks):
+            embeddings.append(embeddings_of(open_run, loaded))
+            seen(loaded.images.height)
+        return embeddings
+
+    def finish(
+        self,
+        open_run: OpenRun,
+        todo: Sequence[Todo],
+        references_of: Callable[[Todo], References],
+        writer: Writer,
+        seen: Seen,
+    ) -> None:
+        """Do block after block, and write beside the work."""
+        loaded = self._stopwatch.waited("read", open_run.load(todo))
+        for one, block in zip(todo, loaded, strict=True):
+            for unit in units_of(open_run, one, block, references_of(one), seen):
+                writer.write(unit)

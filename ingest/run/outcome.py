@@ -1,0 +1,40 @@
+"""What an ingest did, and where its time went."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.stopwatch import Stopwatch
+
+
+@dataclass
+class Outcome:
+    """What an ingest did.
+
+    Attributes
+    ----------
+    looked_at : int
+        Photographs that were new or had changed.
+    units, images, pairs, maps : int
+        Done by this run, over all models.
+    stopwatch : Stopwatch
+        Stages. ``read`` is the time spent waiting for photographs, which are read beside the
+        work; ``write`` happens beside the work, too.
+    """
+
+    looked_at: int = 0
+    units: int = 0
+    images: int = 0
+    pairs: int = 0
+    maps: int = 0
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome for JSON, seconds rounded."""
+        return {
+            "looked_at": self.looked_at,
+            "units": self.units,
+            "images": self.images,
+            "pairs": self.pairs,
+            "maps": self.maps,
+            "seconds": {stage: round(s, 3) for stage, s in self.stopwatch.seconds.items()},
+        }

@@ -1,0 +1,424 @@
+"""From photographs to a lake: survey, placement, then unit after unit."""
+
+import hashlib
+import json
+import platform
+import secrets
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+import torch
+from rich.progress import Progress
+from torch import Tensor
+
+from ingest.faces.parsers import Parser
+from ingest.faces.survey import as_frame, attributes, fingerprint, is_new
+from ingest.leam.identity import RunModel
+from ingest.photographs.datasets import Photograph
+from ingest.run.block import OpenRun, References, Todo
+from ingest.run.execution import Executor, LocalExecutor
+from ingest.run.models import Request, open_model
+from ingest.run.outcome import Outcome
+from ingest.run.placement import place_images
+from ingest.run.writer import Writer
+from leamstore import arrays, tables
+from leamstore.arrays.blocks import blocks_of
+from leamstore.errors import LakeError
+from leamstore.lake import Lake, face_arrays
+from leamstore.safety.lock import ingest_lock
+from leamstore.safety.recovery import clear_retired, recover
+from leamstore.storage import Location
+from leamstore.tables import ledger
+
+if TYPE_CHECKING:
+    from ingest.run.dask_cluster import Cluster
+    from ingest.run.dask_worker import Job
+
+_SURVEY_COMMIT: Final = 256
+"""Photographs after which the survey's rows are committed, so that an interruption costs few."""
+
+_PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an ingest is to do.
+
+    Attributes
+    ----------
+    photographs : sequence of Photograph
+    requests : sequence of Request
+        The models.
+    parser : Parser
+    device : torch.device
+    batch_size : int
+        Images in one forward pass.
+    workers : int
+        Processes that look for faces, and threads that read photographs.
+    cluster : ingest.run.dask_cluster.Cluster, optional
+        Whose workers do the work; without one, this process does.
+    """
+
+    photographs: Sequence[Photograph]
+    requests: Sequence[Request]
+    parser: Parser
+    device: torch.device
+    batch_size: int
+    workers: int
+    cluster: "Cluster | None" = None
+
+
+def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
+    """Bring a lake up to date with a plan; what is done already is left alone.
+
+    Raises
+    ------
+    LeamError
+        If another ingest is at work on the lake, the lake holds a model of the same name that was
+        made otherwise, or a photograph changes under way. What was committed stays.
+    """
+    with ingest_lock(lake.path):
+        recover(lake)
+        outcome = Outcome()
+        run_id = _enter_run(lake, plan)
+        with _executor(lake, plan, run_id, outcome, progress) as executor:
+            with outcome.stopwatch.measured("faces"):
+                _survey(lake, plan, executor, run_id, outcome, progress)
+                _place(lake, run_id)
+            _do_missing_units(lake, plan, executor, run_id, outcome, progress)
+        _end_run(lake, run_id, outcome)
+    return outcome
+
+
+def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
+    """Do the units that the ledger lacks, on images that have their places, and nothing else.
+
+    Raises
+    ------
+    LeamError
+        As `ingest_photographs` does.
+    """
+    with ingest_lock(lake.path):
+        recover(lake)
+        outcome = Outcome()
+        run_id = _enter_run(lake, plan)
+        with _executor(lake, plan, run_id, outcome, progress) as executor:
+            _do_missing_units(lake, plan, executor, run_id, outcome, progress)
+        _end_run(lake, run_id, outcome)
+    return outcome
+
+
+def _executor(
+    lake: Lake, plan: Plan, run_id: str, outcome: Outcome, progress: Progress
+) -> AbstractContextManager[Executor]:
+    if plan.cluster is None:
+        return nullcontext(LocalExecutor(plan.workers, outcome.stopwatch))
+    from ingest.run.dask_cluster import cluster_executor  # noqa: PLC0415, dask loads slowly
+
+    return cluster_executor(plan.cluster, _order(lake, plan, plan.cluster, run_id), progress)
+
+
+def _order(lake: Lake, plan: Plan, cluster: "Cluster", run_id: str) -> "Job":
+    """Return what tells workers about the run; on their machines, paths begin at the root."""
+    from ingest.run.dask_worker import Job  # noqa: PLC0415
+    from ingest.run.environment import observe  # noqa: PLC0415
+
+    requests = tuple(
+        replace(one, weights=one.weights.absolute()) if isinstance(one.weights, Path) else one
+        for one in plan.requests
+    )
+    files = (one.path.absolute() for one in plan.photographs)
+    photograph = next((file for file in files if file.is_file()), None)
+    return Job(
+        run_id=run_id,
+        lake=_absolute(lake.path),
+        maps=_absolute(lake.maps_path),
+        faces=_absolute(lake.faces_path),
+        settings=lake.settings,
+        catalog=requests[0].catalog,
+        requests=requests,
+        device=cluster.device,
+        batch_size=plan.batch_size,
+        readers=plan.workers,
+        environment=observe(requests[0].catalog, requests, lake.settings.parser),
+        photograph=photograph,
+        fingerprint=fingerprint(photograph) if photograph else {},
+    )
+
+
+def _absolute(place: Location) -> Location:
+    return place.absolute() if isinstance(place, Path) else place
+
+
+def _do_missing_units(
+    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
+) -> None:
+    images = lake.images
+    rows = _model_rows(lake, plan, images)
+    todo = _blocks_to_do(lake, plan, images)
+    if not todo:
+        return
+    with outcome.stopwatch.measured("models"):
+        open_run = OpenRun(
+            maps=lake.maps_path,
+            faces=lake.faces_path,
+            settings=lake.settings,
+            parser=plan.parser,
+            models=_open_models(lake, plan, rows, todo),
+            readers=plan.workers,
+        )
+        references = _references(executor, open_run, images, progress)
+    tasks = {
+        name: progress.add_task(
+            name, total=sum(one.images.height for one in todo if name in one.names)
+        )
+        for name in open_run.models
+    }
+    with Writer(lake, run_id, outcome) as writer:
+        executor.finish(
+            open_run,
+            todo,
+            references,
+            writer,
+            lambda name, images: progress.advance(tasks[name], images),
+        )
+
+
+def _enter_run(lake: Lake, plan: Plan) -> str:
+    """Enter this run in the table runs and return its name."""
+    run = {
+        "run_id": secrets.token_hex(8),
+        "command": shlex.join(["python", "-m", "ingest", *sys.argv[1:]]),
+        "versions": json.dumps(
+            {"python": platform.python_version()}
+            | {package: metadata.version(package) for package in _PACKAGES}
+        ),
+        "settings": json.dumps({
+            "models": [request.name for request in plan.requests],
+            "photographs": len(plan.photographs),
+            "device": str(plan.device),
+            "batch_size": plan.batch_size,
+            "threads": torch.get_num_threads(),
+        }),
+        "started": datetime.now(UTC),
+        "ended": None,
+        "summary": None,
+    }  # fmt: skip
+    types: dict[str, pl.DataType] = {"ended": pl.Datetime("us", "UTC"), "summary": pl.String()}
+    with tables.writing(lake.tables_path) as connection:
+        tables.append(connection, "runs", pl.DataFrame([run], schema_overrides=types))
+    return str(run["run_id"])
+
+
+def _end_run(lake: Lake, run_id: str, outcome: Outcome) -> None:
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute(
+            "UPDATE runs SET ended = ?, summary = ? WHERE run_id = ?",
+            [datetime.now(UTC), json.dumps(outcome.as_dict()), run_id],
+        )
+
+
+def _survey(
+    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
+) -> None:
+    """Look at every photograph that is new or has changed, and enter what was seen."""
+    known = {
+        row[0]: row[1:]
+        for row in lake.sql("SELECT path, identity, bytes, modified FROM images").iter_rows()
+    }
+    new = [photograph for photograph in plan.photographs if is_new(photograph, known)]
+    _renew_attributes(lake, plan.photographs)
+    outcome.looked_at = len(new)
+    if not new:
+        return
+    task = progress.add_task("Faces", total=len(new))
+    rows: list[dict[str, Any]] = []
+    with closing(executor.look_at(new)) as seen:
+        for row in seen:
+            rows.append(row)
+            progress.advance(task)
+            if len(rows) == _SURVEY_COMMIT:
+                _enter_images(lake, run_id, as_frame(rows))
+                rows = []
+    if rows:
+        _enter_images(lake, run_id, as_frame(rows))
+
+
+def _renew_attributes(lake: Lake, photographs: Sequence[Photograph]) -> None:
+    """Bring gender, ethnicity and age of known images up to what the data set says now."""
+    if not photographs:
+        return
+    stated = pl.DataFrame(
+        [attributes(photograph) for photograph in photographs], infer_schema_length=None
+    )
+    with tables.writing(lake.tables_path) as connection:
+        connection.register("stated", stated.to_arrow())
+        connection.execute(
+            """
+            UPDATE images SET gender = s.gender, ethnicity = s.ethnicity, age = s.age
+            FROM stated AS s
+            WHERE images.path = s.path AND (images.gender, images.ethnicity, images.age)
+                IS DISTINCT FROM (s.gender::VARCHAR, s.ethnicity::VARCHAR, s.age::DOUBLE)
+            """
+        )
+
+
+def _enter_images(lake: Lake, run_id: str, rows: pl.DataFrame) -> None:
+    """Replace the rows of these images.
+
+    Where one had a place, its whole identity gives its places up, maps and all, and waits:
+    the maps of the others are means over positives that this image was one of.
+    """
+    with tables.writing(lake.tables_path) as connection:
+        ledger.require_running(connection, run_id)
+        connection.register("entered", rows.select("path").to_arrow())
+        former = connection.sql(
+            "SELECT image_id FROM images WHERE image_id IS NOT NULL AND identity IN "
+            "(SELECT identity FROM images JOIN entered USING (path) WHERE image_id IS NOT NULL)"
+        ).fetchall()
+        ledger.retire_images(connection, [image_id for (image_id,) in former])
+        connection.execute("DELETE FROM images WHERE path IN (SELECT path FROM entered)")
+        tables.append(connection, "images", rows)
+    clear_retired(lake)
+
+
+def _place(lake: Lake, run_id: str) -> None:
+    """Give the identities that wait their places."""
+    rows = place_images(lake.sql("SELECT * FROM images"), lake.settings.seed)
+    if rows.height:
+        _enter_images(lake, run_id, rows)
+
+
+def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the rows that the models will have, checked against those they have.
+
+    Raises
+    ------
+    LakeError
+        If a model of that name was made from other weights, with other settings or layers.
+    """
+    compared_with = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
+    rows = {request.name: request.row(compared_with) for request in plan.requests}
+    layers = lake.sql("SELECT model, list(layer ORDER BY position) FROM layers GROUP BY 1")
+    layers_of = dict(layers.iter_rows())
+    for known in lake.sql("SELECT * FROM models").to_dicts():
+        name = known["model"]
+        request = next((request for request in plan.requests if request.name == name), None)
+        if request is None:
+            continue
+        differing = [column for column, value in rows[name].items() if known[column] != value]
+        if list(request.layers) != layers_of[name]:
+            differing.append("layers")
+        if differing:
+            raise LakeError(
+                f"{lake.path} holds {name} with another {', '.join(differing)}: "
+                "ingest into another lake, or ask for the same."
+            )
+    return rows
+
+
+def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
+    with tables.reading(lake.tables_path) as connection:
+        done = ledger.done_units(connection)
+    names = (ledger.FACES, *(request.name for request in plan.requests))
+    todo = []
+    for block in blocks_of(images["image_id"], images["identity"]):
+        own = ledger.block_images(images, block)
+        checksum = ledger.block_checksum(own)
+        missing = tuple(name for name in names if done.get((name, block.first_shard)) != checksum)
+        if missing:
+            todo.append(Todo(block, own, missing))
+    return todo
+
+
+def _open_models(
+    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], todo: Sequence[Todo]
+) -> dict[str, RunModel]:
+    """Load the models that have something to do, and make room for them in the lake."""
+    needed = {name for one in todo for name in one.names}
+    known = set(lake.sql("SELECT model FROM models")["model"])
+    shards = max(one.block.first_shard + one.block.shards for one in todo)
+    arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
+    models = {}
+    for request in plan.requests:
+        if request.name not in needed:
+            continue
+        opened = open_model(
+            request,
+            device=plan.device,
+            batch_size=plan.batch_size,
+            keep_pairs=lake.settings.keep_pairs,
+            visible=plan.parser.regions,
+        )
+        models[request.name] = opened.run
+        for layer in opened.layers.to_dicts():
+            arrays.require_layer(
+                lake.maps_path,
+                request.name,
+                layer["layer"],
+                (layer["height"], layer["width"]),
+                shards=shards,
+                keep_pairs=opened.run.keep_pairs,
+                attributes={
+                    "stride": layer["stride"],
+                    "offset": layer["offset"],
+                    "input_size": request.entry.input_size,
+                    "target": request.target,
+                    "positives": rows[request.name]["positives"],
+                    "weights": rows[request.name]["weights"],
+                },
+            )
+        if request.name not in known:
+            row = pl.DataFrame([rows[request.name]], schema_overrides=_TEXT)
+            with tables.writing(lake.tables_path) as connection:
+                tables.append(connection, "models", row)
+                tables.append(connection, "layers", opened.layers)
+    return models
+
+
+_TEXT: Final = dict.fromkeys(("weights_sha256", "licence", "compared_with"), pl.String)
+
+
+def _references(
+    executor: Executor, open_run: OpenRun, images: pl.DataFrame, progress: Progress
+) -> Callable[[Todo], References]:
+    """Return what tells a block's images what each model's target compares them with.
+
+    Where a target needs that, it takes a first pass over all images, since the embeddings of all
+    of them go in.
+    """
+    asking = {
+        name: model for name, model in open_run.models.items() if model.target.needs_references
+    }
+    if not asking:
+        return lambda one: {}
+    blocks = [
+        Todo(block, ledger.block_images(images, block), ())
+        for block in blocks_of(images["image_id"], images["identity"])
+    ]
+    task = progress.add_task("Embeddings", total=images.height)
+    embeddings = executor.embed(
+        replace(open_run, models=asking), blocks, lambda seen: progress.advance(task, seen)
+    )
+    identities = images["identity"].to_list()
+    references = {
+        name: model.target.references(
+            torch.cat([own[name] for own in embeddings]), identities, model.seed
+        )
+        for name, model in asking.items()
+    }
+    place = {image_id: row for row, image_id in enumerate(images["image_id"])}
+
+    def of_block(one: Todo) -> dict[str, Tensor]:
+        rows = [place[image_id] for image_id in one.images["image_id"]]
+        return {name: references[name][rows] for name in references if name in one.names}
+
+    return of_block

@@ -1,0 +1,75 @@
+"""The words with which an ingest ends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ingest.run.outcome import Outcome
+from leamstore.lake import Lake
+from leamstore.stand_ins import brands
+
+
+def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the lake holds now, what this run did to it, and what it passed over."""
+    images = lake.sql(
+        "SELECT coalesce(reason, status) AS what, count(*) AS n FROM images GROUP BY 1 ORDER BY 1"
+    )
+    models = lake.sql(
+        "SELECT model, weights, sum(images)::BIGINT AS images, sum(pairs)::BIGINT AS pairs "
+        "FROM models LEFT JOIN units USING (model) GROUP BY ALL ORDER BY model"
+    )
+    return {
+        "lake": str(lake.path),
+        "parser": lake.settings.parser,
+        "brands": brands(lake),
+        "images": dict(images.iter_rows()),
+        "models": models.to_dicts(),
+        "passed_over": dict(passed_over),
+        "run": outcome.as_dict(),
+        "bytes": lake.stored_bytes,
+    }
+
+
+def show(facts: Mapping[str, Any], console: Console) -> None:
+    """Print a summary for people, and the next command to type."""
+    run = facts["run"]
+    if not run["units"] and not run["looked_at"]:
+        console.print(f"Nothing to do: {facts['lake']} is up to date.")
+    images = Table("images", "", title="Images", title_justify="left", show_header=False)
+    for what, count in sorted(facts["images"].items(), key=lambda item: item[0] != "kept"):
+        images.add_row(what if what == "kept" else f"rejected: {what}", f"{count:,}")
+    console.print(images)
+    console.print(_models(facts))
+    if run["units"]:
+        console.print(f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps")
+        console.print(_stages(run))
+    console.print(f"{facts['lake']}: {facts['bytes'] / 2**20:,.1f} MiB on disk")
+    for brand in facts["brands"]:
+        console.print(brand, style="yellow", markup=False, soft_wrap=True)
+    console.print(
+        "Next: python -m leamstore sql --lake "
+        f'{facts["lake"]} "SELECT layer, avg(nose * 100 / pixels) AS nose_percent '
+        "FROM pair_regions WHERE activation = 'top' GROUP BY layer\"",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _models(facts: Mapping[str, Any]) -> Table:
+    table = Table("model", "images", "pairs", title="Models", title_justify="left")
+    table.add_column("weights", overflow="fold")
+    for model in facts["models"]:
+        counts = (f"{model[name] or 0:,}" for name in ("images", "pairs"))
+        table.add_row(model["model"], *counts, model["weights"])
+    for name, reason in facts["passed_over"].items():
+        table.add_row(name, "-", "-", f"passed over: {reason}", style="dim")
+    return table
+
+
+def _stages(run: Mapping[str, Any]) -> Table:
+    table = Table("stage", "seconds")
+    for stage, seconds in run["seconds"].items():
+        table.add_row(stage, f"{seconds:,.1f}")
+    return table

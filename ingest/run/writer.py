@@ -1,0 +1,88 @@
+"""The way of a unit into the lake: its arrays first, then its rows and its entry in the ledger.
+
+Arrays may be written by anyone who has the unit: whole shards, that no other unit shares, and
+the same bytes whoever computes it. Rows are committed by the one writer of the tables.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Final, Self
+
+from ingest.run.outcome import Outcome
+from ingest.run.unit import FinishedUnit, Unit
+from leamstore import arrays, tables
+from leamstore.lake import Lake
+from leamstore.tables import ledger
+
+_MOST_WAITING: Final = 2
+"""Units handed over and not yet written: a block's faces don't wait for the last block's maps."""
+
+
+def write_arrays(unit: Unit) -> None:
+    """Write a unit's arrays: what the ledger doesn't know yet, so that nobody reads it."""
+    for name, start, rows in unit.shards():
+        arrays.write_shards(unit.store, name, start, rows)
+
+
+class Writer:
+    """The one writer of a lake's tables: works beside the work, one unit at a time.
+
+    A unit waits while two before it are not written, so that at most three are held in memory.
+    An error in writing is raised at one of the next units, or at the end of the ``with`` block.
+    """
+
+    def __init__(self, lake: Lake, run_id: str, outcome: Outcome) -> None:
+        self._lake = lake
+        self._run_id = run_id
+        self._outcome = outcome
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown(wait=True)
+        for written in self._waiting if error is None else ():
+            written.result()
+
+    def write(self, unit: Unit) -> None:
+        """Write a unit's arrays, and commit it."""
+        self._submit(self._write, unit)
+
+    def commit(self, unit: FinishedUnit) -> None:
+        """Commit a unit whose arrays are written."""
+        self._submit(self._commit, unit)
+
+    def _submit(self, put: Callable[..., None], unit: Unit | FinishedUnit) -> None:
+        if len(self._waiting) == _MOST_WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(put, unit))
+
+    def _write(self, unit: Unit) -> None:
+        with self._outcome.stopwatch.measured("write"):
+            write_arrays(unit)
+            finished = unit.finished()
+        self._commit(finished)
+
+    def _commit(self, unit: FinishedUnit) -> None:
+        with (
+            self._outcome.stopwatch.measured("write"),
+            tables.writing(self._lake.tables_path) as connection,
+        ):
+            ledger.commit_unit(
+                connection, unit.name, unit.block, unit.images, unit.rows, self._run_id
+            )
+        self._outcome.stopwatch.seconds.update(unit.seconds)
+        if unit.name != ledger.FACES:
+            self._outcome.units += 1
+            self._outcome.images += unit.images.height
+            self._outcome.pairs += unit.pairs
+            self._outcome.maps += unit.maps

@@ -1,0 +1,27 @@
+"""The lake's arrays in Zarr 3: stores, shards and their encoding, blocks of whole identities."""
+
+from leamstore.arrays.stores import (
+    SHARD_IMAGES,
+    clear_images,
+    create_store,
+    line_of,
+    open_array,
+    open_root,
+    open_tree,
+    require_faces,
+    require_layer,
+    write_shards,
+)
+
+__all__ = [
+    "SHARD_IMAGES",
+    "clear_images",
+    "create_store",
+    "line_of",
+    "open_array",
+    "open_root",
+    "open_tree",
+    "require_faces",
+    "require_layer",
+    "write_shards",
+]

@@ -1,0 +1,247 @@
+"""The lake's arrays in Zarr 3: sharded along one axis, written only in whole shards.
+
+A shard holds `SHARD_IMAGES` images (or as many pairs as belong to them), so that a unit of work
+owns whole files and two units never write to the same one.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
+from zarr.registry import register_pipeline
+
+from leamstore import schema
+from leamstore.arrays.codec_pipeline import CheckedPipeline
+from leamstore.errors import LakeError, MissingArrayError
+from leamstore.storage import Location, error_sentence, zarr_store
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+SHARD_IMAGES: Final = 64
+"""Slots of the image axis in one shard: one file per array."""
+
+_CHUNK_BYTES: Final = 2**19
+"""A chunk has at most this many: so that one map is read soon, and many maps in few chunks."""
+
+register_pipeline(CheckedPipeline)
+zarr.config.set({"codec_pipeline.path": f"{CheckedPipeline.__module__}.CheckedPipeline"})
+
+_FILL: Final = {"float16": np.nan, "float32": np.nan, "int32": -1, "uint8": 0}
+
+
+def create_store(store: Location, attributes: Mapping[str, Any]) -> None:
+    """Create an empty Zarr store with the lake's format version, unless it is there."""
+    # With its attributes in one write, a group is there whole or not at all.
+    attributes = {"format_version": schema.FORMAT_VERSION, **attributes}
+    zarr.open_group(store=zarr_store(store), mode="a", zarr_format=3, attributes=attributes)
+
+
+def require_layer(
+    store: Location,
+    model: str,
+    layer: str,
+    size: tuple[int, int],
+    attributes: Mapping[str, Any],
+    *,
+    shards: int,
+    keep_pairs: int,
+) -> None:
+    """Make the arrays of a model's layer, or make those that are there long enough.
+
+    All of a layer's arrays get their length before any is written, since xarray opens only
+    arrays of one length along one dimension.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Height and width of the layer in cells.
+    attributes : mapping
+        Stride and offset in input pixels, target, positives: written on the layer's group.
+    shards : int
+        Shards of the image axis that the lake has.
+    keep_pairs : int
+        Slots of the pair axis for each image; with 0 there are no pair arrays.
+
+    Raises
+    ------
+    LakeError
+        If the arrays are there with other attributes.
+    """
+    root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
+    name = f"{model}/{layer}"
+    if name not in root:
+        root.create_group(name, attributes=dict(attributes))
+    elif dict(root[name].attrs) != dict(attributes):
+        raise LakeError(
+            f"{store / name} was made with {dict(root[name].attrs)}, not with "
+            f"{dict(attributes)}: use another lake, or remove the model from this one."
+        )
+    for array in schema.MAP_ARRAYS:
+        per_shard = SHARD_IMAGES * (keep_pairs if array.dims[0] == "pair" else 1)
+        if per_shard:
+            path = array.path.replace("<model>/<layer>", name)
+            _require_array(root, path, array, size[: len(array.dims) - 1], per_shard, shards)
+
+
+def require_faces(store: Location, names: Iterable[str], shards: int) -> None:
+    """Make the arrays ``crop`` and ``labels/<parser>``, or make them long enough."""
+    root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
+    specs = {array.path.split("/")[0]: array for array in schema.FACE_ARRAYS}
+    for name in names:
+        array = specs[name.split("/")[0]]
+        size = (schema.GRID, schema.GRID, 3)[: len(array.dims) - 1]
+        _require_array(root, name, array, size, SHARD_IMAGES, shards)
+
+
+def write_shards(store: Location, name: str, start: int, rows: np.ndarray) -> None:
+    """Write whole shards of an array: `rows` go to position `start` of its first axis.
+
+    Raises
+    ------
+    LakeError
+        If start or end do not lie on a border between shards, or beyond the array.
+    """
+    array = zarr.open_array(store=zarr_store(store), path=name, mode="r+", zarr_format=3)
+    stop = start + len(rows)
+    per_shard = (array.shards or array.chunks)[0]
+    if start % per_shard or stop % per_shard or stop > array.shape[0]:
+        raise LakeError(
+            f"{store / name}: rows {start} to {stop} are not whole shards of {per_shard} within "
+            f"{array.shape[0]}; writing part of a shard could lose what another unit writes there."
+        )
+    array[start:stop] = rows
+
+
+def clear_images(store: Location, image_ids: Sequence[int]) -> None:
+    """Empty the slots of images, and of their pairs, in every array of a store."""
+    if not image_ids:
+        return
+    slots = np.asarray(image_ids, dtype=np.int64)
+    root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
+    for _, node in root.members(max_depth=None):
+        if isinstance(node, zarr.Array) and node.shape[0]:
+            _clear(node, slots)
+
+
+def open_root(store: Location) -> zarr.Group:
+    """Open a store's root group for reading; FileNotFoundError if there is none.
+
+    Raises
+    ------
+    LakeError
+        If its metadata can't be understood.
+    """
+    with _understood(store):
+        return zarr.open_group(store=zarr_store(store), mode="r", zarr_format=3)
+
+
+def open_array(store: Location, name: str) -> zarr.Array:
+    """Open an array for reading.
+
+    Raises
+    ------
+    MissingArrayError
+        If it is not there.
+    LakeError
+        If its metadata can't be understood.
+    """
+    try:
+        with _understood(store / name):
+            return zarr.open_array(store=zarr_store(store), path=name, mode="r", zarr_format=3)
+    except (FileNotFoundError, KeyError) as error:
+        raise MissingArrayError(f"{store} holds no array {name}.") from error
+
+
+def open_tree(store: Location) -> "xr.DataTree":
+    """Open a whole store lazily, as anyone with xarray would.
+
+    Raises
+    ------
+    LakeError
+        If its metadata can't be understood.
+    """
+    import xarray as xr  # noqa: PLC0415 - loads slowly, with pandas
+
+    with _understood(store):
+        return xr.open_datatree(
+            zarr_store(store), engine="zarr", consolidated=False, chunks={}, zarr_format=3
+        )
+
+
+@contextmanager
+def _understood(place: Location) -> Iterator[None]:
+    """Make whatever Zarr raises over metadata a sentence; nothing there stays what it is."""
+    try:
+        yield
+    except (FileNotFoundError, KeyError):
+        raise
+    except Exception as error:
+        if error_sentence(error):  # it is the object store that speaks
+            raise
+        sentence = f"{place} can't be opened: its metadata can't be read ({line_of(error)})."
+        raise LakeError(sentence) from error
+
+
+def line_of(error: BaseException) -> str:
+    """Return the first line of an error, or its kind where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _clear(array: zarr.Array, image_ids: NDArray[np.int64]) -> None:
+    per_shard = (array.shards or array.chunks)[0]
+    per_image = per_shard // SHARD_IMAGES
+    slots = (image_ids[:, None] * per_image + np.arange(per_image)).ravel()
+    slots = slots[slots < array.shape[0]]
+    for start in np.unique(slots // per_shard) * per_shard:
+        rows = np.array(array[start : start + per_shard])
+        rows[slots[(slots >= start) & (slots < start + per_shard)] - start] = array.fill_value
+        array[start : start + per_shard] = rows
+
+
+def _require_array(
+    root: zarr.Group,
+    name: str,
+    spec: schema.Array,
+    size: tuple[int, ...],
+    per_shard: int,
+    shards: int,
+) -> None:
+    if name in root:
+        array = root[name]
+        assert isinstance(array, zarr.Array)
+        if array.shape[0] < shards * per_shard:
+            array.resize((shards * per_shard, *array.shape[1:]))
+        return
+    chunk = (_entries_in_chunk(spec, size), *size) if size else (per_shard,)
+    root.create_array(
+        name,
+        shape=(shards * per_shard, *size),
+        dtype=spec.dtype,
+        chunks=chunk,
+        shards=(per_shard, *size),
+        # The checksum makes a flipped bit an error on reading, never a wrong map.
+        compressors=[
+            BloscCodec(cname="zstd", clevel=1, shuffle=_shuffle(spec)),
+            Crc32cCodec(),
+        ],
+        fill_value=_FILL[spec.dtype],
+        dimension_names=spec.dims,
+        attributes={"units": spec.units, "meaning": spec.meaning},
+    )
+
+
+def _shuffle(spec: schema.Array) -> BloscShuffle:
+    """Return what brings alike bits together: a photograph's by bit, all else's by byte."""
+    return BloscShuffle.bitshuffle if spec.path == "crop" else BloscShuffle.shuffle
+
+
+def _entries_in_chunk(spec: schema.Array, size: tuple[int, ...]) -> int:
+    """Return a power of two, which divides every shard."""
+    fitting = _CHUNK_BYTES // (np.dtype(spec.dtype).itemsize * math.prod(size))
+    return 1 << (min(max(fitting, 1), SHARD_IMAGES).bit_length() - 1)

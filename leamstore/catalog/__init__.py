@@ -1,0 +1,23 @@
+"""The catalog: models, parsers and data sets that can be ingested, and their files."""
+
+from leamstore.catalog.entries import (
+    Catalog,
+    Dataset,
+    Model,
+    Parser,
+    RemoteFile,
+    Weights,
+    built_in,
+    read_catalog,
+)
+
+__all__ = [
+    "Catalog",
+    "Dataset",
+    "Model",
+    "Parser",
+    "RemoteFile",
+    "Weights",
+    "built_in",
+    "read_catalog",
+]

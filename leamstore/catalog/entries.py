@@ -1,0 +1,304 @@
+"""The catalog: which models, parsers and data sets can be ingested, read from ``catalog.yaml``.
+
+A user's own catalogs have the same form and are read after the built-in one: an entry of theirs
+joins its entries, or replaces the one of the same name. Every mistake in every file is reported
+at once, with its line.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from leamstore.catalog.yaml_file import Mistake, YamlFile, read_yaml
+from leamstore.errors import CatalogError
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")]
+EntryPoint = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*:\w+(\.\w+)*$")]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+LayerName = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
+Channels = tuple[float, float, float]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class RemoteFile(_Entry):
+    """A file that is fetched, or placed by hand, into the cache folder."""
+
+    file: Text
+    """Path below the cache folder, or below the folder of the catalog that names it."""
+    addresses: tuple[Address, ...] = ()
+    """Where it can be fetched, the one to be preferred first; none: it is placed by hand."""
+    size: PositiveInt | None = None
+    """Bytes."""
+    sha256: Sha256 | None = None
+    page: Address
+    """Page for people that tells about the file."""
+    licence: Text
+    _catalog_folder: Path | None = PrivateAttr(None)
+
+    def model_post_init(self, context: Any) -> None:
+        """Keep the folder of the user's catalog that names this file."""
+        self._catalog_folder = context
+
+    @property
+    def catalog_folder(self) -> Path | None:
+        """Folder of the user's catalog that names this file; None for the built-in catalog."""
+        return self._catalog_folder
+
+    @field_validator("file")
+    @classmethod
+    def _stays_in_its_folder(cls, file: str) -> str:
+        path = Path(file)
+        if path.is_absolute() or not path.name or ".." in path.parts or "\\" in file:
+            raise ValueError(f"{file} must be a path below the cache folder")
+        if not file.isprintable() or max(len(part.encode()) for part in path.parts) > 200:
+            raise ValueError(f"{file!r:.80} is no name of a file")
+        return file
+
+
+class Weights(RemoteFile):
+    """A file of weights."""
+
+    package: Text | None = None
+    """Distribution that holds the file, which then is a path in it, as it is installed."""
+    reader: EntryPoint = "ingest.networks.weights:read_state_dict"
+    """Function from the file's path to the network's state."""
+
+
+class Model(_Entry):
+    """A face recogniser."""
+
+    name: Text
+    network: EntryPoint
+    """Function without arguments that builds the torch module."""
+    family: Text
+    loss: Text
+    trained_on: Text
+    weights: Weights | None
+    """None: the network comes with its weights."""
+    input_size: PositiveInt
+    """Side of the square chip in pixels."""
+    alignment: Literal["dlib", "arcface", "crop"]
+    """How the chip is cut: dlib's, ArcFace's five-point template, or the face crop resized."""
+    colour_order: Literal["RGB", "BGR"]
+    mean: Channels
+    """Taken off each channel (0 to 255), in the colour order."""
+    std: Channels
+    """Divides each channel after that."""
+    embedding_size: PositiveInt
+    layers: Annotated[tuple[LayerName, ...], Field(min_length=1)]
+    """Modules with 4-D outputs, the one nearest to the input first; the paper takes nine."""
+    layer_sizes: tuple[PositiveInt, ...] = ()
+    """Side of each layer's output in cells; none: not stated."""
+    citation: Text
+
+    @field_validator("std")
+    @classmethod
+    def _divides(cls, std: Channels) -> Channels:
+        if min(std) <= 0:
+            raise ValueError("each number must be greater than 0")
+        return std
+
+    @field_validator("layers")
+    @classmethod
+    def _are_distinct(cls, layers: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(layers)) < len(layers):
+            twice = next(layer for layer in layers if layers.count(layer) > 1)
+            raise ValueError(f"{twice} occurs twice")
+        return layers
+
+    @field_validator("layer_sizes")
+    @classmethod
+    def _one_for_each_layer(cls, sizes: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        layers = info.data.get("layers", sizes)
+        if sizes and len(sizes) != len(layers):
+            raise ValueError(f"{len(sizes)} sizes for {len(layers)} layers")
+        return sizes
+
+
+class Parser(_Entry):
+    """A face parser: it labels the pixels of a face crop with regions."""
+
+    name: Text
+    description: Text
+    weights: Weights
+    input_size: PositiveInt | None
+    """Side in pixels of what the parser's network sees; None: it has no network."""
+    citation: Text
+
+
+class Dataset(_Entry):
+    """A data set: photographs with identities."""
+
+    name: Text
+    description: Text
+    layout: Text
+    """What lies where below its folder, ROOT."""
+    archive: RemoteFile | None
+    """What to fetch; None: there is nothing to fetch."""
+    citation: Text | None
+
+
+def _named(entries: Any) -> Any:
+    """Tell each entry of a mapping its name."""
+    if not isinstance(entries, dict):
+        return entries
+    return {
+        name: {**entry, "name": name} if isinstance(entry, dict) else entry
+        for name, entry in entries.items()
+    }
+
+
+_EntryT = TypeVar("_EntryT", Model, Parser, Dataset)
+_ByName = Annotated[dict[Name, _EntryT], BeforeValidator(_named)]
+
+
+class Catalog(_Entry):
+    """What can be ingested, by name; and Intake's sources, which it passes over."""
+
+    models: _ByName[Model] = {}
+    parsers: _ByName[Parser] = {}
+    datasets: _ByName[Dataset] = {}
+    sources: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+
+    def model(self, name: str) -> Model:
+        """Return the model of that name.
+
+        Raises
+        ------
+        CatalogError
+            If there is none; names the closest one.
+        """
+        return _find(self.models, name, "model")
+
+    def parser(self, name: str) -> Parser:
+        """Return the parser of that name.
+
+        Raises
+        ------
+        CatalogError
+            If there is none; names the closest one.
+        """
+        return _find(self.parsers, name, "parser")
+
+    def dataset(self, name: str) -> Dataset:
+        """Return the data set of that name.
+
+        Raises
+        ------
+        CatalogError
+            If there is none; names the closest one.
+        """
+        return _find(self.datasets, name, "data set")
+
+
+def built_in() -> Path:
+    """Return the built-in ``catalog.yaml``: in the package, or in the checkout around it."""
+    package = Path(__file__).parent.parent
+    installed = package / "catalog.yaml"
+    return installed if installed.is_file() else package.parent / "catalog.yaml"
+
+
+def read_catalog(*paths: str | Path) -> Catalog:
+    """Read the built-in catalog and the user's own.
+
+    Parameters
+    ----------
+    *paths : str or Path
+        YAML files; their entries replace those of the same name in the files before.
+
+    Raises
+    ------
+    CatalogError
+        With every mistake in every file, each with its file and line.
+    """
+    entries: dict[str, dict[str, Any]] = {section: {} for section in Catalog.model_fields}
+    mistakes: list[Mistake] = []
+    for path in (built_in(), *map(Path, paths)):
+        catalog, found = _read_one(path)
+        mistakes += found
+        for section, merged in entries.items():
+            merged.update(getattr(catalog, section))
+    if mistakes:
+        count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise CatalogError("\n".join([f"The catalog has {count}:", *map(str, mistakes)]))
+    return Catalog(**entries)
+
+
+def _read_one(path: Path) -> tuple[Catalog, list[Mistake]]:
+    """Return what a file holds, nothing where it can't be understood, and its mistakes."""
+    file, mistakes = read_yaml(path)
+    if file is None:
+        return Catalog(), mistakes
+    folder = None if path == built_in() else path.resolve().parent
+    try:
+        return Catalog.model_validate(file.data, context=folder), mistakes
+    except ValidationError as error:
+        return Catalog(), mistakes + _mistakes(error, file)
+
+
+_MOST_MISTAKES: Final = 50
+"""Mistakes of a file that are told one by one."""
+
+_FIELDS: Final = {
+    field for entry in (Catalog, Model, Parser, Dataset, Weights) for field in entry.model_fields
+}
+
+
+def _mistakes(error: ValidationError, file: YamlFile) -> list[Mistake]:
+    """Translate what pydantic found into sentences with lines."""
+    mistakes = []
+    details = error.errors(include_url=False)
+    for detail in details[:_MOST_MISTAKES]:
+        location = [step for step in detail["loc"] if step != "[key]"]
+        place = ".".join(map(str, location)) or "the file"
+        match detail["type"]:
+            case "missing":
+                sentence = f"{place} is missing."
+            case "extra_forbidden":
+                guess = _suggestion(str(location[-1]), _FIELDS)
+                sentence = f"{place} is not a field of a catalog{guess}."
+            case "value_error":
+                sentence = f"{place}: {detail['ctx']['error']}."
+            case _:
+                given = repr(detail["input"])
+                given = given if len(given) <= 80 else f"{given[:77]}..."
+                sentence = f"{place}: {detail['msg']}, not {given}."
+        mistakes.append(Mistake(file.path, file.line(location), sentence))
+    if len(details) > _MOST_MISTAKES:
+        more = f"and {len(details) - _MOST_MISTAKES:,} more mistakes in this file."
+        mistakes.append(Mistake(file.path, mistakes[-1].line, more))
+    return sorted(mistakes, key=lambda mistake: mistake.line)
+
+
+def _find(entries: Mapping[str, _EntryT], name: str, kind: str) -> _EntryT:
+    if name not in entries:
+        guess = _suggestion(name, entries)
+        known = ", ".join(entries)
+        raise CatalogError(f"The catalog has no {kind} named {name!r}{guess}; it has {known}.")
+    return entries[name]
+
+
+def _suggestion(name: str, known: Any) -> str:
+    by_lower = {option.lower(): option for option in known}
+    matches = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f" (did you mean {by_lower[matches[0]]}?)" if matches else ""

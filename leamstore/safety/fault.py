@@ -1,0 +1,62 @@
+"""What verify finds: a place, what is wrong there, and the units that have to be done again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from leamstore.arrays import SHARD_IMAGES
+from leamstore.arrays.blocks import blocks_of
+from leamstore.lake import Lake
+from leamstore.tables.ledger import IMAGE_COLUMN
+
+Unit = tuple[str, int]
+"""A model, or ``faces``, and the first shard of a block."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong in a lake.
+
+    Attributes
+    ----------
+    place, problem : str
+        Table, array or file, where in it, and what is wrong there.
+    units : tuple of Unit
+        What has to be done again.
+    files : tuple of Path
+        Files that have to go.
+    advice : str
+        What a person can do where no repair helps.
+    """
+
+    place: str
+    problem: str
+    units: tuple[Unit, ...] = ()
+    files: tuple[Path, ...] = ()
+    advice: str = "make the lake anew from the images"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return "run verify with --repair" if self.units or self.files else self.advice
+
+
+class Owners:
+    """Which unit owns a row of a table, or a shard of an array."""
+
+    def __init__(self, lake: Lake) -> None:
+        images = lake.images
+        self.block_of_shard = {
+            shard: block.first_shard
+            for block in blocks_of(images["image_id"], images["identity"])
+            for shard in range(block.first_shard, block.first_shard + block.shards)
+        }
+
+    def of_rows(self, table: str, rows: pl.DataFrame) -> tuple[Unit, ...]:
+        """Return the units of rows that hold model and image; none for tables without units."""
+        if table not in IMAGE_COLUMN:
+            return ()
+        shards = rows.select("model", shard=pl.col(IMAGE_COLUMN[table]) // SHARD_IMAGES).unique()
+        units = {(m, self.block_of_shard.get(shard, shard)) for m, shard in shards.iter_rows()}
+        return tuple(sorted(units))

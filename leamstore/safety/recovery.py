@@ -1,0 +1,55 @@
+"""What an ingest that was killed leaves behind, put right before the next one begins.
+
+Maps without an entry in the ledger need nothing: their unit is done again. What is left are maps
+of images that have retired, and files that Zarr had begun to write under other names.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from leamstore import arrays, tables
+from leamstore.lake import Lake
+from leamstore.safety import run_token
+from leamstore.tables import ledger
+
+PARTIAL: Final = ".partial"
+"""Suffix of a file that Zarr is writing, before it gets its name."""
+
+_CUT_SHORT: Final = "ended IS NULL AND summary IS NULL"
+
+
+def recover(lake: Lake) -> None:
+    """Put right what killed ingests left; the caller holds the lake's lock."""
+    with tables.reading(lake.tables_path) as connection:
+        runs = connection.sql(f"SELECT run_id FROM runs WHERE {_CUT_SHORT}").fetchall()
+    if runs:
+        # First of all: a worker of theirs that wakes up must not write into what is done here.
+        run_token.withdraw(lake.path)
+    clear_retired(lake)
+    if not runs:
+        return
+    for store in (lake.maps_path, lake.faces_path):
+        # An object store takes an object whole or not at all.
+        for file in store.rglob(f"*{PARTIAL}") if isinstance(store, Path) else ():
+            file.unlink()
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute(
+            f"""UPDATE runs SET summary = '{{"cut_short": true}}' WHERE {_CUT_SHORT}"""
+        )
+
+
+def clear_retired(lake: Lake) -> None:
+    """Clear maps, crops and labels of images that have left their places."""
+    with tables.reading(lake.tables_path) as connection:
+        shards = ledger.retiring_shards(connection)
+        held = connection.sql("SELECT image_id FROM images WHERE image_id IS NOT NULL").fetchall()
+    if not shards:
+        return
+    slots = np.array(shards)[:, None] * arrays.SHARD_IMAGES + np.arange(arrays.SHARD_IMAGES)
+    empty = np.setdiff1d(slots, np.array(held)).tolist()
+    for store in (lake.maps_path, lake.faces_path):
+        arrays.clear_images(store, empty)
+    with tables.writing(lake.tables_path) as connection:
+        ledger.end_retirement(connection)

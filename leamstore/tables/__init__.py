@@ -1,0 +1,21 @@
+"""The lake's tables in DuckDB: reading and writing, the ledger of units, results, copies."""
+
+from leamstore.tables.connections import (
+    append,
+    create_tables,
+    ended_after,
+    frame_of,
+    reading,
+    too_long,
+    writing,
+)
+
+__all__ = [
+    "append",
+    "create_tables",
+    "ended_after",
+    "frame_of",
+    "reading",
+    "too_long",
+    "writing",
+]

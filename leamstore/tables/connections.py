@@ -1,0 +1,228 @@
+"""The lake's tables in DuckDB: created from the schema, written by one process, read by many.
+
+DuckDB lets one process write a file and shuts every other process out meanwhile. So a connection
+is held only for one transaction or one query, and whoever finds the file locked tries again.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import polars as pl
+from polars import selectors
+
+from leamstore import schema
+from leamstore.errors import LakeError
+from leamstore.storage import Location
+from leamstore.tables.published_copy import current_copy, working_copy
+
+PATIENCE_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = 0.02
+
+_Config = dict[str, str | bool | int | float | list[str]]
+
+# A reader sees the tables and nothing else of the machine, whoever wrote the query.
+_READER_CONFIG: Final[_Config] = {"enable_external_access": "false", "lock_configuration": "true"}
+
+
+def create_tables(path: Location) -> None:
+    """Create the file with every table and view of the schema, and their meanings as comments."""
+    with writing(path) as connection:
+        for table in schema.TABLES:
+            connection.execute(_create_table_sql(table))
+            connection.execute(f"COMMENT ON TABLE {table.name} IS {_quoted(table.row)}")
+            for column in table.columns:
+                connection.execute(
+                    f'COMMENT ON COLUMN {table.name}."{column.name}" IS {_quoted(column.meaning)}'
+                )
+        for view in schema.VIEWS:
+            connection.execute(f"CREATE VIEW {view.name} AS {view.query}")
+            connection.execute(f"COMMENT ON VIEW {view.name} IS {_quoted(view.row)}")
+
+
+@contextmanager
+def writing(path: Location) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open for one transaction: committed at the end of the block, rolled back on an exception.
+
+    Raises
+    ------
+    LakeError
+        If other processes keep the file locked for longer than `PATIENCE_SECONDS`, or the disk
+        takes no more; then nothing of the transaction is there.
+    """
+    try:
+        with working_copy(path) as file, _connected(file, read_only=False) as connection:
+            connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                # What the disk did not take, DuckDB has rolled back already.
+                with suppress(duckdb.Error):
+                    connection.rollback()
+                raise
+            connection.commit()
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        raise LakeError(
+            f"{path} can't be written ({_first_line(error)}): what was committed before is kept."
+        ) from error
+
+
+@contextmanager
+def reading(path: Location, **limits: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open read-only, without access to files, network or extensions.
+
+    Parameters
+    ----------
+    limits : str
+        Further settings of DuckDB, as ``memory_limit="512MB"``; whatever a process has open at
+        a time must have the same ones.
+
+    Raises
+    ------
+    LakeError
+        If a writer keeps the file locked for longer than `PATIENCE_SECONDS`.
+    """
+    with current_copy(path) as file, _connected(file, True, limits) as connection:
+        yield connection
+
+
+@contextmanager
+def ended_after(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """End a query of the block that takes longer; None: never.
+
+    Raises
+    ------
+    LakeError
+        If one was ended.
+    """
+    if seconds is None:
+        yield
+        return
+    watch = threading.Timer(seconds, connection.interrupt)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise LakeError(too_long(seconds)) from error
+    finally:
+        watch.cancel()
+
+
+def too_long(seconds: float) -> str:
+    """Return the sentence on a query that was ended."""
+    return (
+        f"the query took longer than {seconds:g} seconds and was ended: ask for less, or give it "
+        "more time by `python -m leamstore sql --seconds`."
+    )
+
+
+def frame_of(answer: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
+    """Return what a query gave.
+
+    Raises
+    ------
+    LakeError
+        If there was no query, or polars lacks the answer's types.
+    """
+    if answer is None:
+        raise LakeError("the query asks nothing: write one.")
+    try:
+        rows = answer.pl()
+    except pl.exceptions.PolarsError as error:
+        raise LakeError(
+            f"the answer can't be read ({_first_line(error)}): cast its columns to VARCHAR."
+        ) from error
+    for column in rows.select(selectors.date() | selectors.datetime()):
+        first, last = pl.Series([date.min, date.max]).cast(column.dtype).to_physical()
+        if not column.to_physical().is_between(first, last).all():
+            raise LakeError(
+                f"the answer can't be read ({column.name} holds times before year 1 or after "
+                "9999): cast its columns to VARCHAR."
+            )
+    return rows
+
+
+def append(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> None:
+    """Append rows to a table after checking them against its specification.
+
+    Raises
+    ------
+    LakeError
+        If columns are missing or unknown, or a column that may not be NULL holds NULL.
+    """
+    table = schema.table(name)
+    problems = _problems(table, rows)
+    if problems:
+        raise LakeError(f"rows for table {name} do not fit its schema: {'; '.join(problems)}.")
+    connection.register("rows_to_append", rows.to_arrow())
+    connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM rows_to_append")
+    connection.unregister("rows_to_append")
+
+
+def _problems(table: schema.Table, rows: pl.DataFrame) -> list[str]:
+    expected = {column.name for column in table.columns}
+    found = set(rows.columns)
+    problems = [f"column {name} is missing" for name in sorted(expected - found)]
+    problems += [f"column {name} is unknown" for name in sorted(found - expected)]
+    problems += [
+        f"column {column.name} holds NULL"
+        for column in table.columns
+        if column.name in found and not column.nullable and rows[column.name].null_count()
+    ]
+    return problems
+
+
+@contextmanager
+def _connected(
+    path: Path, read_only: bool, limits: Mapping[str, str] = {}
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    config: _Config = {**limits, **_READER_CONFIG} if read_only else {}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            connection = duckdb.connect(str(path), read_only=read_only, config=config)
+            break
+        except duckdb.Error as error:
+            if not _is_locked(error):
+                raise LakeError(f"{path} cannot be opened: {_first_line(error)}") from error
+            if time.monotonic() > deadline:
+                raise LakeError(
+                    f"{path} has been locked by another process for {PATIENCE_SECONDS:.0f} "
+                    "seconds; wait for it to finish, or end it."
+                ) from error
+            time.sleep(_PAUSE_SECONDS)
+    try:
+        yield connection
+    except duckdb.Error as error:
+        if "checksum" not in str(error):
+            raise
+        raise LakeError(f"{path} is damaged: {_first_line(error)}") from error
+    finally:
+        connection.close()
+
+
+def _is_locked(error: duckdb.Error) -> bool:
+    # The second message is the same conflict between two threads of one process.
+    return "Could not set lock" in str(error) or "different configuration" in str(error)
+
+
+def _create_table_sql(table: schema.Table) -> str:
+    columns = ", ".join(
+        f'"{column.name}" {column.type}{"" if column.nullable else " NOT NULL"}'
+        for column in table.columns
+    )
+    return f"CREATE TABLE {table.name} ({columns})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ingest.leam import maps
+from ingest.leam.identity import Identity, RunLayer, RunModel, draw_kept_pairs, explain_identity
+from ingest.leam.region_counts import CLASSES, ClassGrid, Upsampling, count_regions
+from ingest.leam.targets import find_target, mean_of_positives
+from leamstore import schema
+from leamstore.geometry import scaling
+
+SIZE = 16
+
+
+def model(by_pair=True, target="cosine", keep_pairs=1):
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(64, 6)
+    )
+    return RunModel(
+        name="NET",
+        network=network.eval().requires_grad_(False),
+        layers=(RunLayer("0", (SIZE, SIZE), Upsampling.of_layer((SIZE, SIZE), 1, 0, SIZE)),),
+        alignment="crop",
+        input_size=SIZE,
+        target=find_target(target),
+        by_pair=by_pair,
+        precision="float32",
+        batch_size=8,
+        keep_pairs=keep_pairs,
+        seed=0,
+        visible=schema.REGION_NAMES,
+    )
+
+
+@pytest.fixture
+def identity():
+    random = np.random.default_rng(5)
+    return Identity(
+        image_ids=np.array([7, 8, 9]),
+        names=["a", "b", "c"],
+        chips=random.integers(0, 256, (3, SIZE, SIZE, 3)).astype(np.uint8),
+        chip_to_crop=np.stack([scaling(SIZE, schema.GRID)] * 3),
+        labels=random.integers(0, 19, (3, schema.GRID, schema.GRID)).astype(np.uint8),
+        references=None,
+    )
+
+
+def chips(identity):
+    return torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float()
+
+
+def test_an_images_map_is_the_mean_over_its_positives(identity):
+    run = model()
+    shown = explain_identity(run, identity).layers["0"]
+    pairs = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]
+    explained = maps.explain(run.network, chips(identity), pairs, ["0"])
+    expected = explained.maps["0"].view(3, 2, SIZE, SIZE).mean(1)
+    np.testing.assert_allclose(shown.relevance, expected, atol=1e-3)
+    np.testing.assert_allclose(shown.peak, explained.peaks["0"].view(3, 2).mean(1), rtol=1e-5)
+    np.testing.assert_allclose(shown.pair_peak, explained.peaks["0"], rtol=1e-5)
+
+
+def test_counts_are_those_of_the_stored_maps(identity):
+    run = model(keep_pairs=2)
+    result = explain_identity(run, identity)
+    shown = result.layers["0"]
+    anchors = result.pairs[result.kept_pairs, 0]
+    upsampling = run.layers[0].upsampling
+    grid = ClassGrid.of(identity.labels)
+    by_pair = count_regions(shown.kept, upsampling, grid, anchors, (1.0,))
+    assert (shown.pair_counts[:, 0] == by_pair.full).all()
+    assert (shown.pair_counts[:, 1] == by_pair.top[:, 0]).all()
+    by_image = count_regions(shown.relevance, upsampling, grid, np.arange(3), schema.TOP_PERCENTS)
+    assert (shown.image_counts == by_image.top).all()
+    assert shown.image_counts.shape == (3, len(schema.TOP_PERCENTS), CLASSES)
+
+
+def test_maps_by_image_go_towards_the_mean_of_the_positives(identity):
+    run = model(by_pair=False)
+    result = explain_identity(run, identity)
+    expected = maps.relevance_maps(
+        run.network,
+        chips(identity),
+        [(0, 0), (1, 1), (2, 2)],
+        ["0"],
+        counterparts=lambda embeddings: mean_of_positives(embeddings, ["x"] * 3),
+    )
+    np.testing.assert_allclose(result.layers["0"].relevance, expected["0"], atol=1e-3)
+    assert len(result.pairs) == len(result.kept_pairs) == 0
+
+
+def test_a_control_that_ignores_positives_needs_one_map_an_image(identity):
+    run = model(by_pair=False, target="norm")
+    shown = explain_identity(run, identity).layers["0"]
+    expected = maps.relevance_maps(
+        run.network, chips(identity), [(0, 1), (1, 2), (2, 0)], ["0"], "norm"
+    )
+    np.testing.assert_allclose(shown.relevance, expected["0"], atol=1e-3)
+
+
+def test_embeddings_are_the_networks(identity):
+    run = model()
+    embeddings = explain_identity(run, identity).embeddings
+    np.testing.assert_allclose(embeddings, run.network(chips(identity)), rtol=1e-5)
+
+
+PAIRS = np.array([(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)])
+
+
+def test_each_anchor_keeps_as_many_pairs_as_asked():
+    kept = draw_kept_pairs(PAIRS, ["a", "b", "c"], keep=1, seed=0)
+    assert PAIRS[kept, 0].tolist() == [0, 1, 2]
+    assert draw_kept_pairs(PAIRS, ["a", "b", "c"], keep=5, seed=0).tolist() == list(range(6))
+    assert len(draw_kept_pairs(PAIRS, ["a", "b", "c"], keep=0, seed=0)) == 0
+
+
+def test_the_draw_of_kept_pairs_follows_the_images_and_not_their_order():
+    def drawn(names):
+        kept = PAIRS[draw_kept_pairs(PAIRS, names, keep=1, seed=3)]
+        return {(names[anchor], names[positive]) for anchor, positive in kept}
+
+    assert drawn(["a", "b", "c"]) == drawn(["c", "a", "b"])
+
+
+def test_another_seed_draws_other_pairs():
+    names = ["a", "b", "c"]
+    drawn = {tuple(draw_kept_pairs(PAIRS, names, keep=1, seed=seed)) for seed in range(8)}
+    assert len(drawn) > 1

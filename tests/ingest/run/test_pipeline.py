@@ -1,0 +1,331 @@
+import os
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from polars.testing import assert_frame_equal
+from rich.progress import Progress
+
+from ingest.faces.parsers import open_parser
+from ingest.photographs.datasets import open_dataset
+from ingest.run.models import Request
+from ingest.run.pipeline import Plan, ingest_photographs
+from leamstore import arrays, schema, tables
+from leamstore.catalog import read_catalog
+from leamstore.errors import LakeError, LeamError
+from leamstore.lake import Lake, LakeSettings
+from leamstore.safety.lock import ingest_lock
+from leamstore.safety.verify import verify
+
+LAYERS = ("conv1", "layer2.0.conv2")
+
+
+def request_of(**settings):
+    catalog = read_catalog()
+    return Request(**{
+        "entry": catalog.model("DLIB_R29"),
+        "catalog": catalog,
+        "weights": None,
+        "layers": LAYERS,
+        "target": "cosine",
+        "positives": "all",
+        "precision": "float32",
+        "seed": 0,
+    } | settings)  # fmt: skip
+
+
+def run(lake, photographs, *requests):
+    plan = Plan(
+        photographs=photographs,
+        requests=requests or (request_of(),),
+        parser=open_parser("landmarks"),
+        device=torch.device("cpu"),
+        batch_size=16,
+        workers=2,
+    )
+    return ingest_photographs(lake, plan, Progress(disable=True))
+
+
+def new_lake(path):
+    return Lake.create(path, LakeSettings("landmarks", keep_pairs=2, crops=True, seed=0))
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """Four images of each of the demo set's people, and a file that is no image."""
+    folder = tmp_path_factory.mktemp("faces")
+    open_dataset("demo", folder / "demo")
+    for path in sorted((folder / "demo").rglob("*.jpg")):
+        if path.stem[-1] in "1234":
+            target = folder / "faces" / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    (folder / "faces" / "Grace_Hopper" / "notes.jpg").write_text("not an image")
+    return folder / "faces"
+
+
+@pytest.fixture(scope="module")
+def photographs(faces):
+    return open_dataset("folder", faces).photographs
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, photographs):
+    """A lake made in one go."""
+    lake = new_lake(tmp_path_factory.mktemp("lakes") / "whole.lake")
+    report = run(lake, photographs)
+    return lake, report
+
+
+def contents(lake):
+    """What a lake says, without the numbers that depend on when an image came."""
+    names = lake.sql("SELECT image_id, sha256 FROM images WHERE image_id IS NOT NULL")
+    ids = names.rename({"sha256": "name"})
+    tables_by_name = {}
+    for table, columns in (
+        ("pairs", ("anchor", "positive")),
+        ("pair_regions", ("anchor", "positive")),
+        ("image_regions", ("image_id",)),
+        ("embeddings", ("image_id",)),
+    ):
+        rows = lake.sql(f"FROM {table}")
+        for column in columns:
+            rows = rows.join(ids.rename({"name": f"{column}_name"}), left_on=column,
+                             right_on="image_id").drop(column)  # fmt: skip
+        tables_by_name[table] = rows.drop("pair_id", strict=False)
+    return tables_by_name
+
+
+def maps_by_name(lake, array="relevance", layer="conv1", model="DLIB_R29"):
+    stored = arrays.open_array(lake.maps_path, f"{model}/{layer}/{array}")[:]
+    return {row["sha256"]: stored[row["image_id"]] for row in lake.images.to_dicts()}
+
+
+def assert_same_lake(one, other):
+    for table, rows in contents(one).items():
+        assert_frame_equal(
+            rows, contents(other)[table], check_row_order=False, check_column_order=False,
+            rel_tol=1e-4, abs_tol=1e-5,
+        )  # fmt: skip
+    for layer in LAYERS:
+        maps, others = maps_by_name(one, layer=layer), maps_by_name(other, layer=layer)
+        assert maps.keys() == others.keys()
+        for name, relevance in maps.items():
+            np.testing.assert_array_equal(relevance, others[name])
+
+
+def test_all_pairs_and_images_are_in_the_tables(whole):
+    lake, report = whole
+    assert lake.sql("SELECT status, count(*) FROM images GROUP BY 1 ORDER BY 1").rows() == [
+        ("kept", 8),
+        ("rejected", 1),
+    ]
+    pairs, layers = 2 * 4 * 3, len(LAYERS)
+    assert lake.sql("SELECT count(*) FROM pairs").item() == pairs
+    assert lake.sql("SELECT count(*) FROM pair_regions").item() == pairs * layers * 2
+    assert lake.sql("SELECT count(*) FROM image_regions").item() == 8 * layers * 15
+    assert (report.images, report.pairs, report.maps) == (8, pairs, pairs * layers)
+
+
+def test_a_lake_as_ingest_leaves_it_is_whole(whole):
+    assert verify(whole[0]) == []
+
+
+def test_regions_that_landmarks_cannot_show_are_null_and_the_others_add_up(whole):
+    rows = whole[0].sql("SELECT * FROM pair_regions WHERE activation = 'top'")
+    assert rows["hair"].null_count() == rows["background"].null_count() == rows.height
+    assert rows["pixels"].unique().to_list() == [2621]
+    seen = [name for name in schema.REGION_NAMES if rows[name].null_count() == 0]
+    assert set(seen) == set(open_parser("landmarks").regions)
+    assert (rows.select(pl.sum_horizontal(seen)).to_series() <= 2621).all()
+
+
+def test_each_map_reaches_one(whole):
+    kept = arrays.open_array(whole[0].maps_path, "DLIB_R29/conv1/pair_relevance")[:]
+    there = np.isfinite(kept).all((1, 2))
+    assert there.sum() == 8 * 2
+    assert (kept[there].max((1, 2)) == 1).all()
+
+
+def test_kept_pairs_lie_where_the_table_says(whole):
+    lake, _ = whole
+    anchor = arrays.open_array(lake.maps_path, "DLIB_R29/conv1/anchor")[:]
+    positive = arrays.open_array(lake.maps_path, "DLIB_R29/conv1/positive")[:]
+    kept = lake.sql("SELECT anchor, positive, pair_id FROM pairs WHERE pair_id IS NOT NULL")
+    assert kept.height == 16
+    for row in kept.to_dicts():
+        assert anchor[row["pair_id"]] == row["anchor"]
+        assert positive[row["pair_id"]] == row["positive"]
+
+
+def test_the_cosine_of_a_pair_is_that_of_its_embeddings(whole):
+    wrong = (
+        whole[0]
+        .sql(
+            """
+        SELECT count(*) FROM pairs
+        JOIN embeddings AS a ON a.model = pairs.model AND a.image_id = anchor
+        JOIN embeddings AS p ON p.model = pairs.model AND p.image_id = positive
+        WHERE abs(cosine - list_cosine_similarity(a.vector, p.vector)) > 1e-5
+        """
+        )
+        .item()
+    )
+    assert wrong == 0
+
+
+def test_crops_and_labels_show_the_same_face(whole):
+    lake, _ = whole
+    labels = arrays.open_array(lake.faces_path, "labels/landmarks")
+    crop = arrays.open_array(lake.faces_path, "crop")
+    for image_id in lake.images["image_id"]:
+        nose = np.argwhere(labels[image_id] == schema.LABELS["nose"]).mean(0)
+        assert np.abs(nose - 256).max() < 60
+        assert crop[image_id].std() > 20
+
+
+def test_a_finished_ingest_does_nothing_again(whole, photographs):
+    lake, _ = whole
+    before = {file: file.stat().st_mtime_ns for file in lake.maps_path.rglob("*")}
+    report = run(lake, photographs)
+    assert (report.looked_at, report.units) == (0, 0)
+    assert {file: file.stat().st_mtime_ns for file in lake.maps_path.rglob("*")} == before
+
+
+def test_a_lake_made_in_two_goes_equals_one_made_in_one(whole, photographs, tmp_path):
+    lake = new_lake(tmp_path / "two.lake")
+    first = [one for one in photographs if one.identity == "Eileen_Collins"]
+    lone = [one for one in photographs if one.identity == "Grace_Hopper"][:3]
+    run(lake, first + lone)
+    assert lake.sql("SELECT count(*) FROM units WHERE model = 'DLIB_R29'").item() == 1
+    report = run(lake, photographs)
+    assert report.images == 4, "only the identity that got an image is done again"
+    assert_same_lake(lake, whole[0])
+    assert verify(lake) == []
+
+
+def test_an_ingest_that_was_stopped_goes_on_where_it_was(whole, photographs, tmp_path, monkeypatch):
+    lake = new_lake(tmp_path / "stopped.lake")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.run.block.explain_identity", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(lake, photographs)
+    assert lake.sql("SELECT count(*) FROM embeddings").item() == 0
+    report = run(lake, photographs)
+    assert report.looked_at == 0, "faces were found before it was stopped"
+    assert_same_lake(lake, whole[0])
+
+
+def test_a_file_that_changed_is_done_again(photographs, faces, tmp_path):
+    shutil.copytree(faces, tmp_path / "faces")
+    lake = new_lake(tmp_path / "changed.lake")
+    run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    ada = tmp_path / "faces" / "Eileen_Collins"
+    first, second = sorted(ada.glob("*.jpg"))[:2]
+    before = dict(lake.sql("SELECT path, sha256 FROM images").iter_rows())
+    shutil.copy(second, first)
+    report = run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    after = dict(lake.sql("SELECT path, sha256 FROM images").iter_rows())
+    assert report.looked_at == 1
+    assert report.images == 4
+    assert after[str(first)] == before[str(second)]
+    assert verify(lake) == []
+
+
+def test_an_image_that_lost_its_face_leaves_no_trace_in_the_maps_of_the_others(
+    photographs, faces, tmp_path
+):
+    shutil.copytree(faces, tmp_path / "faces")
+    lake = new_lake(tmp_path / "lost.lake")
+    run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    lost = min((tmp_path / "faces" / "Eileen_Collins").glob("*.jpg"))
+    lost.write_text("not an image any more")
+    report = run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    assert report.images == 3
+    fresh = new_lake(tmp_path / "fresh.lake")
+    run(fresh, open_dataset("folder", tmp_path / "faces").photographs)
+    assert_same_lake(lake, fresh)
+    assert verify(lake) == []
+
+
+def test_another_model_joins_and_leaves_the_first_alone(photographs, tmp_path):
+    lake = new_lake(tmp_path / "models.lake")
+    run(lake, photographs)
+    maps = maps_by_name(lake)
+    report = run(lake, photographs, request_of(), request_of(weights="random"))
+    assert report.units == 1
+    assert lake.sql("SELECT model, weights FROM models ORDER BY model").rows() == [
+        ("DLIB_R29", "dlib_face_recognition_resnet_model_v1.dat"),
+        ("DLIB_R29@random", "random, seed 0"),
+    ]
+    for name, relevance in maps_by_name(lake).items():
+        np.testing.assert_array_equal(relevance, maps[name])
+    random = maps_by_name(lake, model="DLIB_R29@random")
+    assert all((random[name] != maps[name]).any() for name in maps)
+
+
+@pytest.mark.parametrize("target", ["contrastive", "norm"])
+def test_maps_of_another_target_stand_beside_the_papers(photographs, tmp_path, target):
+    lake = new_lake(tmp_path / "targets.lake")
+    run(lake, photographs, request_of(target=target))
+    name = f"DLIB_R29@{target}"
+    assert lake.sql("SELECT model, target FROM models").rows() == [(name, target)]
+    assert len(maps_by_name(lake, model=name)) == 8
+    assert (lake.sql("SELECT count(*) FROM pair_regions").item() > 0) == (target == "contrastive")
+
+
+def test_a_model_of_the_same_name_made_otherwise_is_refused(photographs, tmp_path):
+    lake = new_lake(tmp_path / "other.lake")
+    run(lake, photographs, request_of(weights="random"))
+    with pytest.raises(LakeError, match="holds DLIB_R29@random with another weights"):
+        run(lake, photographs, request_of(weights="random", seed=1))
+    with pytest.raises(LakeError, match="with another layers"):
+        run(lake, photographs, request_of(weights="random", layers=("conv1",)))
+
+
+def test_attributes_that_the_data_set_states_anew_are_taken_over(faces, tmp_path):
+    lake = new_lake(tmp_path / "attributes.lake")
+    shutil.copytree(faces, tmp_path / "faces")
+    run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    assert lake.images["gender"].null_count() == 8
+    (tmp_path / "faces" / "identities.csv").write_text("identity,gender\nGrace_Hopper,female\n")
+    report = run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    assert report.units == 0
+    stated = lake.sql("SELECT DISTINCT identity, gender FROM images WHERE status = 'kept'")
+    assert dict(stated.iter_rows()) == {"Grace_Hopper": "female", "Eileen_Collins": None}
+
+
+def test_a_photograph_that_changes_under_way_stops_with_a_sentence(faces, tmp_path):
+    shutil.copytree(faces, tmp_path / "faces")
+    lake = new_lake(tmp_path / "gone.lake")
+    photographs = open_dataset("folder", tmp_path / "faces").photographs
+    run(lake, photographs)
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("DELETE FROM units")
+    photographs[0].path.unlink()
+    with pytest.raises(LeamError, match="can't be read now"):
+        run(lake, photographs[1:])
+
+
+def test_a_second_ingest_on_a_lake_stops_with_a_sentence(whole, photographs):
+    lake, _ = whole
+    units = lake.sql("SELECT count(*) FROM units").item()
+    with (
+        ingest_lock(lake.path),
+        pytest.raises(LakeError, match=f"another ingest is at work on .* \\(pid {os.getpid()} on"),
+    ):
+        run(lake, photographs)
+    assert lake.sql("SELECT count(*) FROM units").item() == units
+
+
+def test_runs_are_recorded(whole):
+    run_row = whole[0].sql("FROM runs ORDER BY started LIMIT 1").to_dicts()[0]
+    assert '"torch"' in run_row["versions"]
+    assert '"pairs": 24' in run_row["summary"]
+    assert run_row["ended"] > run_row["started"]
