@@ -5,13 +5,13 @@ import time
 from itertools import count
 
 import pytest
-from tests.ingest.run.test_pipeline import new_lake, request_of, run
 
 from ingest.photographs.datasets import open_dataset
 from ingest.run import pipeline
 from leamstore.safety import lock
 from leamstore.safety.verify import verify
 from leamstore.tables import ledger
+from tests.ingest.run.test_pipeline import new_lake, request_of, run
 from tests.robustness.contents import contents, differences
 
 

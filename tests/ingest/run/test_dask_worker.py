@@ -2,7 +2,6 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from tests.ingest.run.test_pipeline import new_lake, request_of, run
 
 from ingest.faces.survey import fingerprint
 from ingest.photographs.datasets import Photograph, open_dataset
@@ -14,6 +13,7 @@ from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError
 from leamstore.safety import run_token
 from leamstore.tables import ledger
+from tests.ingest.run.test_pipeline import new_lake, request_of, run
 
 
 @pytest.fixture(scope="module")

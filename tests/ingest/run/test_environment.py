@@ -1,7 +1,6 @@
-from tests.ingest.run.test_pipeline import request_of
-
 from ingest.run import environment
 from leamstore.catalog import read_catalog
+from tests.ingest.run.test_pipeline import request_of
 
 
 def observed(*requests):
