@@ -45,7 +45,8 @@ def repair(
     console = Console(stderr=True, quiet=quiet)
     # torch loads slowly, and --help shouldn't wait for it.
     from ingest import options  # noqa: PLC0415
-    from ingest.run.pipeline import Plan, finish_units  # noqa: PLC0415
+    from ingest.run.pipeline import finish_units  # noqa: PLC0415
+    from ingest.run.plan import Plan  # noqa: PLC0415
     from leamstore.lake import Lake  # noqa: PLC0415
 
     known = read_catalog(*(catalog or []))

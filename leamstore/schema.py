@@ -68,9 +68,18 @@ REJECTIONS: Final = {
     "unreadable": "the file cannot be opened",
     "no-face": "no face was found",
     "several-faces": "more than one face was found",
+    "duplicate": "the same file as another photograph of this person",
+    "duplicate-of-another-person": "the same file as a photograph of another person",
     "lone-image": "no other usable image of this identity, so no positive",
+    "departed": "its file is no longer there, and the lake holds no crop of it",
 }
 """Why an image is rejected: the values of ``images.reason``."""
+
+MISSING_MAPS: Final = {
+    "departed": "the photograph is no longer there, and the lake holds no crop of it",
+    "lone": "no other image of this identity could be run, so no positive",
+}
+"""Why a model has no maps of a kept image: the values of ``missing_maps.reason``."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +256,16 @@ TABLES: Final = (
             Column(
                 "chip_to_crop", _AFFINE, "rows of the affine from the model's chip to crop pixels"
             ),
+        ),
+        ("model", "image_id"),
+    ),
+    Table(
+        "missing_maps",
+        "a kept image of which a model has neither embedding nor maps",
+        (
+            _MODEL,
+            Column("image_id", "INTEGER", "image"),
+            Column("reason", "VARCHAR", f"one of {', '.join(MISSING_MAPS)}"),
         ),
         ("model", "image_id"),
     ),
