@@ -84,12 +84,16 @@ MISSING_MAPS: Final = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, DuckDB type, meaning, and whether it may be NULL."""
+    """A column: its name, DuckDB type, meaning, and whether it may be NULL.
+
+    One that was `added` to a table later may be lacking in a lake until the next ingest adds it.
+    """
 
     name: str
     type: str
     meaning: str
     nullable: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,16 @@ TABLES: Final = (
                 nullable=True,
             ),
             Column("precision", "VARCHAR", "float32, tf32 or bfloat16"),
+            Column(
+                "entry", "VARCHAR", "its entry of the catalog, as JSON", nullable=True, added=True
+            ),
+            Column(
+                "weights_path",
+                "VARCHAR",
+                "absolute path of the file of the weights when it was last run",
+                nullable=True,
+                added=True,
+            ),
         ),
         ("model",),
     ),

@@ -28,7 +28,7 @@ from ingest.run.models import open_model
 from ingest.run.outcome import Outcome
 from ingest.run.plan import Plan
 from ingest.run.writer import Writer
-from leamstore import arrays, tables
+from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import blocks_of
 from leamstore.errors import LakeError
 from leamstore.lake import Lake, face_arrays
@@ -210,7 +210,8 @@ def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[
         request = next((request for request in plan.requests if request.name == name), None)
         if request is None:
             continue
-        differing = [column for column, value in rows[name].items() if known[column] != value]
+        row = rows[name]
+        differing = [key for key in row if key not in _RENEWED and row[key] != known[key]]
         if list(request.layers) != layers_of[name]:
             differing.append("layers")
         if differing:
@@ -218,11 +219,25 @@ def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[
                 f"{lake.path} holds {name} with another {', '.join(differing)}: "
                 "ingest into another lake, or ask for the same."
             )
+        if any(row[key] != known[key] for key in _RENEWED):
+            _renew_model(lake, row)
     return rows
 
 
+_RENEWED: Final = ("entry", "weights_path")
+"""What a model's row says on how to run it again: as it was last run."""
+
+
+def _renew_model(lake: Lake, row: Mapping[str, Any]) -> None:
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute(
+            "UPDATE models SET entry = ?, weights_path = ? WHERE model = ?",
+            [*(row[key] for key in _RENEWED), row["model"]],
+        )
+
+
 def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         done = ledger.done_units(connection)
     names = (ledger.FACES, *(request.name for request in plan.requests))
     todo = []
@@ -280,7 +295,9 @@ def _open_models(
     return models
 
 
-_TEXT: Final = dict.fromkeys(("weights_sha256", "licence", "compared_with"), pl.String)
+_TEXT: Final = {
+    column.name: pl.String for column in schema.table("models").columns if column.nullable
+}
 
 
 def _references(
