@@ -63,6 +63,7 @@ LABELS: Final = {region.name: label for label, region in enumerate(REGIONS)}
 
 REJECTIONS: Final = {
     "not-an-image": "the file is not an image that Pillow reads",
+    "no-decoder": "Pillow reads the file's format by a plugin that isn't installed",
     "truncated": "the image file ends before the image does",
     "too-large": "the image has more pixels than is safe to decode",
     "unreadable": "the file cannot be opened",

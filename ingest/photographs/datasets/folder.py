@@ -8,7 +8,13 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-from ingest.photographs.datasets.attributes import IDENTITIES, IMAGES, read_attributes, years
+from ingest.photographs.datasets.attributes import (
+    IDENTITIES,
+    IMAGES,
+    note_other_tables,
+    read_attributes,
+    years,
+)
 from ingest.photographs.datasets.photograph import Dataset, Photograph
 from ingest.photographs.datasets.sentences import counted, some_of
 from leamstore.errors import LeamError
@@ -51,6 +57,7 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
     keys = [f"{identity}/{path.name}" for path, identity in images]
     of_identities = read_attributes(root, IDENTITIES, {name for _, name in images}, notes)
     of_images = read_attributes(root, IMAGES, keys, notes)
+    note_other_tables(root, (IDENTITIES, IMAGES), notes)
     photographs = [
         Photograph(
             path,
