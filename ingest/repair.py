@@ -98,7 +98,7 @@ def _request(lake: Any, catalog: Catalog, row: Mapping[str, Any]) -> Any:
         precision=row["precision"],
         seed=lake.settings.seed,
     )
-    if not random and request.row(None)["weights_sha256"] != row["weights_sha256"]:
+    if not random and request.row()["weights_sha256"] != row["weights_sha256"]:
         raise LakeError(
             f"{row['model']} was run with {row['weights']}, which no catalog names: type the "
             "ingest that made it again, which does what is missing and nothing else. "

@@ -239,7 +239,8 @@ TABLES: Final = (
     ),
     Table(
         "embeddings",
-        "image x model",
+        "image x model; no row where the embedding is zero or not finite, or that of all other "
+        "images of the identity: then there are no pairs and no maps",
         (
             _MODEL,
             Column("image_id", "INTEGER", "image"),
@@ -323,7 +324,9 @@ TABLES: Final = (
             Column("state", "VARCHAR", "done, or retiring: images have left, their maps have not"),
             Column("checksum", "VARCHAR", "sha256 over what the unit was made from"),
             Column("shards", "INTEGER", "shards of the image axis that it owns"),
-            Column("images", "INTEGER", "images in it"),
+            Column(
+                "images", "INTEGER", "images in it, without those that the model gives no direction"
+            ),
             Column("pairs", "INTEGER", "ordered pairs in it"),
             Column("run_id", "VARCHAR", "run that made it"),
             Column("finished", "TIMESTAMPTZ", "when its rows were committed"),
