@@ -132,7 +132,7 @@ def _wrapped(module: nn.Module) -> nn.Module | None:
     """Return what a module of torch's is a wrapper of, if it is one."""
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         return module.module
-    return module._modules.get("_orig_mod")
+    return getattr(module, "_orig_mod", None)
 
 
 def _initialise(network: nn.Module, model: Model) -> None:
