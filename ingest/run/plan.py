@@ -1,14 +1,14 @@
 """What an ingest is to do."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
 from ingest.faces.parsers import Parser
 from ingest.photographs.datasets import Photograph
-from ingest.run.models import Request
+from ingest.run.models import OpenModel, Request
 
 if TYPE_CHECKING:
     from ingest.run.dask_cluster import Cluster
@@ -36,6 +36,8 @@ class Plan:
         All photographs of the data set, where `photographs` are some of them.
     prune : bool
         Whether photographs that are no longer in the data set leave the lake.
+    opened : mapping of str to OpenModel
+        Models that are open already, by their names in the lake.
     """
 
     photographs: Sequence[Photograph]
@@ -47,3 +49,4 @@ class Plan:
     cluster: "Cluster | None" = None
     present: Sequence[Photograph] = ()
     prune: bool = False
+    opened: Mapping[str, OpenModel] = field(default_factory=dict)
