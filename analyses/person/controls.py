@@ -54,7 +54,7 @@ def find_subjects(lake: Lake) -> list[Subject]:
 
 
 def command_to_add(lake: Lake, subject: Subject, control: str) -> str:
-    """Return the command that adds a control: that of the model's last ingest, with other options."""
+    """Return the command that adds a control: the model's last ingest, with other options."""
     commands = lake.sql(
         "SELECT command FROM runs ORDER BY coalesce(list_contains("
         "json_extract_string(settings, '$.models[*]'), ?), false) DESC, started DESC LIMIT 1",
