@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+DARK = -0.2
+
 
 def sequential():
     return nn.Sequential(
@@ -191,11 +193,17 @@ class BrokenWeight(Plain):
 
 
 class DarkIsNaN(Plain):
-    """Has no embedding of a chip that is black in the middle."""
+    """Has no embedding of a chip whose mean, of -1 to 1, is below `DARK`."""
 
     def forward(self, x):
-        black = (x[:, :, 12:20, 12:20].amax((1, 2, 3)) < -0.99).to(x.dtype)
-        return self.embed(x) / (1 - black)[:, None]
+        return self.embed(x) / (x.mean((1, 2, 3)) > DARK)[:, None]
+
+
+class DarkIsZero(Plain):
+    """Has an embedding of such a chip that is zero."""
+
+    def forward(self, x):
+        return self.embed(x) * (x.mean((1, 2, 3)) > DARK)[:, None]
 
 
 class InfiniteGradient(Plain):
