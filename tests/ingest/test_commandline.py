@@ -124,6 +124,33 @@ def test_a_mistake_is_one_sentence_and_leaves_no_lake(
     assert not (tmp_path / "none.lake").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--models", "DLIB_R29", "--layers", "0,conv77"], "DLIB_R29 has no layer conv77"),
+        (["--models", "DLIB_R29", "--layers", " , "], "DLIB_R29 is to run no layer"),
+        (["--layers", "conv77"], "has no layer conv77"),
+        (["--models", "DLIB_29"], "did you mean DLIB_R29"),
+    ],
+)
+def test_a_wrong_name_is_refused_before_torch_is_loaded(options, sentence, tmp_path):
+    program = """
+import sys
+from ingest.__main__ import app
+try:
+    app()
+except Exception as error:
+    print(error)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *options, "--lake", str(tmp_path / "none.lake")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert sentence in done.stdout
+    assert done.stdout.endswith("False\n")
+
+
 def test_debug_shows_where_a_mistake_came_from(tmp_path):
     done = ingest("--models", "NONE", "--debug", "--lake", tmp_path / "none.lake")
     assert SENTENCE_ONLY in done.stderr
