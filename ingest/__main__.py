@@ -99,6 +99,15 @@ def ingest(
             rich_help_panel=_MODELS,
         ),
     ] = None,
+    detector: Annotated[
+        str,
+        typer.Option(
+            help="What finds the faces: hog (dlib's, in milliseconds), cnn (dlib's, in seconds "
+            "without a GPU; faces that are turned or covered), mtcnn (small and dark faces).",
+            metavar="hog|cnn|mtcnn",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = "hog",
     parser: Annotated[
         Literal["auto", "farl", "landmarks"],
         typer.Option(
@@ -208,6 +217,7 @@ def ingest(
         keep_pairs=options.choose_keep_pairs(keep_pairs, photographs),
         crops=crops,
         seed=seed,
+        detector=options.choose_detector(detector),
     )
     for note in (*data.notes, *([stand_in] if stand_in else [])):
         console.print(f"Note: {note}", style="yellow", markup=False)

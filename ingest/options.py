@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from rich.console import Console
 
+from ingest.faces.detection import DETECTORS
 from ingest.faces.parsers import Parser, open_parser
 from ingest.leam.maps import Precision
 from ingest.leam.targets import find_target
@@ -160,6 +161,19 @@ def choose_cluster(scheduler: str | None, device: str) -> "AbstractContextManage
     return connected(scheduler, device)
 
 
+def choose_detector(name: str) -> str:
+    """Return the name of a detector of faces, if it is one.
+
+    Raises
+    ------
+    LeamError
+        If there is no such detector.
+    """
+    if name not in DETECTORS:
+        raise LeamError(f"There is no detector {name!r}: choose one of {', '.join(DETECTORS)}.")
+    return name
+
+
 def choose_parser(
     catalog: Catalog, name: str, device: torch.device, console: Console
 ) -> tuple[Parser, str | None]:
@@ -214,19 +228,12 @@ def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
     for name, found in vars(lake.settings).items():
         asked = getattr(settings, name)
         if asked != found:
+            option = "--" + name.replace("_", "-")
             raise LakeError(
-                f"{path} was made with {_OPTION[name]} {found}, not {asked}, and the two don't "
+                f"{path} was made with {option} {found}, not {asked}, and the two don't "
                 "mix: give the same option, or another --lake."
             )
     return lake
-
-
-_OPTION: Final = {
-    "parser": "--parser",
-    "keep_pairs": "--keep-pairs",
-    "crops": "--crops",
-    "seed": "--seed",
-}
 
 
 def _all_models(catalog: Catalog, settings: ModelSettings, console: Console) -> ChosenModels:

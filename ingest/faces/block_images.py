@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ingest.faces.detection import chip_to_image, warp
+from ingest.faces.chips import chip_to_image, warp
 from ingest.photographs.decoding import read_photograph
 from leamstore import geometry, schema
 from leamstore.arrays.blocks import Block

@@ -27,12 +27,11 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from ingest.photographs import http
-from ingest.photographs.http import NoFileError
+from ingest.photographs.http import Client, NoFileError, Policy
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 
-POLICY: Final = http.Policy(
+POLICY: Final = Policy(
     timeout=30.0,
     deadline=math.inf,
     redirects=30,
@@ -42,7 +41,7 @@ POLICY: Final = http.Policy(
 """How weights and archives are asked for: they are few and large, so that time is no limit."""
 
 
-def fetch(file: RemoteFile, console: Console | None = None, policy: http.Policy = POLICY) -> Path:
+def fetch(file: RemoteFile, console: Console | None = None, policy: Policy = POLICY) -> Path:
     """Fetch a file from the first of its addresses that gives it.
 
     Parameters
@@ -134,15 +133,15 @@ class _Receiver:
 
     def __init__(
         self,
-        file: RemoteFile,
         partial: _Partial,
         stream: BinaryIO,
+        size: int | None,
         progress: Progress,
         task: TaskID,
     ) -> None:
-        self._size = file.size
         self._partial = partial
         self._stream = stream
+        self._size = size
         self._progress = progress
         self._task = task
 
@@ -192,7 +191,7 @@ class _Receiver:
             self._stream.truncate()
 
 
-def _fetch(file: RemoteFile, partial: _Partial, console: Console, policy: http.Policy) -> None:
+def _fetch(file: RemoteFile, partial: _Partial, console: Console, policy: Policy) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -200,7 +199,7 @@ def _fetch(file: RemoteFile, partial: _Partial, console: Console, policy: http.P
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    client = http.Client(policy)
+    client = Client(policy)
     complaints = []
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(file.file, total=None)

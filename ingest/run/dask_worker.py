@@ -20,8 +20,8 @@ from distributed.worker import Worker
 from rich.console import Console
 from torch import Tensor
 
+from ingest.faces import survey
 from ingest.faces.parsers import Parser
-from ingest.faces.survey import fingerprint, look_at
 from ingest.leam.identity import RunModel
 from ingest.options import choose_device, choose_parser
 from ingest.photographs.datasets import Photograph
@@ -125,7 +125,7 @@ class JobPlugin(WorkerPlugin):
         """Return the rows of ``images`` of photographs."""
         self.check()
         with self._saying_who():
-            return [look_at(photograph) for photograph in photographs]
+            return survey.look_at_all(photographs, self.job.settings.detector)
 
     def embed(self, block: Todo) -> dict[str, Tensor]:
         """Return what each model named makes of a block's images."""
@@ -241,7 +241,7 @@ def _check(job: Job) -> None:
     run_token.try_to_write(job.lake)
     if job.photograph is not None:
         try:
-            seen = fingerprint(job.photograph)
+            seen = survey.fingerprint(job.photograph)
         except UnusableImageError as error:
             raise LeamError(
                 f"{error} All machines need the photographs at the same path."

@@ -120,7 +120,7 @@ def _executor(
     lake: Lake, plan: Plan, run_id: str, outcome: Outcome, progress: Progress
 ) -> AbstractContextManager[Executor]:
     if plan.cluster is None:
-        return nullcontext(LocalExecutor(plan.workers, outcome.stopwatch))
+        return nullcontext(LocalExecutor(plan.workers, lake.settings.detector, outcome.stopwatch))
     from ingest.run.dask_cluster import cluster_executor  # noqa: PLC0415, dask loads slowly
 
     return cluster_executor(plan.cluster, _order(lake, plan, plan.cluster, run_id), progress)

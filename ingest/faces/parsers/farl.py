@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ingest.faces.detection import five_points
+from ingest.faces.chips import five_points
 from leamstore.errors import WeightsError
 from leamstore.geometry import Points
 from leamstore.schema import GRID, REGIONS, UNLABELLED
