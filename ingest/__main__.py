@@ -109,10 +109,11 @@ def ingest(
         ),
     ] = "hog",
     parser: Annotated[
-        Literal["auto", "farl", "landmarks"],
+        str,
         typer.Option(
-            help="What labels the facial regions; auto: farl if its weights are here or can be "
-            "fetched, else landmarks.",
+            help="What labels the facial regions, by its name in the catalog: farl, landmarks. "
+            "auto: the first whose weights are here or can be fetched.",
+            metavar="auto|NAME",
             rich_help_panel=_MAPS,
         ),
     ] = "auto",
@@ -193,6 +194,8 @@ def ingest(
     console = Console(stderr=True, quiet=quiet or as_json)
     # torch loads slowly, and --help shouldn't wait for it.
     from ingest import options  # noqa: PLC0415
+    from ingest.faces.parsers import find_parser  # noqa: PLC0415
+    from ingest.networks.device import choose_device  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
     from ingest.run.pipeline import Plan, ingest_photographs  # noqa: PLC0415
     from leamstore.lake import LakeSettings  # noqa: PLC0415
@@ -210,8 +213,8 @@ def ingest(
         seed=seed,
     )
     chosen = options.choose_models(known, models, settings, console)
-    torch_device = options.choose_device(device if scheduler is None else "cpu")
-    parsing, stand_in = options.choose_parser(known, parser, torch_device, console)
+    torch_device = choose_device(device if scheduler is None else "cpu")
+    parsing, stand_in = find_parser(known, parser, str(torch_device), console)
     lake_settings = LakeSettings(
         parser=parsing.name,
         keep_pairs=options.choose_keep_pairs(keep_pairs, photographs),

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import torch
 from rich.console import Console
 
 from ingest.faces.detection import DETECTORS
-from ingest.faces.parsers import Parser, open_parser
 from ingest.leam.maps import Precision
 from ingest.leam.targets import find_target
 from ingest.networks.weights import find_weights
@@ -78,9 +76,9 @@ def choose_dataset(
     if images is not None and (name is not None or root is not None):
         raise LeamError("--images names a folder of identities by itself: leave --dataset out.")
     if images is not None:
-        return open_dataset("folder", images)
+        return open_dataset("folder", images, catalog)
     if name in (None, "demo"):
-        return open_dataset("demo", root or files.cache_folder() / "demo")
+        return open_dataset("demo", root or files.cache_folder() / "demo", catalog)
     if root is None:
         raise LeamError(f"--dataset {name} needs --root, the folder that holds it.")
     fetch_dataset(
@@ -91,7 +89,7 @@ def choose_dataset(
         max_identities=limits.max_identities,
         seed=limits.seed,
     )
-    return open_dataset(name, root)
+    return open_dataset(name, root, catalog)
 
 
 def choose_photographs(dataset: Dataset, limits: Limits) -> list[Photograph]:
@@ -131,21 +129,6 @@ def choose_models(
     return found
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; ``auto`` is a GPU where there is one.
-
-    Raises
-    ------
-    LeamError
-        If ``cuda`` was asked for and there is none.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise LeamError("there is no CUDA device here: use --device cpu, or auto.")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 def choose_cluster(scheduler: str | None, device: str) -> "AbstractContextManager[Cluster | None]":
     """Be connected to the scheduler at an address; where none is named, to nothing.
 
@@ -172,28 +155,6 @@ def choose_detector(name: str) -> str:
     if name not in DETECTORS:
         raise LeamError(f"There is no detector {name!r}: choose one of {', '.join(DETECTORS)}.")
     return name
-
-
-def choose_parser(
-    catalog: Catalog, name: str, device: torch.device, console: Console
-) -> tuple[Parser, str | None]:
-    """Return the parser of that name, and a sentence where another had to stand in.
-
-    Raises
-    ------
-    LeamError
-        If ``farl`` was asked for and its weights can't be had.
-    """
-    if name == "landmarks":
-        return open_parser("landmarks"), None
-    try:
-        weights = find_weights(catalog.parser("farl").weights, console)
-    except WeightsError as error:
-        if name == "farl":
-            raise
-        note = f"Regions are labelled by landmarks, not by FaRL, whose weights are missing: {error}"
-        return open_parser("landmarks"), note
-    return open_parser("farl", weights, str(device)), None
 
 
 def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:

@@ -21,9 +21,9 @@ from rich.console import Console
 from torch import Tensor
 
 from ingest.faces import survey
-from ingest.faces.parsers import Parser
+from ingest.faces.parsers import Parser, find_parser
 from ingest.leam.identity import RunModel
-from ingest.options import choose_device, choose_parser
+from ingest.networks.device import choose_device
 from ingest.photographs.datasets import Photograph
 from ingest.run.block import OpenRun, References, Todo, embeddings_of, units_of
 from ingest.run.environment import differences, observe
@@ -189,7 +189,8 @@ class JobPlugin(WorkerPlugin):
     @cached_property
     def _parser(self) -> Parser:
         quiet = Console(quiet=True)
-        parser, _ = choose_parser(self.job.catalog, self.job.settings.parser, self._device, quiet)
+        name, device = self.job.settings.parser, str(self._device)
+        parser, _ = find_parser(self.job.catalog, name, device, quiet)
         return parser
 
     @contextmanager

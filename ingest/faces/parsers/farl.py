@@ -21,6 +21,19 @@ MODEL: Final = "farl/celebm/448"
 """facer's name of the network."""
 
 
+def open_farl(weights: Path | None, device: str) -> "FarlParser":
+    """Return the parser, as the catalog names it.
+
+    Raises
+    ------
+    WeightsError
+        If no weights are given, or a file that isn't its weights.
+    """
+    if weights is None:
+        raise WeightsError("The parser farl needs its weights: give their file.")
+    return FarlParser(weights, device)
+
+
 class FarlParser:
     """A `Parser` that runs FaRL on batches of crops.
 
