@@ -65,6 +65,15 @@ def ingest(
     max_identities: Annotated[
         int | None, typer.Option(help="Most identities, drawn by seed.", rich_help_panel=_IMAGES)
     ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Take photographs out of the lake that are no longer in the folder, with their "
+            "maps. Without it they stay.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = False,
     models: Annotated[
         str,
         typer.Option(
@@ -197,7 +206,8 @@ def ingest(
     from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.networks.device import choose_device  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
-    from ingest.run.pipeline import Plan, ingest_photographs  # noqa: PLC0415
+    from ingest.run.pipeline import ingest_photographs  # noqa: PLC0415
+    from ingest.run.plan import Plan  # noqa: PLC0415
     from leamstore.lake import LakeSettings  # noqa: PLC0415
 
     known = read_catalog(*(catalog or []))
@@ -227,7 +237,15 @@ def ingest(
     with options.choose_cluster(scheduler, device) as cluster, _progress(console) as progress:
         opened = options.open_lake(lake, lake_settings)
         plan = Plan(
-            photographs, chosen.requests, parsing, torch_device, batch_size, workers, cluster
+            photographs,
+            chosen.requests,
+            parsing,
+            torch_device,
+            batch_size,
+            workers,
+            cluster,
+            present=data.photographs,
+            prune=prune,
         )
         outcome = ingest_photographs(opened, plan, progress)
     facts = summary.summarise(opened, outcome, chosen.passed_over)

@@ -21,6 +21,7 @@ from leamstore.catalog import Catalog, Model, files
 from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.storage import Location, location
+from leamstore.tables.waiting import WITHOUT_END
 
 if TYPE_CHECKING:
     from ingest.run.dask_cluster import Cluster
@@ -175,7 +176,7 @@ def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
 
 
 def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
-    """Open the lake, or make a new one.
+    """Open the lake, or make a new one; who holds its tables open is waited for.
 
     Raises
     ------
@@ -184,8 +185,8 @@ def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
     """
     path = location(path)
     if not (path / "lake.duckdb").exists():
-        return Lake.create(path, settings)
-    lake = Lake(path)
+        Lake.create(path, settings)
+    lake = Lake(path, patience=WITHOUT_END)
     for name, found in vars(lake.settings).items():
         asked = getattr(settings, name)
         if asked != found:

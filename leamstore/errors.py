@@ -9,6 +9,10 @@ class LakeError(LeamError):
     """A lake is missing, damaged, locked, or not what was asked for."""
 
 
+class LockedError(LakeError):
+    """Another process holds the tables of a lake open."""
+
+
 class MissingArrayError(LakeError):
     """A lake has no array of that name."""
 

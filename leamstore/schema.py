@@ -63,24 +63,38 @@ LABELS: Final = {region.name: label for label, region in enumerate(REGIONS)}
 
 REJECTIONS: Final = {
     "not-an-image": "the file is not an image that Pillow reads",
+    "no-decoder": "Pillow reads the file's format by a plugin that isn't installed",
     "truncated": "the image file ends before the image does",
     "too-large": "the image has more pixels than is safe to decode",
     "unreadable": "the file cannot be opened",
     "no-face": "no face was found",
     "several-faces": "more than one face was found",
+    "duplicate": "the same file as another photograph of this person",
+    "duplicate-of-another-person": "the same file as a photograph of another person",
     "lone-image": "no other usable image of this identity, so no positive",
+    "departed": "its file is no longer there, and the lake holds no crop of it",
 }
 """Why an image is rejected: the values of ``images.reason``."""
+
+MISSING_MAPS: Final = {
+    "departed": "the photograph is no longer there, and the lake holds no crop of it",
+    "lone": "no other image of this identity could be run, so no positive",
+}
+"""Why a model has no maps of a kept image: the values of ``missing_maps.reason``."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, DuckDB type, meaning, and whether it may be NULL."""
+    """A column: its name, DuckDB type, meaning, and whether it may be NULL.
+
+    One that was `added` to a table later may be lacking in a lake until the next ingest adds it.
+    """
 
     name: str
     type: str
     meaning: str
     nullable: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +233,16 @@ TABLES: Final = (
                 nullable=True,
             ),
             Column("precision", "VARCHAR", "float32, tf32 or bfloat16"),
+            Column(
+                "entry", "VARCHAR", "its entry of the catalog, as JSON", nullable=True, added=True
+            ),
+            Column(
+                "weights_path",
+                "VARCHAR",
+                "absolute path of the file of the weights when it was last run",
+                nullable=True,
+                added=True,
+            ),
         ),
         ("model",),
     ),
@@ -247,6 +271,16 @@ TABLES: Final = (
             Column(
                 "chip_to_crop", _AFFINE, "rows of the affine from the model's chip to crop pixels"
             ),
+        ),
+        ("model", "image_id"),
+    ),
+    Table(
+        "missing_maps",
+        "a kept image of which a model has neither embedding nor maps",
+        (
+            _MODEL,
+            Column("image_id", "INTEGER", "image"),
+            Column("reason", "VARCHAR", f"one of {', '.join(MISSING_MAPS)}"),
         ),
         ("model", "image_id"),
     ),

@@ -4,11 +4,11 @@ Maps go up bilinearly to the 512 x 512 grid over the chip, and labels are brough
 crop; then pixels are counted (arXiv 2509.17457, section 3.2). Classes are the regions in the
 order of their labels, and last what the parser left unlabelled.
 
-The definition, in a few lines of numpy, is in ``tests/ingest/leam/test_region_counts.py``. The same
-numbers are found here without sampling most pixels. Between cells a map neither rises above nor falls
-below them: in a row of pixels that lie between two cells, those above a threshold are all, none,
-or a stretch from one end; and blocks of pixels whose cells are less relevant than the k-th most
-relevant pixel hold none of the top k.
+The definition, in a few lines of numpy, is in ``tests/ingest/leam/test_region_counts.py``. The
+same numbers are found here without sampling most pixels. Between cells a map neither rises above
+nor falls below them: in a row of pixels that lie between two cells, those above a threshold are
+all, none, or a stretch from one end; and blocks of pixels whose cells are less relevant than the
+k-th most relevant pixel hold none of the top k.
 """
 
 import math

@@ -80,14 +80,15 @@ class Request:
             "positives": self.positives if uses_counterpart else "none",
             "compared_with": compared_with if find_target(self.target).needs_references else None,
             "precision": self.precision,
+            "entry": self.entry.model_dump_json(),
         }
 
     def _weights_facts(self) -> dict[str, str | None]:
         if self.weights == "random":
             name = f"random, seed {self.seed}"
-            return {"weights": name, "weights_sha256": None, "licence": None}
+            return self._no_file(name)
         if self.weights is None and self.entry.weights is None:
-            return {"weights": "the network's own", "weights_sha256": None, "licence": None}
+            return self._no_file("the network's own")
         if self.weights is None:
             assert self.entry.weights is not None
             path, licence = find_weights(self.entry.weights), self.entry.weights.licence
@@ -95,7 +96,15 @@ class Request:
             path, licence = self.weights, None
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"weights": path.name, "weights_sha256": digest, "licence": licence}
+        return {
+            "weights": path.name,
+            "weights_sha256": digest,
+            "licence": licence,
+            "weights_path": str(path.absolute()),
+        }
+
+    def _no_file(self, weights: str) -> dict[str, str | None]:
+        return {"weights": weights, "weights_sha256": None, "licence": None, "weights_path": None}
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import secrets
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,22 +19,21 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from ingest.faces.parsers import Parser
-from ingest.faces.survey import as_frame, attributes, fingerprint, is_new
 from ingest.leam.identity import RunModel
-from ingest.photographs.datasets import Photograph
+from ingest.photographs.fingerprint import fingerprint
 from ingest.run.block import OpenRun, References, Todo
 from ingest.run.execution import Executor, LocalExecutor
-from ingest.run.models import Request, open_model
+from ingest.run.images import update_images
+from ingest.run.models import open_model
 from ingest.run.outcome import Outcome
-from ingest.run.placement import place_images
+from ingest.run.plan import Plan
 from ingest.run.writer import Writer
-from leamstore import arrays, tables
+from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import blocks_of
 from leamstore.errors import LakeError
 from leamstore.lake import Lake, face_arrays
 from leamstore.safety.lock import ingest_lock
-from leamstore.safety.recovery import clear_retired, recover
+from leamstore.safety.recovery import recover
 from leamstore.storage import Location
 from leamstore.tables import ledger
 
@@ -42,38 +41,7 @@ if TYPE_CHECKING:
     from ingest.run.dask_cluster import Cluster
     from ingest.run.dask_worker import Job
 
-_SURVEY_COMMIT: Final = 256
-"""Photographs after which the survey's rows are committed, so that an interruption costs few."""
-
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an ingest is to do.
-
-    Attributes
-    ----------
-    photographs : sequence of Photograph
-    requests : sequence of Request
-        The models.
-    parser : Parser
-    device : torch.device
-    batch_size : int
-        Images in one forward pass.
-    workers : int
-        Processes that look for faces, and threads that read photographs.
-    cluster : ingest.run.dask_cluster.Cluster, optional
-        Whose workers do the work; without one, this process does.
-    """
-
-    photographs: Sequence[Photograph]
-    requests: Sequence[Request]
-    parser: Parser
-    device: torch.device
-    batch_size: int
-    workers: int
-    cluster: "Cluster | None" = None
 
 
 def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
@@ -91,8 +59,7 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
         run_id = _enter_run(lake, plan)
         with _executor(lake, plan, run_id, outcome, progress) as executor:
             with outcome.stopwatch.measured("faces"):
-                _survey(lake, plan, executor, run_id, outcome, progress)
-                _place(lake, run_id)
+                update_images(lake, plan, executor, run_id, outcome, progress)
             _do_missing_units(lake, plan, executor, run_id, outcome, progress)
         _end_run(lake, run_id, outcome)
     return outcome
@@ -150,7 +117,7 @@ def _order(lake: Lake, plan: Plan, cluster: "Cluster", run_id: str) -> "Job":
         readers=plan.workers,
         environment=observe(requests[0].catalog, requests, lake.settings.parser),
         photograph=photograph,
-        fingerprint=fingerprint(photograph) if photograph else {},
+        fingerprint=fingerprint(photograph) if photograph else None,
     )
 
 
@@ -226,77 +193,6 @@ def _end_run(lake: Lake, run_id: str, outcome: Outcome) -> None:
         )
 
 
-def _survey(
-    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
-) -> None:
-    """Look at every photograph that is new or has changed, and enter what was seen."""
-    known = {
-        row[0]: row[1:]
-        for row in lake.sql("SELECT path, identity, bytes, modified FROM images").iter_rows()
-    }
-    new = [photograph for photograph in plan.photographs if is_new(photograph, known)]
-    _renew_attributes(lake, plan.photographs)
-    outcome.looked_at = len(new)
-    if not new:
-        return
-    task = progress.add_task("Faces", total=len(new))
-    rows: list[dict[str, Any]] = []
-    with closing(executor.look_at(new)) as seen:
-        for row in seen:
-            rows.append(row)
-            progress.advance(task)
-            if len(rows) == _SURVEY_COMMIT:
-                _enter_images(lake, run_id, as_frame(rows))
-                rows = []
-    if rows:
-        _enter_images(lake, run_id, as_frame(rows))
-
-
-def _renew_attributes(lake: Lake, photographs: Sequence[Photograph]) -> None:
-    """Bring gender, ethnicity and age of known images up to what the data set says now."""
-    if not photographs:
-        return
-    stated = pl.DataFrame(
-        [attributes(photograph) for photograph in photographs], infer_schema_length=None
-    )
-    with tables.writing(lake.tables_path) as connection:
-        connection.register("stated", stated.to_arrow())
-        connection.execute(
-            """
-            UPDATE images SET gender = s.gender, ethnicity = s.ethnicity, age = s.age
-            FROM stated AS s
-            WHERE images.path = s.path AND (images.gender, images.ethnicity, images.age)
-                IS DISTINCT FROM (s.gender::VARCHAR, s.ethnicity::VARCHAR, s.age::DOUBLE)
-            """
-        )
-
-
-def _enter_images(lake: Lake, run_id: str, rows: pl.DataFrame) -> None:
-    """Replace the rows of these images.
-
-    Where one had a place, its whole identity gives its places up, maps and all, and waits:
-    the maps of the others are means over positives that this image was one of.
-    """
-    with tables.writing(lake.tables_path) as connection:
-        ledger.require_running(connection, run_id)
-        connection.register("entered", rows.select("path").to_arrow())
-        former = connection.sql(
-            "SELECT image_id FROM images WHERE image_id IS NOT NULL AND identity IN "
-            "(SELECT identity FROM images JOIN entered USING (path) WHERE image_id IS NOT NULL)"
-        ).fetchall()
-        ledger.retire_images(connection, [image_id for (image_id,) in former])
-        connection.execute("DELETE FROM images WHERE path IN (SELECT path FROM entered)")
-        tables.append(connection, "images", rows)
-    clear_retired(lake)
-
-
-def _place(lake: Lake, run_id: str) -> None:
-    """Give the identities that wait their places."""
-    rows = place_images(lake.sql("SELECT * FROM images"), lake.settings.seed)
-    if rows.height:
-        _enter_images(lake, run_id, rows)
-
-
 def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the rows that the models will have, checked against those they have.
 
@@ -314,7 +210,8 @@ def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[
         request = next((request for request in plan.requests if request.name == name), None)
         if request is None:
             continue
-        differing = [column for column, value in rows[name].items() if known[column] != value]
+        row = rows[name]
+        differing = [key for key in row if key not in _RENEWED and row[key] != known[key]]
         if list(request.layers) != layers_of[name]:
             differing.append("layers")
         if differing:
@@ -322,11 +219,25 @@ def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[
                 f"{lake.path} holds {name} with another {', '.join(differing)}: "
                 "ingest into another lake, or ask for the same."
             )
+        if any(row[key] != known[key] for key in _RENEWED):
+            _renew_model(lake, row)
     return rows
 
 
+_RENEWED: Final = ("entry", "weights_path")
+"""What a model's row says on how to run it again: as it was last run."""
+
+
+def _renew_model(lake: Lake, row: Mapping[str, Any]) -> None:
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute(
+            "UPDATE models SET entry = ?, weights_path = ? WHERE model = ?",
+            [*(row[key] for key in _RENEWED), row["model"]],
+        )
+
+
 def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         done = ledger.done_units(connection)
     names = (ledger.FACES, *(request.name for request in plan.requests))
     todo = []
@@ -384,7 +295,9 @@ def _open_models(
     return models
 
 
-_TEXT: Final = dict.fromkeys(("weights_sha256", "licence", "compared_with"), pl.String)
+_TEXT: Final = {
+    column.name: pl.String for column in schema.table("models").columns if column.nullable
+}
 
 
 def _references(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -124,7 +125,7 @@ class ModelUnit:
             name=self.model.name,
             block=self.block,
             images=self.images,
-            rows=_model_rows(self.model, self.results),
+            rows=_model_rows(self.model, self.images, self.results),
             pairs=sum(count * (count - 1) for count in images),
             maps=sum(maps) * len(self.model.layers),
             seconds=seconds,
@@ -132,19 +133,22 @@ class ModelUnit:
 
 
 def _model_shards(model: RunModel, block: Block, results: Sequence[Result]) -> Iterator[Shards]:
-    images = np.concatenate([identity.image_ids for identity, _ in results])
-    pairs = [_kept_pairs(model, identity, result) for identity, result in results]
+    no_ids = np.empty(0, np.int64)
+    images = np.concatenate([no_ids, *(identity.image_ids for identity, _ in results)])
+    pairs = [(no_ids,) * 3, *(_kept_pairs(model, *result) for result in results)]
     pair_ids, anchors, positives = (np.concatenate(column) for column in zip(*pairs, strict=True))
     for layer in model.layers:
         of_layer = [result.layers[layer.name] for _, result in results]
+        no_maps, no_peaks = np.empty((0, *layer.size), np.float16), np.empty(0, np.float32)
         by_image: dict[str, list[NDArray[Any]]] = {
-            "relevance": [one.relevance for one in of_layer],
-            "peak": [one.peak for one in of_layer],
+            "relevance": [no_maps, *(one.relevance for one in of_layer)],
+            "peak": [no_peaks, *(one.peak for one in of_layer)],
         }
         by_pair: dict[str, list[NDArray[Any]]] = {
-            "pair_relevance": [one.kept for one in of_layer],
+            "pair_relevance": [no_maps, *(one.kept for one in of_layer)],
             "pair_peak": [
-                result.layers[layer.name].pair_peak[result.kept_pairs] for _, result in results
+                no_peaks,
+                *(result.layers[layer.name].pair_peak[result.kept_pairs] for _, result in results),
             ],
             "anchor": [anchors.astype(np.int32)],
             "positive": [positives.astype(np.int32)],
@@ -159,8 +163,11 @@ def _model_shards(model: RunModel, block: Block, results: Sequence[Result]) -> I
             yield f"{model.name}/{layer.name}/{name}", first, shards
 
 
-def _model_rows(model: RunModel, results: Sequence[Result]) -> dict[str, pl.DataFrame]:
+def _model_rows(
+    model: RunModel, images: pl.DataFrame, results: Sequence[Result]
+) -> dict[str, pl.DataFrame]:
     parts: dict[str, list[pl.DataFrame]] = {
+        "missing_maps": list(_missing_maps(images, results)),
         "embeddings": [_embeddings(identity, result) for identity, result in results],
         "pairs": [_pairs(model, identity, result) for identity, result in results],
         "image_regions": list(_image_regions(model, results)),
@@ -171,6 +178,16 @@ def _model_rows(model: RunModel, results: Sequence[Result]) -> dict[str, pl.Data
         for table, frames in parts.items()
         if frames
     }
+
+
+def _missing_maps(images: pl.DataFrame, results: Sequence[Result]) -> Iterator[pl.DataFrame]:
+    """Yield the images of a block that were not run: gone, or left without a positive."""
+    done = [image_id for identity, _ in results for image_id in identity.image_ids]
+    missing = images.filter(~pl.col("image_id").is_in(done)).select("image_id", "path")
+    if missing.height:
+        is_gone = [not Path(path).exists() for path in missing["path"]]
+        reasons = ["departed" if gone else "lone" for gone in is_gone]
+        yield missing.select("image_id").with_columns(reason=pl.Series(reasons, dtype=pl.String))
 
 
 def _kept_pairs(

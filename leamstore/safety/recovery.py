@@ -12,6 +12,7 @@ import numpy as np
 from leamstore import arrays, tables
 from leamstore.lake import Lake
 from leamstore.safety import run_token
+from leamstore.safety.migrate import add_columns
 from leamstore.tables import ledger
 
 PARTIAL: Final = ".partial"
@@ -21,8 +22,9 @@ _CUT_SHORT: Final = "ended IS NULL AND summary IS NULL"
 
 
 def recover(lake: Lake) -> None:
-    """Put right what killed ingests left; the caller holds the lake's lock."""
-    with tables.reading(lake.tables_path) as connection:
+    """Put right what killed ingests and earlier programs left; the caller holds the lake's lock."""
+    add_columns(lake)
+    with lake.kept_open() as connection:
         runs = connection.sql(f"SELECT run_id FROM runs WHERE {_CUT_SHORT}").fetchall()
     if runs:
         # First of all: a worker of theirs that wakes up must not write into what is done here.
@@ -42,7 +44,7 @@ def recover(lake: Lake) -> None:
 
 def clear_retired(lake: Lake) -> None:
     """Clear maps, crops and labels of images that have left their places."""
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         shards = ledger.retiring_shards(connection)
         held = connection.sql("SELECT image_id FROM images WHERE image_id IS NOT NULL").fetchall()
     if not shards:

@@ -3,6 +3,7 @@
 from leamstore.tables.connections import (
     append,
     create_tables,
+    describe_column,
     ended_after,
     frame_of,
     reading,
@@ -13,6 +14,7 @@ from leamstore.tables.connections import (
 __all__ = [
     "append",
     "create_tables",
+    "describe_column",
     "ended_after",
     "frame_of",
     "reading",

@@ -26,6 +26,7 @@ RETIRED: Final = "retired"
 
 IMAGE_COLUMN: Final = {
     "embeddings": "image_id",
+    "missing_maps": "image_id",
     "pairs": "anchor",
     "pair_regions": "anchor",
     "image_regions": "image_id",

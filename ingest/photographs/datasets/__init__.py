@@ -5,8 +5,10 @@ The module `fetching` brings data sets that are published, `selection` takes a
 part of one.
 """
 
+import dataclasses
 from pathlib import Path
 
+from ingest.photographs.datasets.attributes import distinct_values
 from ingest.photographs.datasets.photograph import Dataset, Photograph
 from leamstore.catalog import Catalog, read_catalog, resolve
 from leamstore.errors import LeamError
@@ -29,7 +31,7 @@ def open_dataset(name: str, root: str | Path, catalog: Catalog | None = None) ->
     Returns
     -------
     Dataset
-        Its photographs, ordered by identity, then path.
+        Its photographs, ordered by identity, then path, with a note on each attribute.
 
     Raises
     ------
@@ -41,7 +43,8 @@ def open_dataset(name: str, root: str | Path, catalog: Catalog | None = None) ->
     if entry is None:
         raise LeamError(f"There is no data set named {name!r}: choose one of {', '.join(known)}.")
     dataset: Dataset = resolve(entry, entry.reader)(Path(root))
-    return dataset
+    notes = (*distinct_values(dataset.photographs), *dataset.notes)
+    return dataclasses.replace(dataset, notes=notes)
 
 
 def _plain(name: str) -> str:

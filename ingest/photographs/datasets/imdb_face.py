@@ -39,7 +39,7 @@ from ingest.photographs.datasets.files import write_atomically
 from ingest.photographs.datasets.photograph import Dataset
 from ingest.photographs.datasets.selection import select
 from ingest.photographs.datasets.sentences import counted, tally
-from ingest.photographs.datasets.tables import read_csv
+from ingest.photographs.datasets.tables import find_table, read_csv
 from ingest.photographs.decoding import decode_photograph
 from ingest.photographs.http import FAILURES, Client, NoFileError, Policy
 from leamstore.catalog import files
@@ -210,9 +210,9 @@ def read_links(root: Path) -> tuple[list[Link], int]:
     LeamError
         If there is no csv, or it is of another kind.
     """
-    path = root / TABLE
-    if not path.is_file():
-        raise LeamError(f"There is no {path}: get {TABLE} of IMDb-Face and put it there.")
+    path = find_table(root, TABLE.lower())
+    if path is None:
+        raise LeamError(f"There is no {root / TABLE}: get {TABLE} of IMDb-Face and put it there.")
     rows = read_csv(path)
     columns = ("name", "index", "image", "rect", "height width", "url")
     if lacking := [column for column in columns if column not in rows.columns]:
