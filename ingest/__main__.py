@@ -2,8 +2,9 @@
 
 import json
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -20,6 +21,9 @@ from rich.text import Text
 
 from leamstore.catalog import read_catalog
 from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run
+
+if TYPE_CHECKING:
+    from ingest.run.plan import Execution
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -234,7 +238,7 @@ def ingest(
     )
     for note in (*data.notes, *([stand_in] if stand_in else [])):
         console.print(f"Note: {note}", style="yellow", markup=False)
-    with options.choose_cluster(scheduler, device) as cluster, _progress(console) as progress:
+    with choose_execution(scheduler, device) as execution, _progress(console) as progress:
         opened = options.open_lake(lake, lake_settings)
         plan = Plan(
             photographs,
@@ -243,7 +247,7 @@ def ingest(
             torch_device,
             batch_size,
             workers,
-            cluster,
+            execution,
             present=data.photographs,
             prune=prune,
         )
@@ -253,6 +257,23 @@ def ingest(
         print(json.dumps(facts, indent=2))
     elif not quiet:
         summary.show(facts, Console())
+
+
+def choose_execution(scheduler: str | None, device: str) -> "AbstractContextManager[Execution]":
+    """Let the workers of a scheduler do the work; where none is named, this process.
+
+    Raises
+    ------
+    LeamError
+        If no scheduler answers at the address.
+    """
+    if scheduler is None:
+        from ingest.run.plan import in_this_process  # noqa: PLC0415
+
+        return nullcontext(in_this_process)
+    from ingest.run.dask_cluster import on_cluster  # noqa: PLC0415, dask loads slowly
+
+    return on_cluster(scheduler, device)
 
 
 class _Rate(ProgressColumn):

@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from rich.console import Console
 
@@ -22,9 +21,6 @@ from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.storage import Location, location
 from leamstore.tables.waiting import WITHOUT_END
-
-if TYPE_CHECKING:
-    from ingest.run.dask_cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -128,21 +124,6 @@ def choose_models(
             "`python -m leamstore catalog` says how to get them; --weights random tries without."
         )
     return found
-
-
-def choose_cluster(scheduler: str | None, device: str) -> "AbstractContextManager[Cluster | None]":
-    """Be connected to the scheduler at an address; where none is named, to nothing.
-
-    Raises
-    ------
-    LeamError
-        If none answers there.
-    """
-    if scheduler is None:
-        return nullcontext()
-    from ingest.run.dask_cluster import connected  # noqa: PLC0415, dask loads slowly
-
-    return connected(scheduler, device)
 
 
 def choose_detector(name: str) -> str:

@@ -7,12 +7,10 @@ import secrets
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import polars as pl
 import torch
@@ -20,13 +18,12 @@ from rich.progress import Progress
 from torch import Tensor
 
 from ingest.leam.identity import RunModel
-from ingest.photographs.fingerprint import fingerprint
 from ingest.run.block import OpenRun, References, Todo
-from ingest.run.execution import Executor, LocalExecutor
+from ingest.run.execution import Executor
 from ingest.run.images import update_images
 from ingest.run.models import open_model
 from ingest.run.outcome import Outcome
-from ingest.run.plan import Plan
+from ingest.run.plan import Plan, Run
 from ingest.run.writer import Writer
 from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import blocks_of
@@ -34,12 +31,7 @@ from leamstore.errors import LakeError
 from leamstore.lake import Lake, face_arrays
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.recovery import recover
-from leamstore.storage import Location
 from leamstore.tables import ledger
-
-if TYPE_CHECKING:
-    from ingest.run.dask_cluster import Cluster
-    from ingest.run.dask_worker import Job
 
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
 
@@ -55,14 +47,13 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     """
     with ingest_lock(lake.path):
         recover(lake)
-        outcome = Outcome()
-        run_id = _enter_run(lake, plan)
-        with _executor(lake, plan, run_id, outcome, progress) as executor:
-            with outcome.stopwatch.measured("faces"):
-                update_images(lake, plan, executor, run_id, outcome, progress)
-            _do_missing_units(lake, plan, executor, run_id, outcome, progress)
-        _end_run(lake, run_id, outcome)
-    return outcome
+        run = Run(lake, plan, _enter_run(lake, plan), progress)
+        with plan.execution(run) as executor:
+            with run.outcome.stopwatch.measured("faces"):
+                update_images(run, executor)
+            _do_missing_units(run, executor)
+        _end_run(run)
+    return run.outcome
 
 
 def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
@@ -75,65 +66,21 @@ def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     """
     with ingest_lock(lake.path):
         recover(lake)
-        outcome = Outcome()
-        run_id = _enter_run(lake, plan)
-        with _executor(lake, plan, run_id, outcome, progress) as executor:
-            _do_missing_units(lake, plan, executor, run_id, outcome, progress)
-        _end_run(lake, run_id, outcome)
-    return outcome
+        run = Run(lake, plan, _enter_run(lake, plan), progress)
+        with plan.execution(run) as executor:
+            _do_missing_units(run, executor)
+        _end_run(run)
+    return run.outcome
 
 
-def _executor(
-    lake: Lake, plan: Plan, run_id: str, outcome: Outcome, progress: Progress
-) -> AbstractContextManager[Executor]:
-    if plan.cluster is None:
-        return nullcontext(LocalExecutor(plan.workers, lake.settings.detector, outcome.stopwatch))
-    from ingest.run.dask_cluster import cluster_executor  # noqa: PLC0415, dask loads slowly
-
-    return cluster_executor(plan.cluster, _order(lake, plan, plan.cluster, run_id), progress)
-
-
-def _order(lake: Lake, plan: Plan, cluster: "Cluster", run_id: str) -> "Job":
-    """Return what tells workers about the run; on their machines, paths begin at the root."""
-    from ingest.run.dask_worker import Job  # noqa: PLC0415
-    from ingest.run.environment import observe  # noqa: PLC0415
-
-    requests = tuple(
-        replace(one, weights=one.weights.absolute()) if isinstance(one.weights, Path) else one
-        for one in plan.requests
-    )
-    files = (one.path.absolute() for one in plan.photographs)
-    photograph = next((file for file in files if file.is_file()), None)
-    return Job(
-        run_id=run_id,
-        lake=_absolute(lake.path),
-        maps=_absolute(lake.maps_path),
-        faces=_absolute(lake.faces_path),
-        settings=lake.settings,
-        catalog=requests[0].catalog,
-        requests=requests,
-        device=cluster.device,
-        batch_size=plan.batch_size,
-        readers=plan.workers,
-        environment=observe(requests[0].catalog, requests, lake.settings.parser),
-        photograph=photograph,
-        fingerprint=fingerprint(photograph) if photograph else None,
-    )
-
-
-def _absolute(place: Location) -> Location:
-    return place.absolute() if isinstance(place, Path) else place
-
-
-def _do_missing_units(
-    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
-) -> None:
+def _do_missing_units(run: Run, executor: Executor) -> None:
+    lake, plan, progress = run.lake, run.plan, run.progress
     images = lake.images
     rows = _model_rows(lake, plan, images)
     todo = _blocks_to_do(lake, plan, images)
     if not todo:
         return
-    with outcome.stopwatch.measured("models"):
+    with run.outcome.stopwatch.measured("models"):
         open_run = OpenRun(
             maps=lake.maps_path,
             faces=lake.faces_path,
@@ -149,7 +96,7 @@ def _do_missing_units(
         )
         for name in open_run.models
     }
-    with Writer(lake, run_id, outcome) as writer:
+    with Writer(lake, run.run_id, run.outcome) as writer:
         executor.finish(
             open_run,
             todo,
@@ -185,11 +132,11 @@ def _enter_run(lake: Lake, plan: Plan) -> str:
     return str(run["run_id"])
 
 
-def _end_run(lake: Lake, run_id: str, outcome: Outcome) -> None:
-    with tables.writing(lake.tables_path) as connection:
+def _end_run(run: Run) -> None:
+    with tables.writing(run.lake.tables_path) as connection:
         connection.execute(
             "UPDATE runs SET ended = ?, summary = ? WHERE run_id = ?",
-            [datetime.now(UTC), json.dumps(outcome.as_dict()), run_id],
+            [datetime.now(UTC), json.dumps(run.outcome.as_dict()), run.run_id],
         )
 
 
