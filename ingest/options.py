@@ -15,7 +15,7 @@ from ingest.networks.weights import find_weights
 from ingest.photographs.datasets import Dataset, Photograph, open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import select
-from ingest.run.models import Positives, Request, chosen_layers
+from ingest.run.models import Positives, Request
 from leamstore.catalog import Catalog, Model, files
 from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
@@ -114,7 +114,7 @@ def choose_models(
     if names == "all":
         found = _all_models(catalog, settings, console)
     else:
-        entries = [catalog.model(name.strip()) for name in names.split(",") if name.strip()]
+        entries = catalog.named_models(names)
         for entry in entries:
             _require_weights(entry, settings, console)
         found = ChosenModels(tuple(_request(entry, catalog, settings) for entry in entries), {})
@@ -164,9 +164,20 @@ def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
     LakeError
         If the lake there was made with other settings.
     """
+    return find_lake(path, settings) or Lake.create(path, settings)
+
+
+def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
+    """Open the lake that is there; None where there is none.
+
+    Raises
+    ------
+    LakeError
+        If it was made with other settings.
+    """
     path = location(path)
     if not (path / "lake.duckdb").exists():
-        Lake.create(path, settings)
+        return None
     lake = Lake(path, patience=WITHOUT_END)
     for name, found in vars(lake.settings).items():
         asked = getattr(settings, name)
@@ -205,7 +216,7 @@ def _request(entry: Model, catalog: Catalog, settings: ModelSettings) -> Request
         entry=entry,
         catalog=catalog,
         weights=settings.weights,
-        layers=chosen_layers(entry, settings.layers),
+        layers=entry.chosen_layers(settings.layers),
         target=settings.target,
         positives=settings.positives,
         precision=settings.precision,

@@ -184,7 +184,7 @@ def remove(
     if (identity is None) == (image is None):
         raise LakeError("name a person by --identity or a photograph by --image.")
     opened = Lake(lake)
-    removal = remove_identity(opened, identity) if identity else remove_photograph(opened, image)
+    removal = remove_photograph(opened, image) if image else remove_identity(opened, str(identity))
     if as_json:
         print(json.dumps(asdict(removal), indent=2))
     else:

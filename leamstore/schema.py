@@ -76,12 +76,6 @@ REJECTIONS: Final = {
 }
 """Why an image is rejected: the values of ``images.reason``."""
 
-MISSING_MAPS: Final = {
-    "departed": "the photograph is no longer there, and the lake holds no crop of it",
-    "lone": "no other image of this identity could be run, so no positive",
-}
-"""Why a model has no maps of a kept image: the values of ``missing_maps.reason``."""
-
 
 @dataclass(frozen=True)
 class Column:
@@ -263,7 +257,8 @@ TABLES: Final = (
     ),
     Table(
         "embeddings",
-        "image x model",
+        "image x model; no row where the embedding is zero or not finite, or that of all other "
+        "images of the identity: then there are no pairs and no maps",
         (
             _MODEL,
             Column("image_id", "INTEGER", "image"),
@@ -271,16 +266,6 @@ TABLES: Final = (
             Column(
                 "chip_to_crop", _AFFINE, "rows of the affine from the model's chip to crop pixels"
             ),
-        ),
-        ("model", "image_id"),
-    ),
-    Table(
-        "missing_maps",
-        "a kept image of which a model has neither embedding nor maps",
-        (
-            _MODEL,
-            Column("image_id", "INTEGER", "image"),
-            Column("reason", "VARCHAR", f"one of {', '.join(MISSING_MAPS)}"),
         ),
         ("model", "image_id"),
     ),
@@ -357,7 +342,9 @@ TABLES: Final = (
             Column("state", "VARCHAR", "done, or retiring: images have left, their maps have not"),
             Column("checksum", "VARCHAR", "sha256 over what the unit was made from"),
             Column("shards", "INTEGER", "shards of the image axis that it owns"),
-            Column("images", "INTEGER", "images in it"),
+            Column(
+                "images", "INTEGER", "images in it that the model was run on"
+            ),
             Column("pairs", "INTEGER", "ordered pairs in it"),
             Column("run_id", "VARCHAR", "run that made it"),
             Column("finished", "TIMESTAMPTZ", "when its rows were committed"),

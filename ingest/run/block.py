@@ -95,7 +95,9 @@ def units_of(
         model = open_run.models[name]
         results = []
         for identity in _identities(model, loaded, labels, references.get(name)):
-            results.append((identity, explain_identity(model, identity)))
+            result = explain_identity(model, identity)
+            if len(result.images):
+                results.append((identity.at(result.images), result))
             seen(name, len(identity.image_ids))
         yield ModelUnit(open_run.maps, model, todo.block, todo.images, results)
 
@@ -147,6 +149,7 @@ def _identities(
         yield Identity(
             image_ids=loaded.images["image_id"].to_numpy()[own].astype(np.int64),
             names=loaded.images["sha256"].gather(own).to_list(),
+            paths=loaded.images["path"].gather(own).to_list(),
             chips=chips.pixels[own],
             chip_to_crop=chips.to_crop[own],
             labels=labels[own],

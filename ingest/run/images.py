@@ -235,8 +235,8 @@ class _StoredFaces:
         if not places:
             return
         store, per_shard = self._lake.faces_path, arrays.SHARD_IMAGES
-        last = placed["image_id"].max()
-        arrays.require_faces(store, face_arrays(self._lake.settings), int(last) // per_shard + 1)
+        shards = max(places) // per_shard + 1
+        arrays.require_faces(store, face_arrays(self._lake.settings), shards)
         crops = arrays.open_array(store, "crop")
         for shard in sorted({new // per_shard for new in places}):
             rows = np.zeros((per_shard, *crops.shape[1:]), crops.dtype)

@@ -6,7 +6,7 @@ import platform
 import secrets
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -17,23 +17,47 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from ingest.leam.identity import RunModel
+from ingest.leam.targets import find_target, references_of
 from ingest.run.block import OpenRun, References, Todo
 from ingest.run.execution import Executor
 from ingest.run.images import update_images
-from ingest.run.models import open_model
+from ingest.run.models import OpenModel, Request, open_model
 from ingest.run.outcome import Outcome
 from ingest.run.plan import Plan, Run
 from ingest.run.writer import Writer
 from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import blocks_of
 from leamstore.errors import LakeError
-from leamstore.lake import Lake, face_arrays
+from leamstore.lake import Lake, LakeSettings, face_arrays
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.recovery import recover
 from leamstore.tables import ledger
 
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
+
+
+def done_models(lake: Lake) -> set[str]:
+    """Return the models of which a lake has anything."""
+    with lake.kept_open() as connection:
+        return ledger.done_models(connection)
+
+
+def with_new_models(plan: Plan, settings: LakeSettings, done: Container[str]) -> Plan:
+    """Return the plan with those of its models open that are not among the done ones.
+
+    A network of which nothing is in a lake is seen to work before photographs are looked at.
+
+    Raises
+    ------
+    LeamError
+        If one can't be loaded, or not be explained.
+    """
+    opened = {
+        request.name: _open(plan, request, settings)
+        for request in plan.requests
+        if request.name not in done
+    }
+    return replace(plan, opened={**plan.opened, **opened})
 
 
 def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
@@ -47,13 +71,17 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     """
     with ingest_lock(lake.path):
         recover(lake)
-        run = Run(lake, plan, _enter_run(lake, plan), progress)
+        outcome = Outcome()
+        rows = _model_rows(lake, plan)
+        with outcome.stopwatch.measured("models"):
+            plan = with_new_models(plan, lake.settings, done_models(lake))
+        run = Run(lake, plan, _enter_run(lake, plan), progress, outcome)
         with plan.execution(run) as executor:
-            with run.outcome.stopwatch.measured("faces"):
+            with outcome.stopwatch.measured("faces"):
                 update_images(run, executor)
-            _do_missing_units(run, executor)
+            _do_missing_units(run, rows, executor)
         _end_run(run)
-    return run.outcome
+    return outcome
 
 
 def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
@@ -66,27 +94,30 @@ def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     """
     with ingest_lock(lake.path):
         recover(lake)
-        run = Run(lake, plan, _enter_run(lake, plan), progress)
+        rows = _model_rows(lake, plan)
+        run = Run(lake, plan, _enter_run(lake, plan), progress, Outcome())
         with plan.execution(run) as executor:
-            _do_missing_units(run, executor)
+            _do_missing_units(run, rows, executor)
         _end_run(run)
     return run.outcome
 
 
-def _do_missing_units(run: Run, executor: Executor) -> None:
+def _do_missing_units(run: Run, rows: Mapping[str, dict[str, Any]], executor: Executor) -> None:
     lake, plan, progress = run.lake, run.plan, run.progress
     images = lake.images
-    rows = _model_rows(lake, plan, images)
+    rows = _compared(lake, plan, rows, images)
     todo = _blocks_to_do(lake, plan, images)
     if not todo:
         return
     with run.outcome.stopwatch.measured("models"):
+        opened = _open_models(lake, plan, todo)
+        _make_room(lake, plan, rows, opened, todo)
         open_run = OpenRun(
             maps=lake.maps_path,
             faces=lake.faces_path,
             settings=lake.settings,
             parser=plan.parser,
-            models=_open_models(lake, plan, rows, todo),
+            models={name: model.run for name, model in opened.items()},
             readers=plan.workers,
         )
         references = _references(executor, open_run, images, progress)
@@ -96,7 +127,14 @@ def _do_missing_units(run: Run, executor: Executor) -> None:
         )
         for name in open_run.models
     }
-    with Writer(lake, run.run_id, run.outcome) as writer:
+    descriptions = {
+        name: {
+            "models": pl.DataFrame([rows[name]], schema_overrides=_TEXT),
+            "layers": model.layers,
+        }
+        for name, model in opened.items()
+    }
+    with Writer(lake, run.run_id, run.outcome, descriptions) as writer:
         executor.finish(
             open_run,
             todo,
@@ -140,7 +178,7 @@ def _end_run(run: Run) -> None:
         )
 
 
-def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[str, Any]]:
+def _model_rows(lake: Lake, plan: Plan) -> dict[str, dict[str, Any]]:
     """Return the rows that the models will have, checked against those they have.
 
     Raises
@@ -148,27 +186,52 @@ def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[
     LakeError
         If a model of that name was made from other weights, with other settings or layers.
     """
-    compared_with = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
-    rows = {request.name: request.row(compared_with) for request in plan.requests}
+    rows = {request.name: request.row() for request in plan.requests}
+    _refuse_others(lake, rows)
     layers = lake.sql("SELECT model, list(layer ORDER BY position) FROM layers GROUP BY 1")
-    layers_of = dict(layers.iter_rows())
+    layers_of, done = dict(layers.iter_rows()), done_models(lake)
+    for request in plan.requests:
+        if request.name in done and list(request.layers) != layers_of[request.name]:
+            raise _another(lake, request.name, ["layers"])
+    return rows
+
+
+def _compared(
+    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """Return the rows of the models with what their targets compare these images with."""
+    digest = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
+    compared = {
+        request.name: {
+            **rows[request.name],
+            "compared_with": digest if find_target(request.target).needs_references else None,
+        }
+        for request in plan.requests
+    }
+    _refuse_others(lake, compared)
+    return compared
+
+
+def _refuse_others(lake: Lake, rows: Mapping[str, dict[str, Any]]) -> None:
+    """Raise `LakeError` if a model of which the lake has something has another row there."""
+    done = done_models(lake)
     for known in lake.sql("SELECT * FROM models").to_dicts():
         name = known["model"]
-        request = next((request for request in plan.requests if request.name == name), None)
-        if request is None:
+        if name not in rows or name not in done:
             continue
         row = rows[name]
         differing = [key for key in row if key not in _RENEWED and row[key] != known[key]]
-        if list(request.layers) != layers_of[name]:
-            differing.append("layers")
         if differing:
-            raise LakeError(
-                f"{lake.path} holds {name} with another {', '.join(differing)}: "
-                "ingest into another lake, or ask for the same."
-            )
+            raise _another(lake, name, differing)
         if any(row[key] != known[key] for key in _RENEWED):
             _renew_model(lake, row)
-    return rows
+
+
+def _another(lake: Lake, name: str, differing: Sequence[str]) -> LakeError:
+    return LakeError(
+        f"{lake.path} holds {name} with another {', '.join(differing)}: "
+        "ingest into another lake, or ask for the same."
+    )
 
 
 _RENEWED: Final = ("entry", "weights_path")
@@ -197,49 +260,59 @@ def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
     return todo
 
 
-def _open_models(
-    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], todo: Sequence[Todo]
-) -> dict[str, RunModel]:
-    """Load the models that have something to do, and make room for them in the lake."""
+def _open_models(lake: Lake, plan: Plan, todo: Sequence[Todo]) -> dict[str, OpenModel]:
+    """Return the models that have something to do, opened."""
     needed = {name for one in todo for name in one.names}
-    known = set(lake.sql("SELECT model FROM models")["model"])
+    return {
+        request.name: _open(plan, request, lake.settings)
+        for request in plan.requests
+        if request.name in needed
+    }
+
+
+def _open(plan: Plan, request: Request, settings: LakeSettings) -> OpenModel:
+    if request.name in plan.opened:
+        return plan.opened[request.name]
+    return open_model(
+        request,
+        device=plan.device,
+        batch_size=plan.batch_size,
+        keep_pairs=settings.keep_pairs,
+        visible=plan.parser.regions,
+    )
+
+
+def _make_room(
+    lake: Lake,
+    plan: Plan,
+    rows: Mapping[str, dict[str, Any]],
+    opened: Mapping[str, OpenModel],
+    todo: Sequence[Todo],
+) -> None:
+    """Make the arrays that the blocks need; those of a model that has no unit begin anew."""
     shards = max(one.block.first_shard + one.block.shards for one in todo)
     arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
-    models = {}
-    for request in plan.requests:
-        if request.name not in needed:
-            continue
-        opened = open_model(
-            request,
-            device=plan.device,
-            batch_size=plan.batch_size,
-            keep_pairs=lake.settings.keep_pairs,
-            visible=plan.parser.regions,
-        )
-        models[request.name] = opened.run
-        for layer in opened.layers.to_dicts():
+    entries = {request.name: request.entry for request in plan.requests}
+    for name in opened.keys() - done_models(lake):
+        arrays.remove_model(lake.maps_path, name)
+    for name, model in opened.items():
+        for layer in model.layers.to_dicts():
             arrays.require_layer(
                 lake.maps_path,
-                request.name,
+                name,
                 layer["layer"],
                 (layer["height"], layer["width"]),
                 shards=shards,
-                keep_pairs=opened.run.keep_pairs,
+                keep_pairs=model.run.keep_pairs,
                 attributes={
                     "stride": layer["stride"],
                     "offset": layer["offset"],
-                    "input_size": request.entry.input_size,
-                    "target": request.target,
-                    "positives": rows[request.name]["positives"],
-                    "weights": rows[request.name]["weights"],
+                    "input_size": entries[name].input_size,
+                    "target": rows[name]["target"],
+                    "positives": rows[name]["positives"],
+                    "weights": rows[name]["weights"],
                 },
             )
-        if request.name not in known:
-            row = pl.DataFrame([rows[request.name]], schema_overrides=_TEXT)
-            with tables.writing(lake.tables_path) as connection:
-                tables.append(connection, "models", row)
-                tables.append(connection, "layers", opened.layers)
-    return models
 
 
 _TEXT: Final = {
@@ -270,8 +343,8 @@ def _references(
     )
     identities = images["identity"].to_list()
     references = {
-        name: model.target.references(
-            torch.cat([own[name] for own in embeddings]), identities, model.seed
+        name: references_of(
+            model.target, torch.cat([own[name] for own in embeddings]), identities, model.seed
         )
         for name, model in asking.items()
     }

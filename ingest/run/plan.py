@@ -1,6 +1,6 @@
 """What an ingest is to do, by whom, and how far it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from rich.progress import Progress
 from ingest.faces.parsers import Parser
 from ingest.photographs.datasets import Photograph
 from ingest.run.execution import Executor, LocalExecutor
-from ingest.run.models import Request
+from ingest.run.models import OpenModel, Request
 from ingest.run.outcome import Outcome
 from leamstore.lake import Lake
 
@@ -46,6 +46,8 @@ class Plan:
         All photographs of the data set, where `photographs` are some of them.
     prune : bool
         Whether photographs that are no longer in the data set leave the lake.
+    opened : mapping of str to OpenModel
+        Models that are open already, by their names in the lake.
     """
 
     photographs: Sequence[Photograph]
@@ -57,6 +59,7 @@ class Plan:
     execution: Execution = in_this_process
     present: Sequence[Photograph] = ()
     prune: bool = False
+    opened: Mapping[str, OpenModel] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,4 +82,4 @@ class Run:
     plan: Plan
     run_id: str
     progress: Progress
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome

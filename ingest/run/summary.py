@@ -21,9 +21,6 @@ def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> d
         "SELECT model, weights, sum(images)::BIGINT AS images, sum(pairs)::BIGINT AS pairs "
         "FROM models LEFT JOIN units USING (model) GROUP BY ALL ORDER BY model"
     )
-    lacking = lake.sql(
-        "SELECT model, count(*) AS images FROM missing_maps GROUP BY model ORDER BY model"
-    )
     return {
         "lake": str(lake.path),
         "detector": lake.settings.detector,
@@ -31,7 +28,6 @@ def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> d
         "brands": brands(lake),
         "images": dict(images.iter_rows()),
         "models": models.to_dicts(),
-        "missing_maps": dict(lacking.iter_rows()),
         "passed_over": dict(passed_over),
         "run": outcome.as_dict(),
         "bytes": lake.stored_bytes,
@@ -85,11 +81,6 @@ def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{counted(several, 'file')} are the same photograph under several people, and kept "
             "under none: leave it in one person's folder."
-        )
-    for model, count in facts["missing_maps"].items():
-        yield (
-            f"{model} lacks {counted(count, 'image')}, whose photographs are gone and of which the "
-            "lake holds no crop: SELECT * FROM missing_maps."
         )
 
 

@@ -190,11 +190,11 @@ def _missing_rows(lake: Lake) -> Iterator[Fault]:
 _SHARD: Final = arrays.SHARD_IMAGES
 _MISSING: Final = {
     "embeddings": f"""
-        SELECT u.model, i.image_id FROM units AS u JOIN images AS i
-        ON i.image_id // {_SHARD} BETWEEN u.block AND u.block + u.shards - 1
+        SELECT u.model, any_value(u.block) * {_SHARD} AS image_id
+        FROM units AS u LEFT JOIN embeddings AS e ON e.model = u.model
+        AND e.image_id // {_SHARD} BETWEEN u.block AND u.block + u.shards - 1
         WHERE u.model IN (SELECT model FROM models)
-        EXCEPT SELECT model, image_id FROM embeddings
-        EXCEPT SELECT model, image_id FROM missing_maps""",
+        GROUP BY u.model, u.block HAVING count(e.image_id) < any_value(u.images)""",
     "pairs": f"""
         WITH sizes AS (
             SELECT model, identity, count(*) AS size

@@ -61,7 +61,7 @@ def contents(lake):
         "SELECT path, identity, sha256, bytes, modified, status, reason, detail, "
         "crop_to_identity::VARCHAR, crop_to_canonical::VARCHAR FROM images"
     ).iter_rows())}  # fmt: skip
-    for table in ("embeddings", "pairs", "pair_regions", "image_regions", "missing_maps"):
+    for table in ("embeddings", "pairs", "pair_regions", "image_regions"):
         rows = lake.sql(f"FROM {table}").drop("pair_id", strict=False).to_dicts()
         said[table] = {
             repr(row | {key: names[row[key]] for key in row if key in KEYS}) for row in rows
@@ -328,9 +328,8 @@ def test_without_crops_a_further_model_lacks_what_is_gone_and_does_the_rest(face
     ingest(lake, tmp_path / "faces", models=("cosine", "dot"))
     counts = lake.sql("SELECT model, count(*) FROM pairs GROUP BY 1 ORDER BY 1").rows()
     assert counts == [("DLIB_R29", 12), ("DLIB_R29@dot", 8)]
-    assert lake.sql("SELECT model, reason FROM missing_maps").rows() == [
-        ("DLIB_R29@dot", "departed")
-    ]
+    units = lake.sql("SELECT model, images FROM units WHERE pairs > 0 ORDER BY ALL").rows()
+    assert units == [("DLIB_R29", 6), ("DLIB_R29@dot", 5)]
     assert verify(lake) == []
     assert ingest(lake, tmp_path / "faces", models=("cosine", "dot")).units == 0
 
