@@ -105,13 +105,13 @@ def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
 def _do_missing_units(run: Run, rows: Mapping[str, dict[str, Any]], executor: Executor) -> None:
     lake, plan, progress = run.lake, run.plan, run.progress
     images = lake.images
-    rows = _compared(lake, plan, rows, images)
-    todo = _blocks_to_do(lake, plan, images)
+    rows = _compared(run, rows, images)
+    todo = _blocks_to_do(run, images)
     if not todo:
         return
     with run.outcome.stopwatch.measured("models"):
-        opened = _open_models(lake, plan, todo)
-        _make_room(lake, plan, rows, opened, todo)
+        opened = _open_models(run, todo)
+        _make_room(run, rows, opened, todo)
         open_run = OpenRun(
             maps=lake.maps_path,
             faces=lake.faces_path,
@@ -197,7 +197,7 @@ def _model_rows(lake: Lake, plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _compared(
-    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
+    run: Run, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
 ) -> dict[str, dict[str, Any]]:
     """Return the rows of the models with what their targets compare these images with."""
     digest = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
@@ -206,9 +206,9 @@ def _compared(
             **rows[request.name],
             "compared_with": digest if find_target(request.target).needs_references else None,
         }
-        for request in plan.requests
+        for request in run.plan.requests
     }
-    _refuse_others(lake, compared)
+    _refuse_others(run.lake, compared)
     return compared
 
 
@@ -246,10 +246,10 @@ def _renew_model(lake: Lake, row: Mapping[str, Any]) -> None:
         )
 
 
-def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
-    with lake.kept_open() as connection:
+def _blocks_to_do(run: Run, images: pl.DataFrame) -> list[Todo]:
+    with run.lake.kept_open() as connection:
         done = ledger.done_units(connection)
-    names = (ledger.FACES, *(request.name for request in plan.requests))
+    names = (ledger.FACES, *(request.name for request in run.plan.requests))
     todo = []
     for block in blocks_of(images["image_id"], images["identity"]):
         own = ledger.block_images(images, block)
@@ -260,12 +260,12 @@ def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
     return todo
 
 
-def _open_models(lake: Lake, plan: Plan, todo: Sequence[Todo]) -> dict[str, OpenModel]:
+def _open_models(run: Run, todo: Sequence[Todo]) -> dict[str, OpenModel]:
     """Return the models that have something to do, opened."""
     needed = {name for one in todo for name in one.names}
     return {
-        request.name: _open(plan, request, lake.settings)
-        for request in plan.requests
+        request.name: _open(run.plan, request, run.lake.settings)
+        for request in run.plan.requests
         if request.name in needed
     }
 
@@ -283,16 +283,16 @@ def _open(plan: Plan, request: Request, settings: LakeSettings) -> OpenModel:
 
 
 def _make_room(
-    lake: Lake,
-    plan: Plan,
+    run: Run,
     rows: Mapping[str, dict[str, Any]],
     opened: Mapping[str, OpenModel],
     todo: Sequence[Todo],
 ) -> None:
     """Make the arrays that the blocks need; those of a model that has no unit begin anew."""
+    lake = run.lake
     shards = max(one.block.first_shard + one.block.shards for one in todo)
     arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
-    entries = {request.name: request.entry for request in plan.requests}
+    entries = {request.name: request.entry for request in run.plan.requests}
     for name in opened.keys() - done_models(lake):
         arrays.remove_model(lake.maps_path, name)
     for name, model in opened.items():
