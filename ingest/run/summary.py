@@ -38,6 +38,7 @@ def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> d
     )
     return {
         "lake": str(lake.path),
+        "detector": lake.settings.detector,
         "parser": lake.settings.parser,
         "brands": brands(lake),
         "images": dict(images.iter_rows()),

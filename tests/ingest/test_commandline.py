@@ -92,6 +92,16 @@ def test_a_lake_of_another_parser_or_seed_is_not_mixed(made):
     assert SENTENCE_ONLY not in done.stderr
 
 
+def test_a_lake_of_another_detector_is_not_mixed(made):
+    folder, _ = made
+    done = ingest(
+        "--models", "DLIB_R29", "--lake", folder / "demo.lake", "--detector", "mtcnn",
+        LEAM_CACHE=str(folder / "cache"),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "was made with --detector hog, not mtcnn" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -100,6 +110,7 @@ def test_a_lake_of_another_parser_or_seed_is_not_mixed(made):
         (["--models", "DLIB_R29", "--target", "love"], "There is no target 'love'"),
         (["--models", "DLIB_R29", "--layers", "conv77"], "has no layer conv77"),
         (["--models", "DLIB_R29", "--parser", "farl"], "by hand from"),
+        (["--models", "DLIB_R29", "--detector", "eyes"], "choose one of hog, cnn, mtcnn"),
         (["--models", "DLIB_R29", "--keep-pairs", "some"], "takes none, all or a number"),
         (["--models", "DLIB_R29", "--device", "cuda"], "no CUDA device"),
         (["--models", "DLIB_R29", "--weights", "nowhere.pt"], "no file nowhere.pt"),
