@@ -5,17 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import polars as pl
-import zarr
 
 from leamstore import arrays, schema, tables
 from leamstore.arrays import SHARD_IMAGES
 from leamstore.errors import LakeError
-from leamstore.geometry import resample
+from leamstore.layers import CellGrid, Layer
 from leamstore.safety.lock import LOCK_FILES, ingest_lock
 from leamstore.storage import Location, ObjectPath, location, objects, stored_bytes
 from leamstore.tables.published_copy import working_copy
@@ -224,17 +224,17 @@ class Lake:
             "WHERE status = 'kept' ORDER BY image_id"
         )
         stacks = [
-            da.stack([self._layer_on_grid(layer, images, size) for layer in model_layers], axis=1)
-            for _, model_layers in chosen
+            da.stack([self._layer_on_grid(layer, images, size) for layer in of_model], axis=1)
+            for of_model in chosen.values()
         ]
-        names = [[layer["layer"] for layer in model_layers] for _, model_layers in chosen]
+        names = [[layer.name for layer in of_model] for of_model in chosen.values()]
         return xr.DataArray(
             da.stack(stacks, axis=1),
             dims=("image", "model", "layer", "y", "x"),
             coords={
                 "image": images["image_id"].to_numpy(),
-                "model": [model for model, _ in chosen],
-                "layer": [layer["position"] for layer in chosen[0][1]],
+                "model": list(chosen),
+                "layer": [layer.position for layer in next(iter(chosen.values()))],
                 "layer_name": (("model", "layer"), names),
                 **{name: ("image", images[name].to_numpy()) for name in per_image},
             },
@@ -242,59 +242,56 @@ class Lake:
             attrs={"units": "1", "grid": f"{size} x {size} over each model's chip"},
         )
 
+    def layers(self, model: str | None = None) -> list[Layer]:
+        """Return the layers of one model, or of all by model, from the input on."""
+        rows = self.sql(
+            'SELECT model, layer, position, height, width, stride, "offset", input_size '
+            "FROM layers JOIN models USING (model) WHERE coalesce(model = ?, true) "
+            "ORDER BY model, position",
+            [model],
+        )
+        return [
+            Layer(self.maps_path, of_model, name, position, CellGrid(*cells))
+            for of_model, name, position, *cells in rows.iter_rows()
+        ]
+
     def _chosen_layers(
         self, models: Sequence[str] | None, layers: Sequence[int | str] | None
-    ) -> list[tuple[str, list[dict[str, Any]]]]:
-        known = self.sql(
-            "SELECT layers.*, input_size FROM layers JOIN models USING (model) "
-            "ORDER BY model, position"
-        )
-        have = known["model"].unique(maintain_order=True).to_list()
-        chosen = []
-        for model in have if models is None else models:
-            if model not in have:
-                raise LakeError(f"{self.path} has no model {model}; it has {', '.join(have)}.")
-            rows = known.filter(pl.col("model") == model).to_dicts()
+    ) -> dict[str, list[Layer]]:
+        known = {
+            model: list(of_model)
+            for model, of_model in groupby(self.layers(), key=lambda layer: layer.model)
+        }
+        chosen = {}
+        for model in known if models is None else models:
+            if model not in known:
+                raise LakeError(f"{self.path} has no model {model}; it has {', '.join(known)}.")
+            chosen[model] = known[model]
             if layers is not None:
-                rows = [self._find_layer(model, rows, layer) for layer in layers]
-            chosen.append((model, rows))
+                chosen[model] = [self._find_layer(known[model], layer) for layer in layers]
         if not chosen:
             raise LakeError(f"{self.path} holds no maps yet; run `python -m ingest` first.")
         return chosen
 
-    def _find_layer(
-        self, model: str, rows: list[dict[str, Any]], layer: int | str
-    ) -> dict[str, Any]:
-        for row in rows:
-            if layer in (row["position"], row["layer"]):
-                return row
-        names = ", ".join(row["layer"] for row in rows)
-        raise LakeError(f"model {model} of {self.path} has no layer {layer}; it has {names}.")
+    def _find_layer(self, of_model: Sequence[Layer], wanted: int | str) -> Layer:
+        for layer in of_model:
+            if wanted in (layer.position, layer.name):
+                return layer
+        names = ", ".join(layer.name for layer in of_model)
+        raise LakeError(
+            f"model {of_model[0].model} of {self.path} has no layer {wanted}; it has {names}."
+        )
 
-    def _layer_on_grid(self, layer: dict[str, Any], images: pl.DataFrame, size: int) -> "da.Array":
+    def _layer_on_grid(self, layer: Layer, images: pl.DataFrame, size: int) -> "da.Array":
         import dask.array as da  # noqa: PLC0415
 
-        model = layer["model"]
-        stored = arrays.open_array(self.maps_path, f"{model}/{layer['layer']}/relevance")
-        # Metadata may claim anything, and maps of that size would be made in memory.
-        stated = (SHARD_IMAGES, layer["height"], layer["width"])
-        if stored.dtype != np.float16 or (stored.shards or stored.chunks) != stated:
-            raise LakeError(
-                f"{self.maps_path / stored.path} has other shards than {stated} float16: "
-                "run `python -m leamstore verify`."
-            )
-        done = self.sql("SELECT image_id FROM embeddings WHERE model = ?", [model])["image_id"]
+        layer.open()  # so that what is broken is told now, and not once the cube is computed
+        done = self.sql("SELECT image_id FROM embeddings WHERE model = ?", [layer.model])
         places = images["image_id"].to_numpy()
-        rows, columns = (
-            resample(
-                layer[side], layer["stride"], layer["offset"], layer["input_size"], size
-            ).matrix.astype(np.float32)
-            for side in ("height", "width")
-        )
-        present = images["image_id"].is_in(done.implode()).to_numpy()
+        present = images["image_id"].is_in(done["image_id"].implode()).to_numpy()
 
         def read_on_grid(places: np.ndarray) -> np.ndarray:
-            return rows @ _read(stored, places).astype(np.float32) @ columns.T
+            return layer.grid.resample(layer.read(places), size)
 
         blocks = da.from_array(np.where(present, places, -1), chunks=(_whole_shards(places),))
         return da.map_blocks(
@@ -457,14 +454,3 @@ def _whole_shards(places: np.ndarray) -> tuple[int, ...]:
     at_once = -(-len(np.unique(shards)) // _MOST_BLOCKS)
     borders = np.flatnonzero(np.diff(shards // at_once)) + 1
     return tuple(np.diff([0, *borders, len(places)]).tolist())
-
-
-def _read(stored: zarr.Array, places: np.ndarray) -> np.ndarray:
-    """Return the maps at `places`, NaN where that is -1."""
-    maps = np.full((len(places), *stored.shape[1:]), np.nan, stored.dtype)
-    present = places >= 0
-    if present.any():
-        first, last = places[present].min(), places[present].max()
-        run = np.asarray(stored[first : last + 1])
-        maps[present] = run[places[present] - first]
-    return maps

@@ -17,12 +17,10 @@ from dashboards import faces, selections
 from dashboards.answers import Answer, rows_of_model, show_answer
 from dashboards.charts import show_chart, show_pictures, show_table
 from dashboards.estimates import REFERENCE, curves, looks_of, most
-from dashboards.faces import Layer
 from dashboards.page import Page, nothing_here, part
-from dashboards.room import Room, hash_of_room
-from leamstore import arrays, geometry
-from leamstore.frames import FRAMES, Frame, Maps, Poses, lay_on_grid, normalise, take_top
-from leamstore.pose import INNER
+from dashboards.room import HASHES, Room
+from leamstore.layers import Layer, Maps, normalise, take_top
+from leamstore.poses import FRAMES, Frame, Poses
 
 SIZE: Final = 112
 """Side of the grid on which the sample's maps are compared, as the answer's."""
@@ -86,8 +84,7 @@ def show(room: Room) -> None:
     _show_groups(asked.of(likeness).sort("position", maintain_order=True), asked)
     _show_aucs(asked.of(aucs, "frame").sort("position", maintain_order=True), asked)
     _show_aucs_table(aucs, answer)
-    layers = faces.layers_of(room, str(room.filters.model))
-    layer = next((one for one in layers if one.layer == room.filters.layer), None)
+    layer = faces.selected_layer(room)
     if layer is not None:
         st.subheader("Pair by pair")
         _show_pairs(room, layer, asked)
@@ -196,7 +193,7 @@ def _show_pairs(room: Room, layer: Layer, asked: Asked) -> None:
     show_chart(figure, "pairs", pairs, on_select=select, selection_mode="points")
     st.caption(
         f"A drawn sample, for looking: up to {PAIRS} pairs of each group, of {PEOPLE} people "
-        f"at most; {layer.model}, {layer.layer}. The numbers above are of all that the answer "
+        f"at most; {layer.model}, {layer.name}. The numbers above are of all that the answer "
         "took in" + (", and of emd, which isn't taken here." if asked.measure == "emd" else ".")
     )
     row = written[chosen]
@@ -249,14 +246,12 @@ def _picture(
     room: Room, layer: Layer, row: dict[str, Any], side: str, frame: Frame
 ) -> NDArray[np.uint8]:
     image_id, pair_id = row[f"{side}_image"], row[f"{side}_map"]
-    face = faces.read_face(room, layer.model, image_id, frame, layer.input_size, _PICTURE)
+    face = faces.read_face(room, layer, image_id, frame, _PICTURE)
     drawn = faces.draw_map(room, layer, image_id, pair_id, frame, _PICTURE, "smooth")
     return overlay(face.pixels, drawn)
 
 
-@st.cache_data(
-    show_spinner="Comparing a sample of maps", max_entries=200, hash_funcs={Room: hash_of_room}
-)
+@st.cache_data(show_spinner="Comparing a sample of maps", max_entries=200, hash_funcs=HASHES)
 def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
     """Draw pairs of maps and compare them.
 
@@ -269,8 +264,10 @@ def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
     maps = _maps_of_sample(room, layer.model, asked.maps)
     if maps.is_empty():
         return maps
-    poses = Poses(*(_affines(maps, name) for name in Poses.__dataclass_fields__))
-    laid = _read(room, layer, maps, poses, asked.frame)
+    poses = Poses.of(maps)
+    by_image = asked.maps == "image"
+    read = layer.read(maps["image_id"]) if by_image else layer.read_pairs(maps["pair_id"])
+    laid = poses.carry(read, layer.grid, asked.frame, SIZE)
     pairs = _draw(maps, poses, asked)
     likeness = _compare(laid, pairs, asked)
     return pl.concat(
@@ -312,25 +309,12 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
     return kept.join(images.drop("pair_id", "told"), on="image_id", maintain_order="left")
 
 
-def _read(room: Room, layer: Layer, maps: pl.DataFrame, poses: Poses, frame: Frame) -> Maps:
-    """Return the maps on the grid in their frame."""
-    array, places = "relevance", maps["image_id"]
-    if maps["pair_id"].null_count() == 0:
-        array, places = "pair_relevance", maps["pair_id"]
-    stored = arrays.open_array(room.lake.maps_path, f"{layer.model}/{layer.layer}/{array}")
-    read = np.asarray(stored.get_orthogonal_selection(places.to_numpy()))
-    to_chip = poses.grid_to_chip(frame, SIZE, layer.input_size)
-    return lay_on_grid(read, to_chip, layer.stride, layer.offset, layer.input_size, SIZE)
-
-
 def _draw(maps: pl.DataFrame, poses: Poses, asked: Asked) -> dict[str, Pairs]:
     images = maps["image_id"].to_numpy().astype(np.int64)
     people = maps["identity"].rank("dense").to_numpy().astype(np.int64)
     pairs = groups.draw_pairs(images, people, _OFFERED, _SEED)
     if asked.matching == "matched":
-        to_crop = geometry.invert(_affines(maps, "crop_to_image"))
-        to_frame = geometry.compose(poses.crop_to(asked.frame), to_crop)
-        landmarks = geometry.apply(to_frame, maps["landmarks"].to_numpy())[:, INNER]
+        landmarks = poses.landmarks_in(asked.frame)
         matched = groups.match_poses(pairs["identity"], pairs["strangers"], landmarks)
         pairs = dict(zip(("identity", "strangers"), matched, strict=True))
     return {group: chosen[:PAIRS] for group, chosen in pairs.items() if len(chosen)}
@@ -374,10 +358,6 @@ def _table(
         pl.Series("likeness", likeness),
         pl.all(),
     )
-
-
-def _affines(maps: pl.DataFrame, name: str) -> NDArray[np.float64]:
-    return maps[name].to_numpy().astype(np.float64)
 
 
 PAGE = Page(

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leamstore import geometry, pose
+from leamstore import geometry
 from leamstore.errors import UnusableImageError
 from leamstore.geometry import Affine, Points
+from leamstore.poses import CANONICAL, INNER
 from leamstore.schema import GRID
 
 RIVAL_AREA: Final = 0.5
@@ -241,7 +242,7 @@ def _firm_points(landmarks: Points) -> Points:
 
 _FIRM: Final = np.r_[27:55, 60:65]
 
-_DLIB: Final = Alignment(_firm_points, pose.CANONICAL[_FIRM - pose.INNER.start], GRID)
+_DLIB: Final = Alignment(_firm_points, CANONICAL[_FIRM - INNER.start], GRID)
 _ARCFACE: Final = Alignment(
     five_points,
     np.array([

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ingest.leam.maps import Precision, Round, Settings, rounds
-from ingest.leam.region_counts import CLASSES, ClassGrid, Upsampling, classes_on_chip, count_regions
+from ingest.leam.region_counts import CLASSES, ClassGrid, classes_on_chip, count_regions
 from ingest.leam.targets import Target, mean_of_positives
 from ingest.stopwatch import Stopwatch
 from leamstore import schema
 from leamstore.geometry import Affine
+from leamstore.layers import CellGrid
 
 
 @dataclass(frozen=True)
 class RunLayer:
-    """A layer as it is run: its name, its cells (height, width) and its way up to the grid."""
+    """A layer as it is run: its name, and where its cells lie on the chip."""
 
     name: str
-    size: tuple[int, int]
-    upsampling: Upsampling
+    cells: CellGrid
 
 
 @dataclass(frozen=True)
@@ -197,12 +197,12 @@ class _Gathering:
     def __init__(
         self, layer: RunLayer, pairs: NDArray[np.int64], kept: NDArray[np.int64], images: int
     ) -> None:
-        self.upsampling = layer.upsampling
+        self.cells, size = layer.cells, (layer.cells.height, layer.cells.width)
         self.anchors = torch.from_numpy(pairs[:, 0])
-        self.relevance = torch.zeros(images, *layer.size)
+        self.relevance = torch.zeros(images, *size)
         self.pair_peak = torch.zeros(len(pairs))
         self.pair_counts = np.zeros((len(pairs), 2, CLASSES), np.int64)
-        self.kept = torch.zeros(len(kept), *layer.size, dtype=torch.float16)
+        self.kept = torch.zeros(len(kept), *size, dtype=torch.float16)
         self.place_of_kept = torch.full((len(pairs),), -1)
         self.place_of_kept[kept] = torch.arange(len(kept))
 
@@ -221,7 +221,7 @@ class _Gathering:
         """Count the regions of some pairs' maps, as they are stored."""
         anchors = self.anchors[pairs].numpy()
         counts = count_regions(
-            stored.numpy(), self.upsampling, grid, anchors, (schema.PAIR_TOP_PERCENT,)
+            stored.numpy(), self.cells, grid, anchors, (schema.PAIR_TOP_PERCENT,)
         )
         self.pair_counts[pairs.numpy()] = np.stack([counts.full, counts.top[:, 0]], axis=1)
 
@@ -231,7 +231,7 @@ class _Gathering:
         relevance = (self.relevance.cpu() / positives[:, None, None]).half().numpy()
         peak = torch.zeros(len(relevance)).index_add_(0, self.anchors, self.pair_peak) / positives
         images = np.arange(len(relevance))
-        counts = count_regions(relevance, self.upsampling, grid, images, schema.TOP_PERCENTS)
+        counts = count_regions(relevance, self.cells, grid, images, schema.TOP_PERCENTS)
         return LayerResult(
             relevance=relevance,
             peak=peak.numpy(),

@@ -11,7 +11,6 @@ import torch
 from ingest import networks
 from ingest.leam.identity import RunLayer, RunModel
 from ingest.leam.maps import Precision
-from ingest.leam.region_counts import Upsampling
 from ingest.leam.targets import find_target
 from ingest.networks.cell_geometry import layer_geometry
 from ingest.networks.weights import find_weights
@@ -141,33 +140,23 @@ def open_model(
         entry.name, weights=request.weights, catalog=request.catalog, seed=request.seed
     ).to(device)
     geometry = layer_geometry(network, request.layers, entry.input_size)
-    layers = tuple(
-        RunLayer(
-            name=name,
-            size=(grid.height, grid.width),
-            upsampling=Upsampling.of_layer(
-                (grid.height, grid.width), grid.stride, grid.offset, entry.input_size
-            ),
-        )
-        for name, grid in geometry.items()
-    )
     rows = pl.DataFrame([
         {
             "model": request.name,
             "layer": name,
             "position": entry.layers.index(name),
-            "height": grid.height,
-            "width": grid.width,
-            "channels": grid.channels,
-            "stride": float(grid.stride),
-            "offset": float(grid.offset),
+            "height": layer.cells.height,
+            "width": layer.cells.width,
+            "channels": layer.channels,
+            "stride": float(layer.cells.stride),
+            "offset": float(layer.cells.offset),
         }
-        for name, grid in geometry.items()
+        for name, layer in geometry.items()
     ])  # fmt: skip
     run = RunModel(
         name=request.name,
         network=network,
-        layers=layers,
+        layers=tuple(RunLayer(name, layer.cells) for name, layer in geometry.items()),
         alignment=entry.alignment,
         input_size=entry.input_size,
         target=find_target(request.target),
