@@ -45,11 +45,16 @@ class CellGrid:
         """Return the grid whose cells are the pixels of a chip."""
         return cls(size, size, 1.0, 0.0, size)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
     def resamplings(self, size: int) -> tuple[Resampling, Resampling]:
         """Return how rows and columns are carried to a grid of `size` pixels over the chip."""
         rows, columns = (
             geometry.resample(cells, self.stride, self.offset, self.input_size, size)
-            for cells in (self.height, self.width)
+            for cells in self.shape
         )
         return rows, columns
 
@@ -126,7 +131,7 @@ class Layer:
     def mean_map(self, image_ids: ArrayLike) -> NDArray[np.float64]:
         """Return the mean map (y, x) of images; memory holds the maps of one shard at a time."""
         ids = np.asarray(image_ids, np.int64)
-        total = np.zeros((self.grid.height, self.grid.width))
+        total = np.zeros(self.grid.shape)
         for part in _by_shard(ids, SHARD_IMAGES):
             total += self.read(ids[part]).sum(0, np.float64)
         return total / len(ids)
@@ -142,7 +147,7 @@ class Layer:
             If it doesn't fit the layer.
         """
         stored = arrays.open_array(self.store, f"{self.model}/{self.name}/{name}")
-        size = () if name == "peak" else (self.grid.height, self.grid.width)
+        size = () if name == "peak" else self.grid.shape
         dtype = np.float32 if name == "peak" else np.float16
         # Metadata may claim anything, and maps of that size would be made in memory.
         shard = stored.shards or stored.chunks

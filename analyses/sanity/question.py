@@ -71,8 +71,7 @@ def _plan(lake: Lake, subject: Subject, settings: Settings) -> Iterator[_Task]:
     kind = subject.row["alignment"], subject.row["input_size"]
     layers = lake.layers(subject.name)
     pooled = {
-        layer.name: np.empty((images.height, layer.grid.height, layer.grid.width), np.float32)
-        for layer in layers
+        layer.name: np.empty((images.height, *layer.grid.shape), np.float32) for layer in layers
     }
     for places, chips in chips_of(lake, images, kind):
         found = edges(chips)
