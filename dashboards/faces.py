@@ -21,6 +21,13 @@ from leamstore.layers import CellGrid, Layer
 from leamstore.poses import Frame, Poses
 from leamstore.schema import GRID, REGION_NAMES, UNLABELLED
 
+FRAME_NAMES: Final[dict[Frame, str]] = {
+    "chip": "the model's chip",
+    "crop": "the face crop",
+    "identity": "the person's pose",
+    "canonical": "everybody's pose",
+}
+
 UNLABELLED_NAME: Final = "unlabelled"
 
 _NO_CROP: Final = 200

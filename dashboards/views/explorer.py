@@ -24,7 +24,7 @@ from dashboards.charts import (
     show_pictures,
     show_table,
 )
-from dashboards.faces import Face
+from dashboards.faces import FRAME_NAMES, Face
 from dashboards.page import Page, nothing_here, part
 from dashboards.room import Room
 from leamstore.layers import Layer, normalise, take_top, top_pixels
@@ -33,13 +33,6 @@ from leamstore.schema import FULL_THRESHOLD, GRID, TOP_PERCENTS
 
 COLOUR_MAPS: Final = ("inferno", "viridis", "cividis", "magma", "plasma")
 """All perceptually uniform; cividis looks the same to all colour-blind people."""
-
-FRAME_NAMES: Final = {
-    "chip": "the model's chip",
-    "crop": "the face crop",
-    "identity": "the person's pose",
-    "canonical": "everybody's pose",
-}
 
 _SIZE: Final = 448
 _SMALL: Final = 192

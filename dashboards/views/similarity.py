@@ -17,6 +17,7 @@ from dashboards import faces, selections
 from dashboards.answers import Answer, rows_of_model, show_answer
 from dashboards.charts import show_chart, show_pictures, show_table
 from dashboards.estimates import REFERENCE, curves, looks_of, most
+from dashboards.faces import FRAME_NAMES
 from dashboards.page import Page, nothing_here, part
 from dashboards.room import HASHES, Room
 from leamstore.layers import Layer, Maps, normalise, take_top
@@ -53,10 +54,6 @@ _OF_PAPER: Final = (
     ". Open diamonds: the paper's (arXiv 2509.17457, Tables 3 to 6); its \"same\" doesn't tell one "
     "image from one person."
 )
-_FRAMES: Final = {
-    "chip": "the model's chip", "crop": "the face crop", "identity": "the person's pose",
-    "canonical": "everybody's pose",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ def _choose(rows: pl.DataFrame) -> Asked:
         frames = [frame for frame in FRAMES if frame in rows["frame"]]
         frame = selections.one_of(
             "seen-in", "Frame", frames, default="canonical", width=200,
-            format_func=_FRAMES.__getitem__,
+            format_func=FRAME_NAMES.__getitem__,
             help="Only in everybody's pose, or with poses matched, can pairs speak for a person.",
         )  # fmt: skip
         kinds = rows["maps"].unique(maintain_order=True).to_list()
@@ -132,7 +129,7 @@ def _show_groups(rows: pl.DataFrame, asked: Asked) -> None:
     more = "smaller is more alike" if asked.measure == "emd" else "larger is more alike"
     pairs = rows.group_by("group").agg(pl.max("pairs"))
     st.caption(
-        f"Mean of pairs in {_FRAMES[asked.frame]}; {more}. Bars: 95 %, by bootstrap over people. "
+        f"Mean of pairs in {FRAME_NAMES[asked.frame]}; {more}. Bars: 95 %, by bootstrap over people. "
         "Pairs: "
         + ", ".join(
             f"{count:,} of {_GROUPS[group]}" for group, count in pairs.sort("group").iter_rows()
@@ -146,7 +143,7 @@ def _show_aucs(rows: pl.DataFrame, asked: Asked) -> None:
     if rows.is_empty():
         st.info("There is no AUC of such pairs: people are too few, or none matched in pose.")
         return
-    named = rows.with_columns(pl.col("frame").replace(_FRAMES).alias("seen in"))
+    named = rows.with_columns(pl.col("frame").replace(FRAME_NAMES).alias("seen in"))
     figure = curves(named, "layer", "seen in", ("layer, from the input on", "AUC"), estimate="auc")
     figure.add_hline(
         y=0.5, line={"color": REFERENCE, "width": 1, "dash": "dot"},
@@ -199,7 +196,7 @@ def _show_pairs(room: Room, layer: Layer, asked: Asked) -> None:
     row = written[chosen]
     pictures = [_picture(room, layer, row, side, asked.frame) for side in ("first", "second")]
     show_pictures(pictures, [str(row[f"{side}_name"]) for side in ("first", "second")], "two-maps")
-    st.caption(f"{_described(row)}: seen in {_FRAMES[asked.frame]}; brighter is more relevant.")
+    st.caption(f"{_described(row)}: seen in {FRAME_NAMES[asked.frame]}; brighter is more relevant.")
 
 
 def _described(row: dict[str, Any]) -> str:
