@@ -129,8 +129,8 @@ def _show_groups(rows: pl.DataFrame, asked: Asked) -> None:
     more = "smaller is more alike" if asked.measure == "emd" else "larger is more alike"
     pairs = rows.group_by("group").agg(pl.max("pairs"))
     st.caption(
-        f"Mean of pairs in {FRAME_NAMES[asked.frame]}; {more}. Bars: 95 %, by bootstrap over people. "
-        "Pairs: "
+        f"Mean of pairs in {FRAME_NAMES[asked.frame]}; {more}. Bars: 95 %, by bootstrap over "
+        "people. Pairs: "
         + ", ".join(
             f"{count:,} of {_GROUPS[group]}" for group, count in pairs.sort("group").iter_rows()
         )
