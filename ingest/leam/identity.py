@@ -22,14 +22,6 @@ from leamstore.layers import CellGrid
 
 
 @dataclass(frozen=True)
-class RunLayer:
-    """A layer as it is run: its name, and where its cells lie on the chip."""
-
-    name: str
-    cells: CellGrid
-
-
-@dataclass(frozen=True)
 class RunModel:
     """A model as it is run.
 
@@ -37,6 +29,8 @@ class RunModel:
     ----------
     name : str
         Name in the table models.
+    layers : mapping of str to CellGrid
+        Where the cells of each layer lie, by its name.
     by_pair : bool
         Whether maps are made for each ordered pair; else one an image, towards the mean of its
         positives (which controls that ignore the positives leave out of account).
@@ -48,7 +42,7 @@ class RunModel:
 
     name: str
     network: nn.Module
-    layers: tuple[RunLayer, ...]
+    layers: Mapping[str, CellGrid]
     alignment: str
     input_size: int
     target: Target
@@ -169,7 +163,9 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     pairs = _pairs(images, model.by_pair)
     kept = draw_kept_pairs(pairs, identity.names, model.keep_pairs, model.seed)
     grid = _classes_on_chips(identity, model)
-    gathering = {layer.name: _Gathering(layer, pairs, kept, images) for layer in model.layers}
+    gathering = {
+        name: _Gathering(cells, pairs, kept, images) for name, cells in model.layers.items()
+    }
     stopwatch = Stopwatch()
     embeddings = torch.empty(0)
     for part in stopwatch.waited("leam", _rounds(model, identity, pairs)):
@@ -251,14 +247,14 @@ class _Gathering:
     """One layer's maps of one identity, gathered round by round; memory grows by kept maps only."""
 
     def __init__(
-        self, layer: RunLayer, pairs: NDArray[np.int64], kept: NDArray[np.int64], images: int
+        self, cells: CellGrid, pairs: NDArray[np.int64], kept: NDArray[np.int64], images: int
     ) -> None:
-        self.cells = layer.cells
+        self.cells = cells
         self.anchors = torch.from_numpy(pairs[:, 0])
-        self.relevance = torch.zeros(images, *layer.cells.shape)
+        self.relevance = torch.zeros(images, *cells.shape)
         self.pair_peak = torch.zeros(len(pairs))
         self.pair_counts = np.zeros((len(pairs), 2, CLASSES), np.int64)
-        self.kept = torch.zeros(len(kept), *layer.cells.shape, dtype=torch.float16)
+        self.kept = torch.zeros(len(kept), *cells.shape, dtype=torch.float16)
         self.place_of_kept = torch.full((len(pairs),), -1)
         self.place_of_kept[kept] = torch.arange(len(kept))
 
@@ -317,7 +313,7 @@ def _rounds(model: RunModel, identity: Identity, pairs: NDArray[np.int64]) -> It
         model.network,
         torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float(),
         torch.from_numpy(pairs),
-        [layer.name for layer in model.layers],
+        list(model.layers),
         model.target,
         **settings,
     )

@@ -9,7 +9,7 @@ import polars as pl
 import torch
 
 from ingest import networks
-from ingest.leam.identity import RunLayer, RunModel
+from ingest.leam.identity import RunModel
 from ingest.leam.maps import Precision
 from ingest.leam.targets import find_target
 from ingest.networks.weights import find_weights
@@ -153,7 +153,7 @@ def open_model(
         name=request.name,
         # Convolutions take images in this layout; else weights are brought to it in every pass.
         network=network.to(memory_format=torch.channels_last),
-        layers=tuple(RunLayer(name, layer.cells) for name, layer in geometry.items()),
+        layers={name: layer.cells for name, layer in geometry.items()},
         alignment=entry.alignment,
         input_size=entry.input_size,
         target=find_target(request.target),

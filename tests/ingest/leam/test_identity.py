@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ingest.leam import maps
-from ingest.leam.identity import Identity, RunLayer, RunModel, draw_kept_pairs, explain_identity
+from ingest.leam.identity import Identity, RunModel, draw_kept_pairs, explain_identity
 from ingest.leam.region_counts import CLASSES, ClassGrid, count_regions
 from ingest.leam.targets import find_target, mean_of_positives
 from leamstore import schema
@@ -22,7 +22,7 @@ def model(by_pair=True, target="cosine", keep_pairs=1):
     return RunModel(
         name="NET",
         network=network.eval().requires_grad_(False),
-        layers=(RunLayer("0", CellGrid.of_chip(SIZE)),),
+        layers={"0": CellGrid.of_chip(SIZE)},
         alignment="crop",
         input_size=SIZE,
         target=find_target(target),
@@ -69,7 +69,7 @@ def test_counts_are_those_of_the_stored_maps(identity):
     result = explain_identity(run, identity)
     shown = result.layers["0"]
     anchors = result.pairs[result.kept_pairs, 0]
-    cells = run.layers[0].cells
+    cells = run.layers["0"]
     grid = ClassGrid.of(identity.labels)
     by_pair = count_regions(shown.kept, cells, grid, anchors, (1.0,))
     assert (shown.pair_counts[:, 0] == by_pair.full).all()
