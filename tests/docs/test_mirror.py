@@ -34,8 +34,7 @@ def test_every_test_that_is_named_for_a_module_is_there():
 def test_every_test_file_below_a_package_has_its_module_or_its_folder():
     """A test of a whole is named by its folder, or by what it follows to the letter."""
     wholes = {
-        "all_models", "own_model", "object_store", "small_lakes", "commandline", "pages",
-        "result_pages",
+        "all_models", "own_model", "object_store", "small_lakes", "commandline", "pages"
     }  # fmt: skip
     for package in PACKAGES:
         for path in (ROOT / "tests" / package).rglob("test_*.py"):
