@@ -6,8 +6,9 @@ has to be said before any other module of the lake is imported.
 
 # ruff: noqa: E402
 from leamstore import arrays
+from leamstore.arrays import stores
 
-arrays.SHARD_IMAGES = 4
+arrays.SHARD_IMAGES = stores.SHARD_IMAGES = 4
 
 import shutil
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from ingest.options import choose_cluster, open_lake
 from ingest.photographs.datasets import demo, folder
 from ingest.run import pipeline
 from ingest.run.models import Request
-from ingest.run.pipeline import Plan, ingest_photographs
+from ingest.run.pipeline import ingest_photographs
+from ingest.run.plan import Plan
 from leamstore.catalog import read_catalog
 from leamstore.lake import LakeSettings
 
