@@ -16,13 +16,23 @@ ELSEWHERE: Final = {
     "leamstore/safety/recovery.py": "robustness/test_kills.py",
     "leamstore/safety/verify_arrays.py": "leamstore/safety/test_verify.py",
     "leamstore/tables/export.py": "leamstore/test_commandline.py",
+    "leamstore/tables/waiting.py": "leamstore/tables/test_connections.py",
     "ingest/options.py":
         "ingest/test_commandline.py::test_a_mistake_is_one_sentence_and_leaves_no_lake",
     "ingest/faces/block_images.py": "ingest/run/test_pipeline.py",
+    "ingest/networks/fitting.py":
+        "ingest/networks/test_from_catalog.py::test_weights_of_another_network_are_refused_by_their_names",
+    "ingest/photographs/deep_pixels.py": "ingest/photographs/test_decoding.py",
+    "ingest/photographs/fingerprint.py": "ingest/faces/test_survey.py",
+    "ingest/photographs/plugins.py":
+        "ingest/photographs/test_decoding.py::test_a_format_that_needs_a_plugin_is_rejected_with_the_remedy",
+    "ingest/photographs/reconciliation.py": "ingest/run/test_images.py",
     "ingest/photographs/datasets/photograph.py": "ingest/photographs/datasets/test_folder.py",
     "ingest/run/block.py": "ingest/run/test_pipeline.py",
     "ingest/run/execution.py": "ingest/run/test_pipeline.py",
     "ingest/run/models.py": "ingest/run/test_pipeline.py",
+    "ingest/run/plan.py": "ingest/run/test_pipeline.py",
+    "ingest/run/recorded.py": "ingest/test_repair.py",
     "ingest/run/summary.py":
         "ingest/test_commandline.py::test_the_summary_counts_and_names_the_next_command",
     "ingest/run/unit.py": "ingest/run/test_pipeline.py",
