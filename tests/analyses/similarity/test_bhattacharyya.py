@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analyses.similarity import bhattacharyya
-from leamstore.frames import normalise
+from leamstore.layers import normalise
 
 
 @pytest.fixture
