@@ -18,6 +18,7 @@ from analyses.occlusion.drops import KEYS, named
 from analyses.occlusion.experiment import Experiment
 from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
 from analyses.occlusion.masks import cut_masks
+from analyses.occlusion.running import RunnableModels
 from analyses.occlusion.verification import cosines
 from analyses.question import Settings
 from analyses.statistics import bootstrap_ratio
@@ -58,15 +59,26 @@ class OccludedPairs(NamedTuple):
     scores: pl.DataFrame
 
 
-def measure_pairs(lake: Lake, experiment: Experiment, seed: int, work: Work) -> OccludedPairs:
+def measure_pairs(
+    lake: Lake,
+    experiment: Experiment,
+    seed: int,
+    work: Work,
+    runnable: RunnableModels | None = None,
+) -> OccludedPairs:
     """Occlude every image and return the cosines of its pairs, by person and years.
+
+    Parameters
+    ----------
+    runnable : RunnableModels, optional
+        As `analyses.occlusion.hiding.plan_tasks` takes it.
 
     Raises
     ------
     LackingError
         As `analyses.occlusion.drops.measure_drops`.
     """
-    tasks = plan_tasks(lake, experiment, seed)
+    tasks = plan_tasks(lake, experiment, seed, runnable)
     found = work.map(partial(pairs_of_people, experiment), tasks, "Occluded pairs")
     return OccludedPairs(*map(pl.concat, zip(*found, strict=True)))
 

@@ -22,6 +22,7 @@ from analyses.occlusion.drops import likeness_of, named, people_of
 from analyses.occlusion.experiment import Experiment
 from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
 from analyses.occlusion.masks import Order, cut_masks
+from analyses.occlusion.running import RunnableModels
 from analyses.occlusion.verification import MEASURES
 from analyses.question import Settings
 from analyses.statistics import bootstrap_ratio
@@ -66,7 +67,12 @@ CURVES: Final = Curves()
 
 
 def measure_curves(
-    lake: Lake, curves: Curves, experiment: Experiment, seed: int, work: Work
+    lake: Lake,
+    curves: Curves,
+    experiment: Experiment,
+    seed: int,
+    work: Work,
+    runnable: RunnableModels | None = None,
 ) -> pl.DataFrame:
     """Hide and reveal every face step by step.
 
@@ -74,6 +80,8 @@ def measure_curves(
     ----------
     experiment : Experiment
         Whose layer and guides are taken.
+    runnable : RunnableModels, optional
+        As `analyses.occlusion.hiding.plan_tasks` takes it.
 
     Returns
     -------
@@ -87,7 +95,7 @@ def measure_curves(
     LackingError
         As `analyses.occlusion.drops.measure_drops`.
     """
-    tasks = plan_tasks(lake, experiment, seed)
+    tasks = plan_tasks(lake, experiment, seed, runnable)
     return pl.concat(work.map(partial(curves_of_people, curves), tasks, "Deletion and insertion"))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analyses.occlusion.experiment import Experiment
 from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
 from analyses.occlusion.masks import cut_masks
+from analyses.occlusion.running import RunnableModels
 from analyses.occlusion.verification import MEASURES, likeness
 from analyses.work import Work
 from leamstore.lake import Lake
@@ -19,8 +20,19 @@ KEYS: Final = ("guiding", "judged", "layer", "percent", "mask", "fill", "chips")
 """Columns that tell one condition from another; chips: photographs or crops, what they are from."""
 
 
-def measure_drops(lake: Lake, experiment: Experiment, seed: int, work: Work) -> pl.DataFrame:
+def measure_drops(
+    lake: Lake,
+    experiment: Experiment,
+    seed: int,
+    work: Work,
+    runnable: RunnableModels | None = None,
+) -> pl.DataFrame:
     """Occlude every image under every condition and return the drops of its likeness.
+
+    Parameters
+    ----------
+    runnable : RunnableModels, optional
+        As `analyses.occlusion.hiding.plan_tasks` takes it.
 
     Returns
     -------
@@ -33,11 +45,17 @@ def measure_drops(lake: Lake, experiment: Experiment, seed: int, work: Work) -> 
     LackingError
         If there are no embeddings or one identity only, or a network or its chips can't be had.
     """
-    tasks = plan_tasks(lake, experiment, seed)
+    tasks = plan_tasks(lake, experiment, seed, runnable)
     return pl.concat(work.map(partial(drops_of_images, experiment), tasks, "Occlusion"))
 
 
-def measure_people(lake: Lake, experiment: Experiment, seed: int, work: Work) -> pl.DataFrame:
+def measure_people(
+    lake: Lake,
+    experiment: Experiment,
+    seed: int,
+    work: Work,
+    runnable: RunnableModels | None = None,
+) -> pl.DataFrame:
     """Do as `measure_drops`, but return each person's sums over their images, which are fewer.
 
     Returns
@@ -45,7 +63,7 @@ def measure_people(lake: Lake, experiment: Experiment, seed: int, work: Work) ->
     polars.DataFrame
         `KEYS`, identity, images, and a column of sums for each of `MEASURES`.
     """
-    tasks = plan_tasks(lake, experiment, seed)
+    tasks = plan_tasks(lake, experiment, seed, runnable)
     return pl.concat(work.map(partial(drops_of_people, experiment), tasks, "Occlusion"))
 
 
@@ -119,7 +137,7 @@ def named(task: Task) -> Mapping[str, pl.Expr]:
     names = {
         "guiding": setting.guide.model,
         "judged": setting.judged,
-        "layer": setting.guide.layer,
+        "layer": setting.guide.name,
         "chips": setting.source,
     }
     return {column: pl.lit(name) for column, name in names.items()}

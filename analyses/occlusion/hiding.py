@@ -18,7 +18,6 @@ from analyses.occlusion.chips import Source, chip_source, read_chips
 from analyses.occlusion.fills import FILLS, hide
 from analyses.occlusion.masks import (
     Order,
-    carry_maps,
     draw_sources,
     mirror,
     order_pixels,
@@ -27,20 +26,23 @@ from analyses.occlusion.masks import (
 from analyses.occlusion.memory import digest_of, recall
 from analyses.occlusion.running import (
     BATCH,
-    Guide,
+    RunnableModels,
     RunningModel,
-    check_network,
     embedded_images,
     find_guide,
     kind_of,
     run_model,
+    runnable_models,
     stored_embeddings,
 )
 from analyses.occlusion.verification import Judge, make_judge, units
 from analyses.question import LackingError
 from ingest.faces.block_images import ChipKind, Chips
+from ingest.run.recorded import RecordedModel
 from leamstore import geometry
 from leamstore.lake import Lake
+from leamstore.layers import CellGrid, Layer
+from leamstore.poses import carry
 
 MOST_IMAGES: Final = 20_000
 """Images occluded, after which no further identity is drawn. The paper's set is smaller."""
@@ -57,8 +59,12 @@ class Setting:
     ----------
     judged : str
         The model that judges likeness.
-    guide : Guide
+    guide : Layer
         Whose maps say which pixels go first.
+    guide_kind : (alignment, size)
+        Of the chips that the guide's maps are of.
+    models : mapping of str to RecordedModel
+        What it takes to run these two.
     mean_map : (y, x) float64
         The guide's, over all images.
     judge : Judge
@@ -71,7 +77,9 @@ class Setting:
 
     lake: Lake
     judged: str
-    guide: Guide
+    guide: Layer
+    guide_kind: ChipKind
+    models: Mapping[str, RecordedModel]
     mean_map: NDArray[np.float64]
     judge: Judge
     colour: NDArray[np.float64]
@@ -108,8 +116,15 @@ class Guidance(Protocol):
         """Return the models that guide the occlusions judged by one of them."""
 
 
-def plan_tasks(lake: Lake, guidance: Guidance, seed: int) -> list[Task]:
+def plan_tasks(
+    lake: Lake, guidance: Guidance, seed: int, runnable: RunnableModels | None = None
+) -> list[Task]:
     """Return the tasks of all judged models and their guides.
+
+    Parameters
+    ----------
+    runnable : RunnableModels, optional
+        The models that take part; by default all that can be run and have the layer.
 
     Raises
     ------
@@ -117,22 +132,22 @@ def plan_tasks(lake: Lake, guidance: Guidance, seed: int) -> list[Task]:
         If there are no embeddings, no maps of the layer or one identity only, or the chips
         can't be had.
     """
-    names = lake.sql("SELECT DISTINCT model FROM embeddings ORDER BY model")["model"].to_list()
+    models = (runnable or runnable_models(lake).with_layer(lake, guidance.layer)).models
+    return [task for judged in models for task in _tasks_of(lake, judged, guidance, models, seed)]
+
+
+def _tasks_of(
+    lake: Lake,
+    judged: str,
+    guidance: Guidance,
+    models: Mapping[str, RecordedModel],
+    seed: int,
+) -> Iterator[Task]:
+    names = guidance.guides_of(judged, list(models))
     if not names:
-        raise LackingError(f"{lake.path} holds no embeddings: run `python -m ingest` first.")
-    runs = [(judged, guidance.guides_of(judged, names)) for judged in names]
-    return [
-        task
-        for judged, guides in runs
-        if guides
-        for task in _tasks_of(
-            lake, judged, [find_guide(lake, guide, guidance.layer) for guide in guides], seed
-        )
-    ]
-
-
-def _tasks_of(lake: Lake, judged: str, guides: Sequence[Guide], seed: int) -> Iterator[Task]:
-    images = embedded_images(lake, {judged, *(guide.model for guide in guides)})
+        return
+    guides = [find_guide(lake, name, guidance.layer) for name in names]
+    images = embedded_images(lake, {judged, *names})
     if images["identity"].n_unique() < 2:
         raise LackingError(
             f"{lake.path} holds fewer than two identities of {judged} and what guides it: "
@@ -145,8 +160,9 @@ def _tasks_of(lake: Lake, judged: str, guides: Sequence[Guide], seed: int) -> It
     judge = make_judge(stored_embeddings(lake, judged, image_ids), identities, seed)
     sources = draw_sources(identities, images["landmarks"].to_numpy(), seed)
     for guide in guides:
-        mean_map = guide.mean_map(lake, image_ids.to_numpy())
-        setting = Setting(lake, judged, guide, mean_map, judge, colour, source, seed)
+        kind, mean_map = kind_of(lake, guide.model), guide.mean_map(image_ids)
+        two = {name: models[name] for name in (judged, guide.model)}
+        setting = Setting(lake, judged, guide, kind, two, mean_map, judge, colour, source, seed)
         for places in split_identities(images["identity"].to_list()):
             own = {mask: image_ids.to_numpy()[drawn[places]] for mask, drawn in sources.items()}
             yield Task(setting, images[places], own)
@@ -235,13 +251,13 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
     Raises
     ------
     LackingError
-        If the network or its weights can't be had, or are others than when the lake was filled.
+        If the network or its weights can't be had any more.
     """
     setting, images = task.setting, task.images
     with setting.lake.kept_open():
-        model = run_model(setting.lake, setting.judged)
+        model = run_model(setting.lake, setting.models[setting.judged])
         gallery = stored_embeddings(setting.lake, model.name, images["image_id"])
-    kinds = {model.kind, setting.guide.kind}
+    kinds = {model.kind, setting.guide_kind}
     blocks = list(read_chips(setting.lake, images, kinds, setting.source))
     chips = {
         kind: Chips(
@@ -252,7 +268,6 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
     }
     pixels = chips[model.kind].pixels.astype(np.float32)
     embeddings = model.embed(pixels).astype(np.float64)
-    check_network(model, embeddings, gallery)
     # A task has whole identities, so all positives are in it.
     identities = images["identity"].to_numpy()
     positives = (identities[:, None] == identities) & ~np.eye(len(identities), dtype=bool)
@@ -265,7 +280,9 @@ def order_masks(faces: Faces, masks: Sequence[str], random_draws: int) -> dict[s
     setting = faces.task.setting
     size, images = faces.model.kind[1], len(faces.pixels)
     makers: dict[str, Callable[[], list[Order]]] = {
-        "mean map": lambda: [_order_by_map(faces, np.repeat(setting.mean_map[None], images, 0))],
+        "mean map": lambda: [
+            _order_by_map(faces, np.repeat(setting.mean_map[None], images, 0), setting.guide.grid)
+        ],
         "mirrored": lambda: [mirror(_order_by_source(faces, "own"))],
         "gradient x input": lambda: [_order_by_gradient(faces)],
         "random": lambda: [
@@ -280,19 +297,19 @@ def order_masks(faces: Faces, masks: Sequence[str], random_draws: int) -> dict[s
 
 
 def _order_by_source(faces: Faces, mask: str) -> Order:
-    setting = faces.task.setting
-    return _order_by_map(faces, setting.guide.read_maps(setting.lake, faces.task.sources[mask]))
-
-
-def _order_by_map(faces: Faces, maps: NDArray[Any]) -> Order:
     guide = faces.task.setting.guide
+    return _order_by_map(faces, guide.read(faces.task.sources[mask]), guide.grid)
+
+
+def _order_by_map(faces: Faces, maps: NDArray[Any], grid: CellGrid) -> Order:
+    """Return the order of the judged chips' pixels from maps over the guide's chips."""
     to_guide, size = _judged_to_guide(faces), faces.model.kind[1]
-    return order_pixels(carry_maps(maps, guide.stride, guide.offset, to_guide, size))
+    return order_pixels(carry(maps, grid, to_guide, size, beyond="nearest", dtype=np.float64))
 
 
 def _judged_to_guide(faces: Faces) -> geometry.Affine:
     """Return the affines from pixels of the judged chips to those of the guide's."""
-    guides, judged = faces.task.setting.guide.kind, faces.model.kind
+    guides, judged = faces.task.setting.guide_kind, faces.model.kind
     if guides == judged:
         return np.eye(2, 3)
     guide_to_crop, judged_to_crop = (faces.chips[kind].to_crop for kind in (guides, judged))
@@ -302,11 +319,11 @@ def _judged_to_guide(faces: Faces) -> geometry.Affine:
 def _order_by_gradient(faces: Faces) -> Order:
     setting = faces.task.setting
     is_own = setting.guide.model == faces.model.name
-    guide = faces.model if is_own else run_model(setting.lake, setting.guide.model)
+    guide = faces.model if is_own else run_model(setting.lake, setting.models[setting.guide.model])
     gallery = faces.gallery
     if not is_own:
         gallery = stored_embeddings(setting.lake, guide.name, faces.task.images["image_id"])
     towards = faces.positives @ units(gallery) / faces.positives.sum(1, keepdims=True)
     chips = faces.chips[guide.kind].pixels.astype(np.float32)
     maps = guide.gradient_times_input(chips, towards.astype(np.float32))
-    return order_pixels(carry_maps(maps, 1, 0, _judged_to_guide(faces), faces.model.kind[1]))
+    return _order_by_map(faces, maps, CellGrid.of_chip(guide.kind[1]))

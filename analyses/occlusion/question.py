@@ -21,9 +21,10 @@ from analyses.occlusion.drops import measure_drops, measure_people
 from analyses.occlusion.experiment import CONTRASTS, MASKS, PAPERS_GUIDE, Experiment
 from analyses.occlusion.fills import FILLS
 from analyses.occlusion.findings import findings
+from analyses.occlusion.running import runnable_models
 from analyses.occlusion.verification import MEASURES
 from analyses.paper import beside_paper, read_table
-from analyses.question import Layout, Question, Settings
+from analyses.question import LEFT_OUT, LEFT_OUT_LAYOUT, Layout, Question, Settings
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -43,14 +44,16 @@ def answer(
     lake: Lake, settings: Settings, work: Work, *, experiment: Experiment = EXPERIMENT
 ) -> dict[str, pl.DataFrame]:
     """Return the drops by condition, contrasts between masks, and the curves with their areas."""
-    drops = in_order(measure_people(lake, experiment, settings.seed, work))
-    reached = measure_curves(lake, CURVES, experiment, settings.seed, work)
+    runnable = runnable_models(lake, settings.catalog).with_layer(lake, experiment.layer)
+    drops = in_order(measure_people(lake, experiment, settings.seed, work, runnable))
+    reached = measure_curves(lake, CURVES, experiment, settings.seed, work, runnable)
     averages = average(pl.concat([drops, over_models(drops, ("images", *MEASURES))]), settings)
     return {
         "occlusion": beside_paper(averages, papers_drops(), _PAPER_ON, "estimate"),
         "occlusion_contrasts": contrast(drops, settings),
         "occlusion_curves": draw_points(reached, settings),
         "occlusion_areas": measure_areas(reached, CURVES, settings),
+        **runnable.left_out_tables("occlusion"),
     }
 
 
@@ -129,6 +132,7 @@ QUESTION: Final = Question(
             estimate="area",
             decimals=4,
         ),
+        f"occlusion_{LEFT_OUT}": LEFT_OUT_LAYOUT,
     },
     settings={**asdict(EXPERIMENT), "curves": asdict(CURVES)},
     notes=(

@@ -4,12 +4,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from leamstore import arrays, pose, schema, tables
+from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
+from leamstore.poses import CANONICAL, INNER
 from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of
-from tests.analyses.planted_faces import IMAGES, SIZE, patch
+from tests.analyses.planted_faces import IMAGES, SIZE, entry_of, patch
 
 CONTROLS = {
     "NET@norm": {"target": "norm", "positives": "none"},
@@ -69,7 +70,7 @@ def plant_lake(path, network, chips, maps):
         ]))  # fmt: skip
         tables.append(connection, "models", rows_of("models", [
             {"model": model, "catalog_name": "NET", "target": "cosine", "positives": "all",
-             "weights": "net.pth", "weights_sha256": "5e", "input_size": SIZE,
+             "entry": entry_of("NET", network), "input_size": SIZE,
              "alignment": "crop", "embedding_size": len(vectors[0]), **CONTROLS.get(model, {})}
             for model in maps
         ]))  # fmt: skip
@@ -97,7 +98,7 @@ def poses(count):
     """Landmarks of the mean face whose eyebrows, by which no chip is cut, are moved a little."""
     generator = np.random.default_rng(0)
     landmarks = np.zeros((count, 68, 2))
-    landmarks[:, pose.INNER] = pose.CANONICAL
+    landmarks[:, INNER] = CANONICAL
     landmarks[:, 17:27] += generator.normal(0, 4, (count, 10, 2))
     return landmarks
 

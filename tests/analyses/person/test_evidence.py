@@ -2,7 +2,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analyses.occlusion import running
 from analyses.occlusion.averages import contrast
 from analyses.occlusion.drops import measure_drops
 from analyses.person.evidence import MEASURE, OwnMaps, occluded_positions, weigh_drops
@@ -15,8 +14,7 @@ from tests.analyses.planted_faces import IMAGES
 SETTINGS = Settings(draws=200)
 
 
-def test_drops_are_weighed_as_the_question_of_occlusion_contrasts_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(running.networks, "load", lambda *_, **__: RedPatches().eval())
+def test_drops_are_weighed_as_the_question_of_occlusion_contrasts_them(tmp_path):
     places = np.arange(6).repeat(IMAGES)
     chips = redden(grey_chips(len(places), np.random.default_rng(0)), places)
     lake = plant_lake(tmp_path / "a.lake", RedPatches, chips, {"NET": maps_at(places)})

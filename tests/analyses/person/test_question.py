@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from analyses.occlusion import running
 from analyses.person import verdict
 from analyses.person.findings import findings
 from analyses.person.question import answer
@@ -23,11 +22,10 @@ SETTINGS = Settings(draws=200)
 
 
 @pytest.fixture
-def make_lake(tmp_path, monkeypatch):
+def make_lake(tmp_path):
     """Make a lake of chips and maps of NET; its controls' maps are of patches drawn at random."""
 
     def make(network, chips, maps, controls=tuple(CONTROLS)):
-        monkeypatch.setattr(running.networks, "load", lambda *_, **__: network().eval())
         generator = np.random.default_rng(7)
         others = {name: maps_at(generator.integers(0, 16, len(maps))) for name in controls}
         return plant_lake(tmp_path / "planted.lake", network, chips, {"NET": maps, **others})
