@@ -28,8 +28,8 @@ _KNOWN: Final = """
     SELECT path, identity, if(again, NULL, bytes), modified, if(again, NULL, sha256)
     FROM (SELECT *, reason IS NOT DISTINCT FROM 'no-decoder' AS again FROM images)
 """
-"""What has been looked at. What lacked a plugin of Pillow counts as never seen, so that it is looked
-at again where that is installed now."""
+"""What has been looked at; what lacked a plugin of Pillow has not, so that it is looked at again
+where that is installed now."""
 
 
 def update_images(run: Run, executor: Executor) -> None:
