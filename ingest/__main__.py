@@ -2,8 +2,9 @@
 
 import json
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -20,6 +21,9 @@ from rich.text import Text
 
 from leamstore.catalog import read_catalog
 from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run
+
+if TYPE_CHECKING:
+    from ingest.run.plan import Execution
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -65,6 +69,15 @@ def ingest(
     max_identities: Annotated[
         int | None, typer.Option(help="Most identities, drawn by seed.", rich_help_panel=_IMAGES)
     ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Take photographs out of the lake that are no longer in the folder, with their "
+            "maps. Without it they stay.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = False,
     models: Annotated[
         str,
         typer.Option(
@@ -99,11 +112,21 @@ def ingest(
             rich_help_panel=_MODELS,
         ),
     ] = None,
-    parser: Annotated[
-        Literal["auto", "farl", "landmarks"],
+    detector: Annotated[
+        str,
         typer.Option(
-            help="What labels the facial regions; auto: farl if its weights are here or can be "
-            "fetched, else landmarks.",
+            help="What finds the faces: hog (dlib's, the fastest), cnn (dlib's; turned or covered "
+            "faces, many seconds each on a CPU), mtcnn (small, turned or covered faces).",
+            metavar="hog|cnn|mtcnn",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = "hog",
+    parser: Annotated[
+        str,
+        typer.Option(
+            help="What labels the facial regions, by its name in the catalog: farl, landmarks. "
+            "auto: the first whose weights are here or can be fetched.",
+            metavar="auto|NAME",
             rich_help_panel=_MAPS,
         ),
     ] = "auto",
@@ -182,46 +205,87 @@ def ingest(
     `python -m ingest --images lfw/ --models DLIB_R29 --lake lfw.lake`.
     """
     console = Console(stderr=True, quiet=quiet or as_json)
-    # torch loads slowly, and --help shouldn't wait for it.
+    known = read_catalog(*(catalog or []))
+    asked_layers = None if layers == "all" else tuple(layers.split(","))
+    for entry in known.named_models(models):
+        entry.chosen_layers(asked_layers)
+    # torch loads slowly, and neither --help nor a name mistyped should wait for it.
     from ingest import options  # noqa: PLC0415
+    from ingest.faces.parsers import find_parser  # noqa: PLC0415
+    from ingest.leam.targets import find_target  # noqa: PLC0415
+    from ingest.networks.device import choose_device  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
-    from ingest.run.pipeline import Plan, ingest_photographs  # noqa: PLC0415
+    from ingest.run.pipeline import (  # noqa: PLC0415
+        done_models,
+        ingest_photographs,
+        with_new_models,
+    )
+    from ingest.run.plan import Plan  # noqa: PLC0415
     from leamstore.lake import LakeSettings  # noqa: PLC0415
 
-    known = read_catalog(*(catalog or []))
+    find_target(target)
     limits = options.Limits(max_images, min_images, max_identities, seed)
     data = options.choose_dataset(known, images, dataset, root, limits, console)
     photographs = options.choose_photographs(data, limits)
     settings = options.ModelSettings(
         weights="random" if weights == "random" else Path(weights) if weights else None,
-        layers=None if layers == "all" else tuple(layers.split(",")),
+        layers=asked_layers,
         target=target,
         positives=positives,
         precision=precision,
         seed=seed,
     )
     chosen = options.choose_models(known, models, settings, console)
-    torch_device = options.choose_device(device if scheduler is None else "cpu")
-    parsing, stand_in = options.choose_parser(known, parser, torch_device, console)
+    torch_device = choose_device(device if scheduler is None else "cpu")
+    parsing, stand_in = find_parser(known, parser, str(torch_device), console)
     lake_settings = LakeSettings(
         parser=parsing.name,
         keep_pairs=options.choose_keep_pairs(keep_pairs, photographs),
         crops=crops,
         seed=seed,
+        detector=options.choose_detector(detector),
     )
     for note in (*data.notes, *([stand_in] if stand_in else [])):
         console.print(f"Note: {note}", style="yellow", markup=False)
-    with options.choose_cluster(scheduler, device) as cluster, _progress(console) as progress:
-        opened = options.open_lake(lake, lake_settings)
+    with choose_execution(scheduler, device) as execution, _progress(console) as progress:
+        found = options.find_lake(lake, lake_settings)
         plan = Plan(
-            photographs, chosen.requests, parsing, torch_device, batch_size, workers, cluster
+            photographs,
+            chosen.requests,
+            parsing,
+            torch_device,
+            batch_size,
+            workers,
+            execution,
+            present=data.photographs,
+            prune=prune,
         )
+        # A network that can't be explained leaves no lake behind.
+        plan = with_new_models(plan, lake_settings, done_models(found) if found else set())
+        opened = options.open_lake(lake, lake_settings)
         outcome = ingest_photographs(opened, plan, progress)
     facts = summary.summarise(opened, outcome, chosen.passed_over)
     if as_json:
         print(json.dumps(facts, indent=2))
     elif not quiet:
         summary.show(facts, Console())
+
+
+def choose_execution(scheduler: str | None, device: str) -> "AbstractContextManager[Execution]":
+    """Let the workers of a scheduler do the work; where none is named, this process.
+
+    Raises
+    ------
+    LeamError
+        If no scheduler answers at the address.
+    """
+    if scheduler is None:
+        from ingest.run.plan import in_this_process  # noqa: PLC0415
+
+        return nullcontext(in_this_process)
+    from ingest.run.dask_cluster import on_cluster  # noqa: PLC0415, dask loads slowly
+
+    return on_cluster(scheduler, device)
 
 
 class _Rate(ProgressColumn):

@@ -2,30 +2,25 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Literal
 
-import torch
 from rich.console import Console
 
-from ingest.faces.parsers import Parser, open_parser
+from ingest.faces.detection import DETECTORS
 from ingest.leam.maps import Precision
 from ingest.leam.targets import find_target
 from ingest.networks.weights import find_weights
 from ingest.photographs.datasets import Dataset, Photograph, open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import select
-from ingest.run.models import Positives, Request, chosen_layers
+from ingest.run.models import Positives, Request
 from leamstore.catalog import Catalog, Model, files
 from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.storage import Location, location
 from leamstore.tables.waiting import WITHOUT_END
-
-if TYPE_CHECKING:
-    from ingest.run.dask_cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -78,9 +73,9 @@ def choose_dataset(
     if images is not None and (name is not None or root is not None):
         raise LeamError("--images names a folder of identities by itself: leave --dataset out.")
     if images is not None:
-        return open_dataset("folder", images)
+        return open_dataset("folder", images, catalog)
     if name in (None, "demo"):
-        return open_dataset("demo", root or files.cache_folder() / "demo")
+        return open_dataset("demo", root or files.cache_folder() / "demo", catalog)
     if root is None:
         raise LeamError(f"--dataset {name} needs --root, the folder that holds it.")
     fetch_dataset(
@@ -91,7 +86,7 @@ def choose_dataset(
         max_identities=limits.max_identities,
         seed=limits.seed,
     )
-    return open_dataset(name, root)
+    return open_dataset(name, root, catalog)
 
 
 def choose_photographs(dataset: Dataset, limits: Limits) -> list[Photograph]:
@@ -119,7 +114,7 @@ def choose_models(
     if names == "all":
         found = _all_models(catalog, settings, console)
     else:
-        entries = [catalog.model(name.strip()) for name in names.split(",") if name.strip()]
+        entries = catalog.named_models(names)
         for entry in entries:
             _require_weights(entry, settings, console)
         found = ChosenModels(tuple(_request(entry, catalog, settings) for entry in entries), {})
@@ -131,56 +126,17 @@ def choose_models(
     return found
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; ``auto`` is a GPU where there is one.
+def choose_detector(name: str) -> str:
+    """Return the name of a detector of faces, if it is one.
 
     Raises
     ------
     LeamError
-        If ``cuda`` was asked for and there is none.
+        If there is no such detector.
     """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise LeamError("there is no CUDA device here: use --device cpu, or auto.")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-def choose_cluster(scheduler: str | None, device: str) -> "AbstractContextManager[Cluster | None]":
-    """Be connected to the scheduler at an address; where none is named, to nothing.
-
-    Raises
-    ------
-    LeamError
-        If none answers there.
-    """
-    if scheduler is None:
-        return nullcontext()
-    from ingest.run.dask_cluster import connected  # noqa: PLC0415, dask loads slowly
-
-    return connected(scheduler, device)
-
-
-def choose_parser(
-    catalog: Catalog, name: str, device: torch.device, console: Console
-) -> tuple[Parser, str | None]:
-    """Return the parser of that name, and a sentence where another had to stand in.
-
-    Raises
-    ------
-    LeamError
-        If ``farl`` was asked for and its weights can't be had.
-    """
-    if name == "landmarks":
-        return open_parser("landmarks"), None
-    try:
-        weights = find_weights(catalog.parser("farl").weights, console)
-    except WeightsError as error:
-        if name == "farl":
-            raise
-        note = f"Regions are labelled by landmarks, not by FaRL, whose weights are missing: {error}"
-        return open_parser("landmarks"), note
-    return open_parser("farl", weights, str(device)), None
+    if name not in DETECTORS:
+        raise LeamError(f"There is no detector {name!r}: choose one of {', '.join(DETECTORS)}.")
+    return name
 
 
 def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
@@ -208,26 +164,30 @@ def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
     LakeError
         If the lake there was made with other settings.
     """
+    return find_lake(path, settings) or Lake.create(path, settings)
+
+
+def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
+    """Open the lake that is there; None where there is none.
+
+    Raises
+    ------
+    LakeError
+        If it was made with other settings.
+    """
     path = location(path)
     if not (path / "lake.duckdb").exists():
-        Lake.create(path, settings)
+        return None
     lake = Lake(path, patience=WITHOUT_END)
     for name, found in vars(lake.settings).items():
         asked = getattr(settings, name)
         if asked != found:
+            option = "--" + name.replace("_", "-")
             raise LakeError(
-                f"{path} was made with {_OPTION[name]} {found}, not {asked}, and the two don't "
+                f"{path} was made with {option} {found}, not {asked}, and the two don't "
                 "mix: give the same option, or another --lake."
             )
     return lake
-
-
-_OPTION: Final = {
-    "parser": "--parser",
-    "keep_pairs": "--keep-pairs",
-    "crops": "--crops",
-    "seed": "--seed",
-}
 
 
 def _all_models(catalog: Catalog, settings: ModelSettings, console: Console) -> ChosenModels:
@@ -256,7 +216,7 @@ def _request(entry: Model, catalog: Catalog, settings: ModelSettings) -> Request
         entry=entry,
         catalog=catalog,
         weights=settings.weights,
-        layers=chosen_layers(entry, settings.layers),
+        layers=entry.chosen_layers(settings.layers),
         target=settings.target,
         positives=settings.positives,
         precision=settings.precision,

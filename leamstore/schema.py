@@ -63,12 +63,16 @@ LABELS: Final = {region.name: label for label, region in enumerate(REGIONS)}
 
 REJECTIONS: Final = {
     "not-an-image": "the file is not an image that Pillow reads",
+    "no-decoder": "Pillow reads the file's format by a plugin that isn't installed",
     "truncated": "the image file ends before the image does",
     "too-large": "the image has more pixels than is safe to decode",
     "unreadable": "the file cannot be opened",
     "no-face": "no face was found",
     "several-faces": "more than one face was found",
+    "duplicate": "the same file as another photograph of this person",
+    "duplicate-of-another-person": "the same file as a photograph of another person",
     "lone-image": "no other usable image of this identity, so no positive",
+    "departed": "its file is no longer there, and the lake holds no crop of it",
 }
 """Why an image is rejected: the values of ``images.reason``."""
 
@@ -142,7 +146,7 @@ TABLES: Final = (
         "settings",
         "a setting that holds for the whole lake",
         (
-            Column("name", "VARCHAR", "format_version, parser, keep_pairs, crops, seed, ..."),
+            Column("name", "VARCHAR", "format_version, parser, detector, keep_pairs, crops, seed"),
             Column("value", "VARCHAR", "its value as text"),
         ),
         ("name",),
@@ -253,7 +257,8 @@ TABLES: Final = (
     ),
     Table(
         "embeddings",
-        "image x model",
+        "image x model; no row where the embedding is zero or not finite, or that of all other "
+        "images of the identity: then there are no pairs and no maps",
         (
             _MODEL,
             Column("image_id", "INTEGER", "image"),
@@ -337,7 +342,9 @@ TABLES: Final = (
             Column("state", "VARCHAR", "done, or retiring: images have left, their maps have not"),
             Column("checksum", "VARCHAR", "sha256 over what the unit was made from"),
             Column("shards", "INTEGER", "shards of the image axis that it owns"),
-            Column("images", "INTEGER", "images in it"),
+            Column(
+                "images", "INTEGER", "images in it that the model was run on"
+            ),
             Column("pairs", "INTEGER", "ordered pairs in it"),
             Column("run_id", "VARCHAR", "run that made it"),
             Column("finished", "TIMESTAMPTZ", "when its rows were committed"),

@@ -1,8 +1,8 @@
 """The Bhattacharyya coefficient of maps: how much of two distributions lies on the same pixels.
 
 BC(P, Q) = sum of sqrt(P Q) over pixels (Bhattacharyya 1946; paper, equation 6): 1 for equal
-maps, 0 for maps without a common pixel. It is an inner product of square roots, so all pairs are
-one matrix product. An all-zero map has BC 0 with everything, as the sum says.
+maps, 0 for maps without a common pixel. It is an inner product of square roots, so many pairs are
+few matrix products. An all-zero map has BC 0 with everything, as the sum says.
 """
 
 from typing import Final
@@ -12,12 +12,6 @@ from numpy.typing import NDArray
 
 _BLOCK: Final = 512
 """Maps whose coefficients with all others are held at a time."""
-
-
-def all_pairs(distributions: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the coefficients (n, n) of all pairs of maps (n, ...) that sum to 1."""
-    vectors = roots(distributions)
-    return vectors @ vectors.T
 
 
 def of_pairs(distributions: NDArray[np.float64], pairs: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,6 +1,5 @@
 """The first look at every photograph: whether it is usable, and where its face is."""
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -8,15 +7,17 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-from ingest.faces.detection import crop_to_image, single_face
+from ingest.faces.chips import crop_to_image
+from ingest.faces.detection import single_face
 from ingest.photographs.datasets import Photograph
-from ingest.photographs.decoding import open_file, read_photograph
+from ingest.photographs.decoding import read_photograph
+from ingest.photographs.fingerprint import fingerprint, stored_path
 from leamstore import schema
 from leamstore.errors import UnusableImageError
 
@@ -27,22 +28,24 @@ _CHUNKS_AHEAD: Final = 4
 """Chunks under way for each worker: however many photographs there are, few wait in memory."""
 
 
-def survey(photographs: Iterable[Photograph], workers: int) -> Generator[dict[str, Any]]:
+def survey(
+    photographs: Iterable[Photograph], workers: int, detector: str = "hog"
+) -> Generator[dict[str, Any]]:
     """Look at photographs in `workers` processes and yield a row of ``images`` for each, in order.
 
     A usable image is ``pending`` until its identity has a place; all others are ``rejected``
     with a reason.
     """
     if workers == 1:
-        yield from map(look_at, photographs)
+        yield from (look_at(photograph, detector) for photograph in photographs)
         return
     # Forking a process that runs torch's threads can deadlock, so workers are started anew.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_depend_on_parent)
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_process)
     waiting: deque[Future[list[dict[str, Any]]]] = deque()
     try:
         for chunk in chunks(photographs, _CHUNK):
-            waiting.append(executor.submit(_look_at_all, chunk))
+            waiting.append(executor.submit(_look_at_all, chunk, detector))
             if len(waiting) == _CHUNKS_AHEAD * workers:
                 yield from waiting.popleft().result()
         while waiting:
@@ -51,15 +54,22 @@ def survey(photographs: Iterable[Photograph], workers: int) -> Generator[dict[st
         executor.shutdown(cancel_futures=True)
 
 
-def look_at(photograph: Photograph) -> dict[str, Any]:
-    """Return the row of ``images`` for one photograph; nothing wrong with a file raises."""
+def look_at(photograph: Photograph, detector: str = "hog") -> dict[str, Any]:
+    """Return the row of ``images`` for one photograph; nothing wrong with a file raises.
+
+    Parameters
+    ----------
+    photograph : Photograph
+    detector : str
+        A key of `ingest.faces.detection.DETECTORS`.
+    """
     row: dict[str, Any] = {column.name: None for column in schema.table("images").columns}
     row |= attributes(photograph)
     try:
-        row |= fingerprint(photograph.path)
+        row |= asdict(fingerprint(photograph.path))
         image = read_photograph(photograph.path)
         row |= {"height": image.shape[0], "width": image.shape[1]}
-        face = single_face(image)
+        face = single_face(image, detector)
     except UnusableImageError as error:
         return row | {"status": "rejected", "reason": error.reason, "detail": str(error)}
     return row | {
@@ -70,12 +80,14 @@ def look_at(photograph: Photograph) -> dict[str, Any]:
     }
 
 
-def _look_at_all(photographs: list[Photograph]) -> list[dict[str, Any]]:
-    return [look_at(photograph) for photograph in photographs]
+def _look_at_all(photographs: list[Photograph], detector: str) -> list[dict[str, Any]]:
+    return [look_at(photograph, detector) for photograph in photographs]
 
 
-def _depend_on_parent() -> None:
+def _begin_process() -> None:
     """Leave Ctrl-C to the process that started this one, and end when that one is killed."""
+    # There are as many processes as cores, and MTCNN's torch would start as many threads in each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -97,45 +109,13 @@ def chunks(photographs: Iterable[Photograph], size: int) -> Iterator[list[Photog
 def attributes(photograph: Photograph) -> dict[str, Any]:
     """Return what the data set says of a photograph, as columns of ``images``."""
     return {
-        "path": str(photograph.path.absolute()),
+        "path": stored_path(photograph.path),
         "identity": photograph.identity,
         "dataset": photograph.dataset,
         "gender": photograph.gender,
         "ethnicity": photograph.ethnicity,
         "age": photograph.age,
     }
-
-
-def fingerprint(path: Path) -> dict[str, Any]:
-    """Return size, modification time and sha256 of a file, as columns of ``images``.
-
-    Raises
-    ------
-    UnusableImageError
-        If it can't be read.
-    """
-    with open_file(path) as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        status = path.stat()
-    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": digest}
-
-
-def is_new(photograph: Photograph, known: Mapping[str, tuple[str, int, int]]) -> bool:
-    """Whether a photograph has to be looked at.
-
-    Parameters
-    ----------
-    known : mapping
-        By path: identity, size and modification time of what has been looked at.
-    """
-    before = known.get(str(photograph.path.absolute()))
-    if before is None or before[0] != photograph.identity:
-        return True
-    try:
-        status = photograph.path.stat()
-    except OSError:
-        return True
-    return before[1:] != (status.st_size, status.st_mtime_ns)
 
 
 def as_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:

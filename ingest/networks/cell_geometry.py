@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from typing import Any, Final
 
 import torch
@@ -20,7 +19,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from ingest.networks.numbers import like
 from leamstore.errors import LeamError
+from leamstore.layers import CellGrid
 
 
 class LayerError(LeamError):
@@ -29,13 +30,10 @@ class LayerError(LeamError):
 
 @dataclass(frozen=True)
 class LayerGeometry:
-    """The grid of a layer: on each axis, cell i is centred at chip pixel stride * i + offset."""
+    """A layer's cells on the chip, and their channels."""
 
-    height: int
-    width: int
+    cells: CellGrid
     channels: int
-    stride: float
-    offset: float
 
 
 def layer_geometry(
@@ -64,14 +62,13 @@ def layer_geometry(
         operation between chip and layer leaves no telling where the cells lie.
     """
     modules = {name: _find(network, name) for name in layers}
-    like = next(chain(network.parameters(), network.buffers()), torch.empty(0))
-    chip = like.new_zeros(1, 3, size, size)
+    chip = like(network, torch.empty(0)).new_zeros(1, 3, size, size)
     follower = _Follower(chip)
     grids: dict[str, LayerGeometry] = {}
 
     def read(name: str, _: nn.Module, __: Any, output: Any) -> None:
         where = follower.where.get(output) if isinstance(output, Tensor) else None
-        grids[name] = _grid(name, output, where)
+        grids[name] = _grid(name, size, output, where)
 
     with ExitStack() as stack, torch.no_grad():
         for name, module in modules.items():
@@ -94,10 +91,18 @@ def _find(network: nn.Module, name: str) -> nn.Module:
             f"The network has no layer {name!r}: its convolutions begin with "
             f"{', '.join(known[:9])}."
         )
+    parts = name.split(".")
+    for length in range(len(parts) + 1):
+        around = ".".join(parts[:length])
+        if isinstance(modules[around], torch.jit.ScriptModule):
+            raise LayerError(
+                f"Layer {name!r} lies in TorchScript, in which no layer can be watched: use the "
+                "module that was scripted or traced."
+            )
     return modules[name]
 
 
-def _grid(name: str, output: Any, where: "_Cells | _Lost | None") -> LayerGeometry:
+def _grid(name: str, size: int, output: Any, where: "_Cells | _Lost | None") -> LayerGeometry:
     if isinstance(where, _Lost):
         raise LayerError(
             f"The cells of layer {name!r} can't be placed on the chip, because the operation "
@@ -114,7 +119,7 @@ def _grid(name: str, output: Any, where: "_Cells | _Lost | None") -> LayerGeomet
             f"The cells of layer {name!r} lie differently in height and width: choose another."
         )
     _, channels, height, width = output.shape
-    return LayerGeometry(height, width, channels, y.stride, y.centre)
+    return LayerGeometry(CellGrid(height, width, y.stride, y.centre, size), channels)
 
 
 @dataclass(frozen=True)

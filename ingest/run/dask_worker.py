@@ -20,11 +20,12 @@ from distributed.worker import Worker
 from rich.console import Console
 from torch import Tensor
 
-from ingest.faces.parsers import Parser
-from ingest.faces.survey import fingerprint, look_at
+from ingest.faces.parsers import Parser, find_parser
+from ingest.faces.survey import look_at
 from ingest.leam.identity import RunModel
-from ingest.options import choose_device, choose_parser
+from ingest.networks.device import choose_device
 from ingest.photographs.datasets import Photograph
+from ingest.photographs.fingerprint import Fingerprint, fingerprint
 from ingest.run.block import OpenRun, References, Todo, embeddings_of, units_of
 from ingest.run.environment import differences, observe
 from ingest.run.models import Request, open_model
@@ -64,8 +65,8 @@ class Job:
         What `ingest.run.environment.observe` saw on the machine that sends the job.
     photograph : Path or None
         One that all have to see alike.
-    fingerprint : mapping
-        Its `ingest.faces.survey.fingerprint`.
+    fingerprint : Fingerprint or None
+        Its fingerprint.
     """
 
     run_id: str
@@ -80,7 +81,7 @@ class Job:
     readers: int
     environment: Mapping[str, str]
     photograph: Path | None
-    fingerprint: Mapping[str, Any]
+    fingerprint: Fingerprint | None
 
     @property
     def name(self) -> str:
@@ -125,7 +126,8 @@ class JobPlugin(WorkerPlugin):
         """Return the rows of ``images`` of photographs."""
         self.check()
         with self._saying_who():
-            return [look_at(photograph) for photograph in photographs]
+            detector = self.job.settings.detector
+            return [look_at(photograph, detector) for photograph in photographs]
 
     def embed(self, block: Todo) -> dict[str, Tensor]:
         """Return what each model named makes of a block's images."""
@@ -134,7 +136,7 @@ class JobPlugin(WorkerPlugin):
             open_run = self._open_run(block.names)
             (loaded,) = open_run.load([block])
             with self._working:
-                embeddings = embeddings_of(open_run, loaded)
+                embeddings = embeddings_of(open_run, block, loaded)
             return {name: own.cpu() for name, own in embeddings.items()}
 
     def finish(self, todo: Todo, references: References) -> list[FinishedUnit]:
@@ -189,7 +191,8 @@ class JobPlugin(WorkerPlugin):
     @cached_property
     def _parser(self) -> Parser:
         quiet = Console(quiet=True)
-        parser, _ = choose_parser(self.job.catalog, self.job.settings.parser, self._device, quiet)
+        name, device = self.job.settings.parser, str(self._device)
+        parser, _ = find_parser(self.job.catalog, name, device, quiet)
         return parser
 
     @contextmanager

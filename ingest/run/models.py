@@ -9,14 +9,12 @@ import polars as pl
 import torch
 
 from ingest import networks
-from ingest.leam.identity import RunLayer, RunModel
+from ingest.leam.identity import RunModel
 from ingest.leam.maps import Precision
-from ingest.leam.region_counts import Upsampling
 from ingest.leam.targets import find_target
-from ingest.networks.cell_geometry import layer_geometry
 from ingest.networks.weights import find_weights
+from ingest.run.network_check import check_network
 from leamstore.catalog import Catalog, Model
-from leamstore.errors import LeamError
 
 Positives = Literal["all", "mean"]
 
@@ -63,8 +61,11 @@ class Request:
         """Whether there is a map for each pair."""
         return self.positives == "all" and find_target(self.target).uses_counterpart
 
-    def row(self, compared_with: str | None) -> dict[str, Any]:
-        """Return the model's row of the table models; weights are found, or fetched, for it."""
+    def row(self) -> dict[str, Any]:
+        """Return the model's row of the table models; weights are found, or fetched, for it.
+
+        Only what the images decide is missing: ``compared_with``.
+        """
         uses_counterpart = find_target(self.target).uses_counterpart
         return {
             "model": self.name,
@@ -78,7 +79,6 @@ class Request:
             "embedding_size": self.entry.embedding_size,
             "target": self.target,
             "positives": self.positives if uses_counterpart else "none",
-            "compared_with": compared_with if find_target(self.target).needs_references else None,
             "precision": self.precision,
             "entry": self.entry.model_dump_json(),
         }
@@ -115,27 +115,6 @@ class OpenModel:
     layers: pl.DataFrame
 
 
-def chosen_layers(entry: Model, asked: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the layers of a model that were asked for by name or position; all by default.
-
-    Raises
-    ------
-    LeamError
-        If the catalog does not list one of them.
-    """
-    if asked is None:
-        return entry.layers
-    unknown = [name for name in asked if name not in entry.layers and not _is_position(name, entry)]
-    if unknown:
-        raise LeamError(
-            f"{entry.name} has no layer {', '.join(unknown)}: choose from "
-            f"{', '.join(entry.layers)}, or positions 0 to {len(entry.layers) - 1}."
-        )
-    return tuple(
-        name for place, name in enumerate(entry.layers) if name in asked or str(place) in asked
-    )
-
-
 def open_model(
     request: Request,
     *,
@@ -144,39 +123,37 @@ def open_model(
     keep_pairs: int,
     visible: tuple[str, ...],
 ) -> OpenModel:
-    """Load a model's network and work out where its layers' cells lie."""
+    """Load a model's network, see that it can be explained, and work out where its cells lie.
+
+    Raises
+    ------
+    LeamError
+        If its weights can't be had, it can't be run or its layers can't be explained, or it is
+        not what its entry says.
+    """
     entry = request.entry
     network = networks.load(
         entry.name, weights=request.weights, catalog=request.catalog, seed=request.seed
     ).to(device)
-    geometry = layer_geometry(network, request.layers, entry.input_size)
-    layers = tuple(
-        RunLayer(
-            name=name,
-            size=(grid.height, grid.width),
-            upsampling=Upsampling.of_layer(
-                (grid.height, grid.width), grid.stride, grid.offset, entry.input_size
-            ),
-        )
-        for name, grid in geometry.items()
-    )
+    geometry = check_network(network, entry, request.layers, request.precision)
     rows = pl.DataFrame([
         {
             "model": request.name,
             "layer": name,
             "position": entry.layers.index(name),
-            "height": grid.height,
-            "width": grid.width,
-            "channels": grid.channels,
-            "stride": float(grid.stride),
-            "offset": float(grid.offset),
+            "height": layer.cells.height,
+            "width": layer.cells.width,
+            "channels": layer.channels,
+            "stride": float(layer.cells.stride),
+            "offset": float(layer.cells.offset),
         }
-        for name, grid in geometry.items()
+        for name, layer in geometry.items()
     ])  # fmt: skip
     run = RunModel(
         name=request.name,
-        network=network,
-        layers=layers,
+        # Convolutions take images in this layout; else weights are brought to it in every pass.
+        network=network.to(memory_format=torch.channels_last),
+        layers={name: layer.cells for name, layer in geometry.items()},
         alignment=entry.alignment,
         input_size=entry.input_size,
         target=find_target(request.target),
@@ -188,7 +165,3 @@ def open_model(
         visible=visible,
     )
     return OpenModel(run, rows)
-
-
-def _is_position(name: str, entry: Model) -> bool:
-    return name.isdecimal() and int(name) < len(entry.layers)

@@ -6,74 +6,58 @@ import platform
 import secrets
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import polars as pl
 import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from ingest.faces.parsers import Parser
-from ingest.faces.survey import as_frame, attributes, fingerprint, is_new
-from ingest.leam.identity import RunModel
-from ingest.photographs.datasets import Photograph
+from ingest.leam.targets import find_target, references_of
 from ingest.run.block import OpenRun, References, Todo
-from ingest.run.execution import Executor, LocalExecutor
-from ingest.run.models import Request, open_model
+from ingest.run.execution import Executor
+from ingest.run.images import update_images
+from ingest.run.models import OpenModel, Request, open_model
 from ingest.run.outcome import Outcome
-from ingest.run.placement import place_images
+from ingest.run.plan import Plan, Run
 from ingest.run.writer import Writer
 from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import blocks_of
 from leamstore.errors import LakeError
-from leamstore.lake import Lake, face_arrays
+from leamstore.lake import Lake, LakeSettings, face_arrays
 from leamstore.safety.lock import ingest_lock
-from leamstore.safety.recovery import clear_retired, recover
-from leamstore.storage import Location
+from leamstore.safety.recovery import recover
 from leamstore.tables import ledger
-
-if TYPE_CHECKING:
-    from ingest.run.dask_cluster import Cluster
-    from ingest.run.dask_worker import Job
-
-_SURVEY_COMMIT: Final = 256
-"""Photographs after which the survey's rows are committed, so that an interruption costs few."""
 
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What an ingest is to do.
+def done_models(lake: Lake) -> set[str]:
+    """Return the models of which a lake has anything."""
+    with lake.kept_open() as connection:
+        return ledger.done_models(connection)
 
-    Attributes
-    ----------
-    photographs : sequence of Photograph
-    requests : sequence of Request
-        The models.
-    parser : Parser
-    device : torch.device
-    batch_size : int
-        Images in one forward pass.
-    workers : int
-        Processes that look for faces, and threads that read photographs.
-    cluster : ingest.run.dask_cluster.Cluster, optional
-        Whose workers do the work; without one, this process does.
+
+def with_new_models(plan: Plan, settings: LakeSettings, done: Container[str]) -> Plan:
+    """Return the plan with those of its models open that are not among the done ones.
+
+    A network of which nothing is in a lake is seen to work before photographs are looked at.
+
+    Raises
+    ------
+    LeamError
+        If one can't be loaded, or not be explained.
     """
-
-    photographs: Sequence[Photograph]
-    requests: Sequence[Request]
-    parser: Parser
-    device: torch.device
-    batch_size: int
-    workers: int
-    cluster: "Cluster | None" = None
+    opened = {
+        request.name: _open(plan, request, settings)
+        for request in plan.requests
+        if request.name not in done
+    }
+    return replace(plan, opened={**plan.opened, **opened})
 
 
 def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
@@ -88,13 +72,15 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     with ingest_lock(lake.path):
         recover(lake)
         outcome = Outcome()
-        run_id = _enter_run(lake, plan)
-        with _executor(lake, plan, run_id, outcome, progress) as executor:
+        rows = _model_rows(lake, plan)
+        with outcome.stopwatch.measured("models"):
+            plan = with_new_models(plan, lake.settings, done_models(lake))
+        run = Run(lake, plan, _enter_run(lake, plan), progress, outcome)
+        with plan.execution(run) as executor:
             with outcome.stopwatch.measured("faces"):
-                _survey(lake, plan, executor, run_id, outcome, progress)
-                _place(lake, run_id)
-            _do_missing_units(lake, plan, executor, run_id, outcome, progress)
-        _end_run(lake, run_id, outcome)
+                update_images(run, executor)
+            _do_missing_units(run, rows, executor)
+        _end_run(run)
     return outcome
 
 
@@ -108,71 +94,30 @@ def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     """
     with ingest_lock(lake.path):
         recover(lake)
-        outcome = Outcome()
-        run_id = _enter_run(lake, plan)
-        with _executor(lake, plan, run_id, outcome, progress) as executor:
-            _do_missing_units(lake, plan, executor, run_id, outcome, progress)
-        _end_run(lake, run_id, outcome)
-    return outcome
+        rows = _model_rows(lake, plan)
+        run = Run(lake, plan, _enter_run(lake, plan), progress, Outcome())
+        with plan.execution(run) as executor:
+            _do_missing_units(run, rows, executor)
+        _end_run(run)
+    return run.outcome
 
 
-def _executor(
-    lake: Lake, plan: Plan, run_id: str, outcome: Outcome, progress: Progress
-) -> AbstractContextManager[Executor]:
-    if plan.cluster is None:
-        return nullcontext(LocalExecutor(plan.workers, outcome.stopwatch))
-    from ingest.run.dask_cluster import cluster_executor  # noqa: PLC0415, dask loads slowly
-
-    return cluster_executor(plan.cluster, _order(lake, plan, plan.cluster, run_id), progress)
-
-
-def _order(lake: Lake, plan: Plan, cluster: "Cluster", run_id: str) -> "Job":
-    """Return what tells workers about the run; on their machines, paths begin at the root."""
-    from ingest.run.dask_worker import Job  # noqa: PLC0415
-    from ingest.run.environment import observe  # noqa: PLC0415
-
-    requests = tuple(
-        replace(one, weights=one.weights.absolute()) if isinstance(one.weights, Path) else one
-        for one in plan.requests
-    )
-    files = (one.path.absolute() for one in plan.photographs)
-    photograph = next((file for file in files if file.is_file()), None)
-    return Job(
-        run_id=run_id,
-        lake=_absolute(lake.path),
-        maps=_absolute(lake.maps_path),
-        faces=_absolute(lake.faces_path),
-        settings=lake.settings,
-        catalog=requests[0].catalog,
-        requests=requests,
-        device=cluster.device,
-        batch_size=plan.batch_size,
-        readers=plan.workers,
-        environment=observe(requests[0].catalog, requests, lake.settings.parser),
-        photograph=photograph,
-        fingerprint=fingerprint(photograph) if photograph else {},
-    )
-
-
-def _absolute(place: Location) -> Location:
-    return place.absolute() if isinstance(place, Path) else place
-
-
-def _do_missing_units(
-    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
-) -> None:
+def _do_missing_units(run: Run, rows: Mapping[str, dict[str, Any]], executor: Executor) -> None:
+    lake, plan, progress = run.lake, run.plan, run.progress
     images = lake.images
-    rows = _model_rows(lake, plan, images)
-    todo = _blocks_to_do(lake, plan, images)
+    rows = _compared(run, rows, images)
+    todo = _blocks_to_do(run, images)
     if not todo:
         return
-    with outcome.stopwatch.measured("models"):
+    with run.outcome.stopwatch.measured("models"):
+        opened = _open_models(run, todo)
+        _make_room(run, rows, opened, todo)
         open_run = OpenRun(
             maps=lake.maps_path,
             faces=lake.faces_path,
             settings=lake.settings,
             parser=plan.parser,
-            models=_open_models(lake, plan, rows, todo),
+            models={name: model.run for name, model in opened.items()},
             readers=plan.workers,
         )
         references = _references(executor, open_run, images, progress)
@@ -182,7 +127,14 @@ def _do_missing_units(
         )
         for name in open_run.models
     }
-    with Writer(lake, run_id, outcome) as writer:
+    descriptions = {
+        name: {
+            "models": pl.DataFrame([rows[name]], schema_overrides=_TEXT),
+            "layers": model.layers,
+        }
+        for name, model in opened.items()
+    }
+    with Writer(lake, run.run_id, run.outcome, descriptions) as writer:
         executor.finish(
             open_run,
             todo,
@@ -218,86 +170,15 @@ def _enter_run(lake: Lake, plan: Plan) -> str:
     return str(run["run_id"])
 
 
-def _end_run(lake: Lake, run_id: str, outcome: Outcome) -> None:
-    with tables.writing(lake.tables_path) as connection:
+def _end_run(run: Run) -> None:
+    with tables.writing(run.lake.tables_path) as connection:
         connection.execute(
             "UPDATE runs SET ended = ?, summary = ? WHERE run_id = ?",
-            [datetime.now(UTC), json.dumps(outcome.as_dict()), run_id],
+            [datetime.now(UTC), json.dumps(run.outcome.as_dict()), run.run_id],
         )
 
 
-def _survey(
-    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
-) -> None:
-    """Look at every photograph that is new or has changed, and enter what was seen."""
-    known = {
-        row[0]: row[1:]
-        for row in lake.sql("SELECT path, identity, bytes, modified FROM images").iter_rows()
-    }
-    new = [photograph for photograph in plan.photographs if is_new(photograph, known)]
-    _renew_attributes(lake, plan.photographs)
-    outcome.looked_at = len(new)
-    if not new:
-        return
-    task = progress.add_task("Faces", total=len(new))
-    rows: list[dict[str, Any]] = []
-    with closing(executor.look_at(new)) as seen:
-        for row in seen:
-            rows.append(row)
-            progress.advance(task)
-            if len(rows) == _SURVEY_COMMIT:
-                _enter_images(lake, run_id, as_frame(rows))
-                rows = []
-    if rows:
-        _enter_images(lake, run_id, as_frame(rows))
-
-
-def _renew_attributes(lake: Lake, photographs: Sequence[Photograph]) -> None:
-    """Bring gender, ethnicity and age of known images up to what the data set says now."""
-    if not photographs:
-        return
-    stated = pl.DataFrame(
-        [attributes(photograph) for photograph in photographs], infer_schema_length=None
-    )
-    with tables.writing(lake.tables_path) as connection:
-        connection.register("stated", stated.to_arrow())
-        connection.execute(
-            """
-            UPDATE images SET gender = s.gender, ethnicity = s.ethnicity, age = s.age
-            FROM stated AS s
-            WHERE images.path = s.path AND (images.gender, images.ethnicity, images.age)
-                IS DISTINCT FROM (s.gender::VARCHAR, s.ethnicity::VARCHAR, s.age::DOUBLE)
-            """
-        )
-
-
-def _enter_images(lake: Lake, run_id: str, rows: pl.DataFrame) -> None:
-    """Replace the rows of these images.
-
-    Where one had a place, its whole identity gives its places up, maps and all, and waits:
-    the maps of the others are means over positives that this image was one of.
-    """
-    with tables.writing(lake.tables_path) as connection:
-        ledger.require_running(connection, run_id)
-        connection.register("entered", rows.select("path").to_arrow())
-        former = connection.sql(
-            "SELECT image_id FROM images WHERE image_id IS NOT NULL AND identity IN "
-            "(SELECT identity FROM images JOIN entered USING (path) WHERE image_id IS NOT NULL)"
-        ).fetchall()
-        ledger.retire_images(connection, [image_id for (image_id,) in former])
-        connection.execute("DELETE FROM images WHERE path IN (SELECT path FROM entered)")
-        tables.append(connection, "images", rows)
-    clear_retired(lake)
-
-
-def _place(lake: Lake, run_id: str) -> None:
-    """Give the identities that wait their places."""
-    rows = place_images(lake.sql("SELECT * FROM images"), lake.settings.seed)
-    if rows.height:
-        _enter_images(lake, run_id, rows)
-
-
-def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[str, Any]]:
+def _model_rows(lake: Lake, plan: Plan) -> dict[str, dict[str, Any]]:
     """Return the rows that the models will have, checked against those they have.
 
     Raises
@@ -305,27 +186,52 @@ def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[
     LakeError
         If a model of that name was made from other weights, with other settings or layers.
     """
-    compared_with = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
-    rows = {request.name: request.row(compared_with) for request in plan.requests}
+    rows = {request.name: request.row() for request in plan.requests}
+    _refuse_others(lake, rows)
     layers = lake.sql("SELECT model, list(layer ORDER BY position) FROM layers GROUP BY 1")
-    layers_of = dict(layers.iter_rows())
+    layers_of, done = dict(layers.iter_rows()), done_models(lake)
+    for request in plan.requests:
+        if request.name in done and list(request.layers) != layers_of[request.name]:
+            raise _another(lake, request.name, ["layers"])
+    return rows
+
+
+def _compared(
+    run: Run, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """Return the rows of the models with what their targets compare these images with."""
+    digest = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
+    compared = {
+        request.name: {
+            **rows[request.name],
+            "compared_with": digest if find_target(request.target).needs_references else None,
+        }
+        for request in run.plan.requests
+    }
+    _refuse_others(run.lake, compared)
+    return compared
+
+
+def _refuse_others(lake: Lake, rows: Mapping[str, dict[str, Any]]) -> None:
+    """Raise `LakeError` if a model of which the lake has something has another row there."""
+    done = done_models(lake)
     for known in lake.sql("SELECT * FROM models").to_dicts():
         name = known["model"]
-        request = next((request for request in plan.requests if request.name == name), None)
-        if request is None:
+        if name not in rows or name not in done:
             continue
         row = rows[name]
         differing = [key for key in row if key not in _RENEWED and row[key] != known[key]]
-        if list(request.layers) != layers_of[name]:
-            differing.append("layers")
         if differing:
-            raise LakeError(
-                f"{lake.path} holds {name} with another {', '.join(differing)}: "
-                "ingest into another lake, or ask for the same."
-            )
+            raise _another(lake, name, differing)
         if any(row[key] != known[key] for key in _RENEWED):
             _renew_model(lake, row)
-    return rows
+
+
+def _another(lake: Lake, name: str, differing: Sequence[str]) -> LakeError:
+    return LakeError(
+        f"{lake.path} holds {name} with another {', '.join(differing)}: "
+        "ingest into another lake, or ask for the same."
+    )
 
 
 _RENEWED: Final = ("entry", "weights_path")
@@ -340,10 +246,10 @@ def _renew_model(lake: Lake, row: Mapping[str, Any]) -> None:
         )
 
 
-def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
-    with lake.kept_open() as connection:
+def _blocks_to_do(run: Run, images: pl.DataFrame) -> list[Todo]:
+    with run.lake.kept_open() as connection:
         done = ledger.done_units(connection)
-    names = (ledger.FACES, *(request.name for request in plan.requests))
+    names = (ledger.FACES, *(request.name for request in run.plan.requests))
     todo = []
     for block in blocks_of(images["image_id"], images["identity"]):
         own = ledger.block_images(images, block)
@@ -354,49 +260,59 @@ def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
     return todo
 
 
-def _open_models(
-    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], todo: Sequence[Todo]
-) -> dict[str, RunModel]:
-    """Load the models that have something to do, and make room for them in the lake."""
+def _open_models(run: Run, todo: Sequence[Todo]) -> dict[str, OpenModel]:
+    """Return the models that have something to do, opened."""
     needed = {name for one in todo for name in one.names}
-    known = set(lake.sql("SELECT model FROM models")["model"])
+    return {
+        request.name: _open(run.plan, request, run.lake.settings)
+        for request in run.plan.requests
+        if request.name in needed
+    }
+
+
+def _open(plan: Plan, request: Request, settings: LakeSettings) -> OpenModel:
+    if request.name in plan.opened:
+        return plan.opened[request.name]
+    return open_model(
+        request,
+        device=plan.device,
+        batch_size=plan.batch_size,
+        keep_pairs=settings.keep_pairs,
+        visible=plan.parser.regions,
+    )
+
+
+def _make_room(
+    run: Run,
+    rows: Mapping[str, dict[str, Any]],
+    opened: Mapping[str, OpenModel],
+    todo: Sequence[Todo],
+) -> None:
+    """Make the arrays that the blocks need; those of a model that has no unit begin anew."""
+    lake = run.lake
     shards = max(one.block.first_shard + one.block.shards for one in todo)
     arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
-    models = {}
-    for request in plan.requests:
-        if request.name not in needed:
-            continue
-        opened = open_model(
-            request,
-            device=plan.device,
-            batch_size=plan.batch_size,
-            keep_pairs=lake.settings.keep_pairs,
-            visible=plan.parser.regions,
-        )
-        models[request.name] = opened.run
-        for layer in opened.layers.to_dicts():
+    entries = {request.name: request.entry for request in run.plan.requests}
+    for name in opened.keys() - done_models(lake):
+        arrays.remove_model(lake.maps_path, name)
+    for name, model in opened.items():
+        for layer in model.layers.to_dicts():
             arrays.require_layer(
                 lake.maps_path,
-                request.name,
+                name,
                 layer["layer"],
                 (layer["height"], layer["width"]),
                 shards=shards,
-                keep_pairs=opened.run.keep_pairs,
+                keep_pairs=model.run.keep_pairs,
                 attributes={
                     "stride": layer["stride"],
                     "offset": layer["offset"],
-                    "input_size": request.entry.input_size,
-                    "target": request.target,
-                    "positives": rows[request.name]["positives"],
-                    "weights": rows[request.name]["weights"],
+                    "input_size": entries[name].input_size,
+                    "target": rows[name]["target"],
+                    "positives": rows[name]["positives"],
+                    "weights": rows[name]["weights"],
                 },
             )
-        if request.name not in known:
-            row = pl.DataFrame([rows[request.name]], schema_overrides=_TEXT)
-            with tables.writing(lake.tables_path) as connection:
-                tables.append(connection, "models", row)
-                tables.append(connection, "layers", opened.layers)
-    return models
 
 
 _TEXT: Final = {
@@ -427,8 +343,8 @@ def _references(
     )
     identities = images["identity"].to_list()
     references = {
-        name: model.target.references(
-            torch.cat([own[name] for own in embeddings]), identities, model.seed
+        name: references_of(
+            model.target, torch.cat([own[name] for own in embeddings]), identities, model.seed
         )
         for name, model in asking.items()
     }

@@ -1,18 +1,25 @@
 """The words with which an ingest ends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from ingest.photographs.datasets.sentences import counted
 from ingest.run.outcome import Outcome
+from leamstore.arrays import SHARD_IMAGES
+from leamstore.errors import some
 from leamstore.lake import Lake
 from leamstore.stand_ins import brands
 
 
 def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the lake holds now, what this run did to it, and what it passed over."""
+    """Return what the lake holds now, what this run did to it, and what it passed over.
+
+    Images ``without_direction`` are by model those that have no pairs with it, since the embedding
+    is zero or not finite.
+    """
     images = lake.sql(
         "SELECT coalesce(reason, status) AS what, count(*) AS n FROM images GROUP BY 1 ORDER BY 1"
     )
@@ -20,12 +27,23 @@ def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> d
         "SELECT model, weights, sum(images)::BIGINT AS images, sum(pairs)::BIGINT AS pairs "
         "FROM models LEFT JOIN units USING (model) GROUP BY ALL ORDER BY model"
     )
+    left_out = lake.sql(
+        f"""
+        SELECT units.model, list(path ORDER BY image_id) AS paths FROM units JOIN images
+        ON image_id // {SHARD_IMAGES} BETWEEN block AND block + shards - 1
+        WHERE units.model IN (SELECT model FROM models)
+        AND (units.model, image_id) NOT IN (SELECT model, image_id FROM embeddings)
+        GROUP BY 1 ORDER BY 1
+        """
+    )
     return {
         "lake": str(lake.path),
+        "detector": lake.settings.detector,
         "parser": lake.settings.parser,
         "brands": brands(lake),
         "images": dict(images.iter_rows()),
         "models": models.to_dicts(),
+        "without_direction": dict(left_out.iter_rows()),
         "passed_over": dict(passed_over),
         "run": outcome.as_dict(),
         "bytes": lake.stored_bytes,
@@ -42,10 +60,21 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         images.add_row(what if what == "kept" else f"rejected: {what}", f"{count:,}")
     console.print(images)
     console.print(_models(facts))
+    for name, paths in facts["without_direction"].items():
+        count = "1 image has" if len(paths) == 1 else f"{len(paths):,} images have"
+        console.print(
+            f"{count} no pairs and no maps with {name}, because its embedding of them, or of all "
+            f"others of that person, is zero, NaN or infinite: {some(paths)}.",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
     if run["units"]:
         console.print(f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps")
         console.print(_stages(run))
     console.print(f"{facts['lake']}: {facts['bytes'] / 2**20:,.1f} MiB on disk")
+    for sentence in _sentences(facts):
+        console.print(sentence, style="yellow", markup=False, soft_wrap=True)
     for brand in facts["brands"]:
         console.print(brand, style="yellow", markup=False, soft_wrap=True)
     console.print(
@@ -55,6 +84,29 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a reader should know about photographs that are gone or stand twice."""
+    run = facts["run"]
+    if run["departed"]:
+        gone = (
+            f"{counted(run['departed'], 'photograph')} of "
+            f"{counted(run['departed_identities'], 'person', 'people')}"
+        )
+        one = run["departed"] == 1
+        if run["pruned"]:
+            yield f"{gone}, no longer there, {'has' if one else 'have'} left the lake."
+        elif one:
+            yield f"{gone} is no longer there; its maps stay; --prune removes it."
+        else:
+            yield f"{gone} are no longer there; their maps stay; --prune removes them."
+    several = facts["images"].get("duplicate-of-another-person", 0)
+    if several:
+        yield (
+            f"{counted(several, 'file')} are the same photograph under several people, and kept "
+            "under none: leave it in one person's folder."
+        )
 
 
 def _models(facts: Mapping[str, Any]) -> Table:

@@ -1,7 +1,8 @@
 """What an ingest that was killed leaves behind, put right before the next one begins.
 
 Maps without an entry in the ledger need nothing: their unit is done again. What is left are maps
-of images that have retired, and files that Zarr had begun to write under other names.
+of images that have retired, of models that have not got so far as a first unit, and files that
+Zarr had begun to write under other names.
 """
 
 from pathlib import Path
@@ -36,6 +37,9 @@ def recover(lake: Lake) -> None:
         # An object store takes an object whole or not at all.
         for file in store.rglob(f"*{PARTIAL}") if isinstance(store, Path) else ():
             file.unlink()
+    known = set(lake.sql("SELECT model FROM models")["model"])
+    for model in set(arrays.open_root(lake.maps_path).group_keys()) - known:
+        arrays.remove_model(lake.maps_path, model)
     with tables.writing(lake.tables_path) as connection:
         connection.execute(
             f"""UPDATE runs SET summary = '{{"cut_short": true}}' WHERE {_CUT_SHORT}"""

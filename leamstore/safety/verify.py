@@ -46,6 +46,7 @@ def verify(lake: Lake, catalog: Catalog | None = None) -> list[Fault]:
         _rows_without_unit,
         _missing_rows,
         _counts_that_do_not_add_up,
+        _cosines_that_are_none,
     )
     found = [fault for check in of_tables for fault in _at_once(check, lake)]
     found += _other_weights(lake, catalog) if catalog else ()
@@ -190,16 +191,19 @@ def _missing_rows(lake: Lake) -> Iterator[Fault]:
 _SHARD: Final = arrays.SHARD_IMAGES
 _MISSING: Final = {
     "embeddings": f"""
-        SELECT u.model, i.image_id FROM units AS u JOIN images AS i
-        ON i.image_id // {_SHARD} BETWEEN u.block AND u.block + u.shards - 1
+        SELECT u.model, any_value(u.block) * {_SHARD} AS image_id
+        FROM units AS u LEFT JOIN embeddings AS e ON e.model = u.model
+        AND e.image_id // {_SHARD} BETWEEN u.block AND u.block + u.shards - 1
         WHERE u.model IN (SELECT model FROM models)
-        EXCEPT SELECT model, image_id FROM embeddings""",
+        GROUP BY u.model, u.block HAVING count(e.image_id) < any_value(u.images)""",
     "pairs": f"""
         WITH sizes AS (
-            SELECT identity, count(*) AS size FROM images WHERE image_id >= 0 GROUP BY 1),
+            SELECT model, identity, count(*) AS size
+            FROM embeddings JOIN images USING (image_id) GROUP BY ALL),
         expected AS (
             SELECT model, image_id // {_SHARD} AS shard, sum(size - 1) AS n
-            FROM embeddings JOIN images USING (image_id) JOIN sizes USING (identity) GROUP BY ALL),
+            FROM embeddings JOIN images USING (image_id) JOIN sizes USING (model, identity)
+            GROUP BY ALL),
         found AS (SELECT model, anchor // {_SHARD} AS shard, count(*) AS n FROM pairs GROUP BY ALL)
         SELECT model, shard * {_SHARD} AS anchor FROM expected AS e
         LEFT JOIN found AS f USING (model, shard) WHERE coalesce(f.n, 0) < e.n""",
@@ -243,6 +247,13 @@ def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Fault]:
                 f"{wrong.height} rows count more region pixels than pixels",
                 owners.of_rows(table, wrong),
             )
+
+
+def _cosines_that_are_none(lake: Lake) -> Iterator[Fault]:
+    none = lake.sql("SELECT model, anchor FROM pairs WHERE NOT isfinite(cosine)")
+    if none.height:
+        problem = f"{none.height} cosines are not finite"
+        yield Fault("pairs", problem, Owners(lake).of_rows("pairs", none))
 
 
 def _other_weights(lake: Lake, catalog: Catalog) -> Iterator[Fault]:
@@ -316,7 +327,7 @@ def _stray_file(store: Path, file: Path, names: Container[str]) -> Iterator[Faul
     if file.name.endswith(PARTIAL):
         yield Fault(place, "it was being written", files=(file,))
     elif array not in names:
-        advice = "move it out of the lake"
+        advice = "the next ingest clears it if one was cut short; else move it out of the lake"
         yield Fault(place, "it belongs to no array of the tables", advice=advice)
     elif not all(part.isdecimal() for part in shard.split("/")):
         yield Fault(place, "it is no shard", files=(file,))

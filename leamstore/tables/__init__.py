@@ -7,6 +7,7 @@ from leamstore.tables.connections import (
     ended_after,
     frame_of,
     reading,
+    rewrite,
     too_long,
     writing,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "ended_after",
     "frame_of",
     "reading",
+    "rewrite",
     "too_long",
     "writing",
 ]

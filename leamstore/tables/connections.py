@@ -95,6 +95,32 @@ def writing(
         ) from error
 
 
+def rewrite(path: Location) -> None:
+    """Write the file anew, without what deleted rows leave in its free space.
+
+    Raises
+    ------
+    LakeError
+        If the disk takes no more; then the file is as it was.
+    """
+    try:
+        with working_copy(path, WITHOUT_END) as file:
+            fresh = file.with_name(f"{file.name}.rewritten")
+            fresh.unlink(missing_ok=True)
+            with _connected(file, _WRITER_CONFIG, WITHOUT_END) as connection:
+                name = connection.execute("SELECT current_database()").fetchall()[0][0]
+                connection.execute(
+                    f"ATTACH {_quoted(str(fresh))} AS rewritten "
+                    f"(STORAGE_VERSION {_quoted(STORAGE_VERSION)})"
+                )
+                connection.execute(f'COPY FROM DATABASE "{name}" TO rewritten')
+                connection.execute("DETACH rewritten")
+                # In its place before the connection ends: nobody writes to the old file meanwhile.
+                fresh.replace(file)
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        raise LakeError(f"{path} can't be written ({_first_line(error)}).") from error
+
+
 @contextmanager
 def reading(
     path: Location, *, patience: float = READER_PATIENCE, **limits: str

@@ -2,6 +2,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -21,6 +22,14 @@ def test_a_lake_keeps_its_settings(tmp_path):
     settings = LakeSettings(parser="farl", keep_pairs=3, crops=False, seed=7)
     Lake.create(tmp_path / "a.lake", settings)
     assert Lake(tmp_path / "a.lake").settings == settings
+    other = replace(settings, detector="mtcnn")
+    assert Lake.create(tmp_path / "b.lake", other).settings == other
+
+
+def test_a_lake_that_states_no_detector_was_made_with_hog(lake):
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("DELETE FROM settings WHERE name = 'detector'")
+    assert Lake(lake.path).settings.detector == "hog"
 
 
 def test_a_missing_lake_says_how_to_make_one(tmp_path):

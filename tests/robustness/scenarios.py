@@ -6,8 +6,9 @@ has to be said before any other module of the lake is imported.
 
 # ruff: noqa: E402
 from leamstore import arrays
+from leamstore.arrays import stores
 
-arrays.SHARD_IMAGES = 4
+arrays.SHARD_IMAGES = stores.SHARD_IMAGES = 4
 
 import shutil
 from dataclasses import dataclass
@@ -16,17 +17,19 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
+from ingest.__main__ import choose_execution
 from ingest.faces.parsers import open_parser
-from ingest.options import choose_cluster, open_lake
+from ingest.options import open_lake
 from ingest.photographs.datasets import demo, folder
-from ingest.run import pipeline
+from ingest.run import images
 from ingest.run.models import Request
-from ingest.run.pipeline import Plan, ingest_photographs
+from ingest.run.pipeline import ingest_photographs
+from ingest.run.plan import Plan
 from leamstore.catalog import read_catalog
 from leamstore.lake import LakeSettings
 
 # Rows of the survey are committed every few photographs, as they are every 256 elsewhere.
-pipeline._SURVEY_COMMIT = 5
+images._SURVEY_COMMIT = 5
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def ingest(photographs: Path, lake: Path, scheduler: str | None = None) -> None:
         for weights in (None, "random")
     ]  # fmt: skip
     settings = LakeSettings("landmarks", keep_pairs=1, crops=True, seed=0)
-    with choose_cluster(scheduler, "cpu") as cluster:
+    with choose_execution(scheduler, "cpu") as execution:
         plan = Plan(
             photographs=folder.read(photographs).photographs,
             requests=requests,
@@ -77,7 +80,7 @@ def ingest(photographs: Path, lake: Path, scheduler: str | None = None) -> None:
             device=torch.device("cpu"),
             batch_size=16,
             workers=1,
-            cluster=cluster,
+            execution=execution,
         )
         ingest_photographs(open_lake(lake, settings), plan, Progress(disable=True))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analyses.similarity import bhattacharyya
-from leamstore.frames import normalise
+from leamstore.layers import normalise
 
 
 @pytest.fixture
@@ -16,20 +16,15 @@ def distributions():
     return normalise(maps)
 
 
-def test_all_pairs_equal_the_double_loop(distributions):
-    plain = [[np.sqrt(first * second).sum() for second in distributions] for first in distributions]
-
-    np.testing.assert_allclose(bhattacharyya.all_pairs(distributions), plain, atol=1e-6)
-
-
-def test_chosen_pairs_equal_the_whole_matrix_across_blocks(distributions, monkeypatch):
-    monkeypatch.setattr(bhattacharyya, "_BLOCK", 2)
+@pytest.mark.parametrize("block", [2, 512])
+def test_all_pairs_equal_the_double_loop_whatever_the_block(distributions, monkeypatch, block):
+    monkeypatch.setattr(bhattacharyya, "_BLOCK", block)
     pairs = np.array(list(product(range(6), repeat=2)))[::-1]
 
-    chosen = bhattacharyya.of_pairs(distributions, pairs)
+    found = bhattacharyya.of_pairs(distributions, pairs)
 
-    whole = bhattacharyya.all_pairs(distributions)
-    np.testing.assert_allclose(chosen, whole[tuple(pairs.T)], atol=1e-7)
+    plain = [np.sqrt(distributions[i] * distributions[j]).sum() for i, j in pairs]
+    np.testing.assert_allclose(found, plain, atol=1e-6)
 
 
 def test_equal_maps_have_one_and_an_empty_map_has_zero(distributions):

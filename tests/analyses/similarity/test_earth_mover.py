@@ -5,7 +5,7 @@ import ot
 import pytest
 
 from analyses.similarity import earth_mover
-from leamstore.frames import normalise, take_top
+from leamstore.layers import normalise, take_top
 
 SIZE = 12
 

@@ -10,7 +10,7 @@ import psutil
 import skimage.data
 from PIL import Image
 
-from ingest.faces.survey import as_frame, is_new, look_at, survey
+from ingest.faces.survey import as_frame, look_at, survey
 from ingest.photographs.datasets import Photograph
 from leamstore import geometry, schema
 
@@ -54,24 +54,29 @@ def test_whatever_is_wrong_with_a_file_is_a_row_with_a_reason(tmp_path):
     assert {row["reason"] for row in rows.values()} <= set(schema.REJECTIONS)
 
 
+def test_a_face_that_one_detector_misses_is_found_by_another(tmp_path):
+    small = Image.fromarray(skimage.data.astronaut()[40:190, 145:295]).resize((40, 40))
+    small.save(tmp_path / "small.png")
+    assert look_at(photograph(tmp_path / "small.png"))["reason"] == "no-face"
+    (row,) = survey([photograph(tmp_path / "small.png")], workers=1, detector="mtcnn")
+    assert row["status"] == "pending"
+
+
+def test_processes_use_the_detector_that_is_asked_for(tmp_path):
+    small = Image.fromarray(skimage.data.astronaut()[40:190, 145:295]).resize((40, 40))
+    paths = [tmp_path / f"{number}.png" for number in range(2)]
+    for path in paths:
+        small.save(path)
+    rows = list(survey([photograph(path) for path in paths], workers=2, detector="mtcnn"))
+    assert [row["status"] for row in rows] == ["pending", "pending"]
+
+
 def test_workers_yield_rows_in_order(tmp_path):
     paths = [tmp_path / f"{number}.jpg" for number in range(6)]
     for path in paths:
         path.write_text("no image")
     rows = list(survey([photograph(path) for path in paths], workers=2))
     assert [row["path"] for row in rows] == [str(path) for path in paths]
-
-
-def test_only_new_and_changed_files_are_looked_at(tmp_path):
-    path = tmp_path / "a.jpg"
-    path.write_text("no image")
-    row = look_at(photograph(path))
-    known = {row["path"]: (row["identity"], row["bytes"], row["modified"])}
-    assert is_new(photograph(path), {})
-    assert not is_new(photograph(path), known)
-    assert is_new(Photograph(path, "Someone_Else", "test"), known)
-    os.utime(path, ns=(0, 0))
-    assert is_new(photograph(path), known)
 
 
 def test_rows_fit_the_table(tmp_path):

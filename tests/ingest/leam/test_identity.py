@@ -1,14 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from ingest.leam import maps
-from ingest.leam.identity import Identity, RunLayer, RunModel, draw_kept_pairs, explain_identity
-from ingest.leam.region_counts import CLASSES, ClassGrid, Upsampling, count_regions
+from ingest.leam.identity import Identity, RunModel, draw_kept_pairs, explain_identity
+from ingest.leam.region_counts import CLASSES, ClassGrid, count_regions
 from ingest.leam.targets import find_target, mean_of_positives
 from leamstore import schema
+from leamstore.errors import LeamError
 from leamstore.geometry import scaling
+from leamstore.layers import CellGrid
 
 SIZE = 16
 
@@ -21,7 +25,7 @@ def model(by_pair=True, target="cosine", keep_pairs=1):
     return RunModel(
         name="NET",
         network=network.eval().requires_grad_(False),
-        layers=(RunLayer("0", (SIZE, SIZE), Upsampling.of_layer((SIZE, SIZE), 1, 0, SIZE)),),
+        layers={"0": CellGrid.of_chip(SIZE)},
         alignment="crop",
         input_size=SIZE,
         target=find_target(target),
@@ -40,6 +44,7 @@ def identity():
     return Identity(
         image_ids=np.array([7, 8, 9]),
         names=["a", "b", "c"],
+        paths=["a.jpg", "b.jpg", "c.jpg"],
         chips=random.integers(0, 256, (3, SIZE, SIZE, 3)).astype(np.uint8),
         chip_to_crop=np.stack([scaling(SIZE, schema.GRID)] * 3),
         labels=random.integers(0, 19, (3, schema.GRID, schema.GRID)).astype(np.uint8),
@@ -67,12 +72,12 @@ def test_counts_are_those_of_the_stored_maps(identity):
     result = explain_identity(run, identity)
     shown = result.layers["0"]
     anchors = result.pairs[result.kept_pairs, 0]
-    upsampling = run.layers[0].upsampling
+    cells = run.layers["0"]
     grid = ClassGrid.of(identity.labels)
-    by_pair = count_regions(shown.kept, upsampling, grid, anchors, (1.0,))
+    by_pair = count_regions(shown.kept, cells, grid, anchors, (1.0,))
     assert (shown.pair_counts[:, 0] == by_pair.full).all()
     assert (shown.pair_counts[:, 1] == by_pair.top[:, 0]).all()
-    by_image = count_regions(shown.relevance, upsampling, grid, np.arange(3), schema.TOP_PERCENTS)
+    by_image = count_regions(shown.relevance, cells, grid, np.arange(3), schema.TOP_PERCENTS)
     assert (shown.image_counts == by_image.top).all()
     assert shown.image_counts.shape == (3, len(schema.TOP_PERCENTS), CLASSES)
 
@@ -128,3 +133,60 @@ def test_another_seed_draws_other_pairs():
     names = ["a", "b", "c"]
     drawn = {tuple(draw_kept_pairs(PAIRS, names, keep=1, seed=seed)) for seed in range(8)}
     assert len(drawn) > 1
+
+
+class Sieve(nn.Module):
+    """Divides the embedding of a black chip by 0."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x) / (x.amax((1, 2, 3)) > 0)[:, None]
+
+
+def sieving(**settings):
+    run = model(**settings)
+    layers = (replace(run.layers[0], name="network.0"),)
+    return replace(run, network=Sieve(run.network).eval(), layers=layers)
+
+
+@pytest.mark.parametrize("by_pair", [True, False])
+def test_an_image_without_direction_is_as_if_it_were_not_there(identity, by_pair):
+    run = sieving(by_pair=by_pair)
+    identity.chips[1] = 0
+    shown = explain_identity(run, identity)
+    alone = explain_identity(run, identity.at(np.array([0, 2])))
+    assert shown.images.tolist() == [0, 2]
+    assert alone.images.tolist() == [0, 1]
+    for found, expected in zip(
+        (shown.embeddings, *vars(shown.layers["network.0"]).values()),
+        (alone.embeddings, *vars(alone.layers["network.0"]).values()),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, expected)
+        assert np.isfinite(found).all()
+
+
+def test_an_image_that_is_left_alone_has_nothing_to_show(identity):
+    identity.chips[1:] = 0
+    shown = explain_identity(sieving(), identity)
+    assert (len(shown.images), len(shown.embeddings), shown.layers) == (0, 0, {})
+
+
+def test_a_map_with_nan_is_refused_by_model_layer_and_image(identity):
+    class Root(nn.Module):
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, x):
+            embedding = self.network(x)
+            return embedding + (embedding * 0).pow(2).sqrt()
+
+    run = model()
+    layers = (replace(run.layers[0], name="network.0"),)
+    run = replace(run, network=Root(run.network).eval(), layers=layers)
+    with pytest.raises(LeamError, match=r"^NET makes maps with NaN .*network\.0 and image a\.jpg"):
+        explain_identity(run, identity)

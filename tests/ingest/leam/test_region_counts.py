@@ -5,13 +5,14 @@ from ingest.leam.region_counts import (
     CLASSES,
     UNLABELLED_CLASS,
     ClassGrid,
-    Upsampling,
     classes_on_chip,
     count_regions,
     top_pixels,
 )
 from leamstore import schema
+from leamstore.errors import LeamError
 from leamstore.geometry import scaling
+from leamstore.layers import CellGrid
 
 GRID = schema.GRID
 NOSE, FACE = schema.LABELS["nose"], schema.LABELS["face"]
@@ -19,12 +20,12 @@ NOSE, FACE = schema.LABELS["nose"], schema.LABELS["face"]
 
 def whole_grid():
     """A layer with a cell for each pixel of the grid, so that maps can be drawn by hand."""
-    return Upsampling.of_layer((GRID, GRID), stride=1, offset=0, input_size=GRID)
+    return CellGrid.of_chip(GRID)
 
 
-def count_by_definition(relevance, upsampling, labels, percents):
+def count_by_definition(relevance, cells, labels, percents):
     """The definition (METHOD.md section 2), as plainly as it can be written."""
-    rows, columns = upsampling.rows.matrix, upsampling.columns.matrix
+    rows, columns = cells.weights(GRID)
     grid = (rows @ relevance.astype(np.float64) @ columns.T).ravel()
     classes = labels.ravel()
     full = np.bincount(classes[grid > 0.01], minlength=CLASSES)
@@ -70,8 +71,8 @@ def test_each_percent_is_rounded_to_whole_pixels(percent):
     random = np.random.default_rng(3)
     relevance = random.random((1, 8, 8)).astype(np.float16)
     labels = np.zeros((1, GRID, GRID), np.uint8)
-    upsampling = Upsampling.of_layer((8, 8), stride=14, offset=7, input_size=112)
-    counts = count_regions(relevance, upsampling, ClassGrid.of(labels), np.array([0]), (percent,))
+    cells = CellGrid(8, 8, stride=14, offset=7, input_size=112)
+    counts = count_regions(relevance, cells, ClassGrid.of(labels), np.array([0]), (percent,))
     assert counts.top.sum() == round(percent / 100 * 262144)
 
 
@@ -91,13 +92,11 @@ def test_the_fast_count_equals_the_definition(size, stride, offset, chip, kind):
     }[kind].astype(np.float16)
     labels = random.integers(0, 19, (2, GRID, GRID)).astype(np.uint8)
     labels[random.random(labels.shape) < 0.1] = UNLABELLED_CLASS
-    upsampling = Upsampling.of_layer(size, stride, offset, chip)
+    cells = CellGrid(*size, stride, offset, chip)
     owners = np.array([0, 1, 1])
-    counts = count_regions(relevance, upsampling, ClassGrid.of(labels), owners, schema.TOP_PERCENTS)
+    counts = count_regions(relevance, cells, ClassGrid.of(labels), owners, schema.TOP_PERCENTS)
     for n, owner in enumerate(owners):
-        full, top = count_by_definition(
-            relevance[n], upsampling, labels[owner], schema.TOP_PERCENTS
-        )
+        full, top = count_by_definition(relevance[n], cells, labels[owner], schema.TOP_PERCENTS)
         assert counts.full[n].tolist() == full.tolist()
         assert counts.top[n].tolist() == top.tolist()
 
@@ -126,3 +125,14 @@ def test_what_lies_beyond_the_crop_is_unlabelled():
 def test_unlabelled_pixels_have_a_class_of_their_own():
     labels = np.full((GRID, GRID), schema.UNLABELLED, np.uint8)
     assert (classes_on_chip(labels, scaling(150, GRID), 150) == UNLABELLED_CLASS).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.001, 1.001, 60000])
+def test_a_map_that_is_no_relevance_is_refused_and_never_an_index(value):
+    labels = np.full((1, GRID, GRID), FACE, np.uint8)
+    relevance = np.zeros((2, GRID, GRID), np.float16)
+    relevance[1, 3, 4] = value
+    with pytest.raises(LeamError, match="1 of 2 maps can't be counted"):
+        count_regions(
+            relevance, whole_grid(), ClassGrid.of(labels), np.array([0, 0]), schema.TOP_PERCENTS
+        )

@@ -61,7 +61,7 @@ def row_of(catalog, weights=None, name="MINE"):
     return Request(
         entry=entry, catalog=catalog, weights=weights, layers=entry.layers, target="cosine",
         positives="all", precision="float32", seed=3,
-    ).row(None)  # fmt: skip
+    ).row()  # fmt: skip
 
 
 def embed(model):

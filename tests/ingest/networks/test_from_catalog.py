@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from ingest.networks import load
 from ingest.networks.cell_geometry import layer_geometry
-from leamstore.catalog import read_catalog
+from leamstore.catalog import Catalog, read_catalog
 from leamstore.errors import CatalogError, WeightsError
 
 CATALOG = read_catalog()
@@ -30,6 +30,19 @@ def nothing():
 
 def broken():
     raise ValueError("no licence key")
+"""
+
+READERS = """
+import torch
+
+def fails(path):
+    raise KeyError("weights")
+
+def lists(path):
+    return [path]
+
+def nans(path):
+    return {"body.0.weight": torch.full((3, 3, 1, 1), torch.nan)}
 """
 
 ENTRY = """
@@ -97,7 +110,7 @@ def test_a_network_has_the_layers_and_embeddings_that_the_catalog_states(name):
 
     assert embeddings.shape == (2, model.embedding_size)
     assert len(model.layers) == 9
-    assert [(grid.height, grid.width) for grid in grids.values()] == [
+    assert [(grid.cells.height, grid.cells.width) for grid in grids.values()] == [
         (size, size) for size in model.layer_sizes
     ]
 
@@ -148,13 +161,13 @@ def test_a_network_of_ones_own_keeps_the_names_of_its_layers_and_parameters(mine
     network = load("MINE", "random", catalog=mine())
 
     assert list(network.state_dict()) == ["body.0.weight"]
-    assert layer_geometry(network, ["body.0"], 64)["body.0"].stride == 1
+    assert layer_geometry(network, ["body.0"], 64)["body.0"].cells.stride == 1
 
 
 def test_a_network_of_torchvision_needs_an_entry_and_no_code(mine):
     network = load("MINE", "random", catalog=mine("torchvision.models:resnet18"))
 
-    grid = layer_geometry(network, ["layer1.0.conv1"], 64)["layer1.0.conv1"]
+    grid = layer_geometry(network, ["layer1.0.conv1"], 64)["layer1.0.conv1"].cells
 
     assert (grid.height, grid.stride, grid.offset) == (16, 4, 0)
     assert network(torch.rand(2, 3, 64, 64)).shape == (2, 1000)
@@ -207,3 +220,25 @@ def test_weights_of_another_network_are_refused_by_their_names(mine, tmp_path, s
 def test_an_entry_that_leads_to_no_network_is_refused(mine, network, sentence):
     with pytest.raises(CatalogError, match=sentence):
         load("MINE", catalog=mine(network))
+
+
+@pytest.mark.parametrize(
+    ("reader", "sentence"),
+    [
+        ("fails", r"my_networks:fails can't read .*w\.pth: KeyError\('weights'\)"),
+        ("lists", r"my_networks:lists makes a list of .*w\.pth: let it return the network's"),
+        ("nans", "MINE, with .*w.pth, holds NaN or infinite numbers in body.0.weight"),
+    ],
+)
+def test_a_reader_of_ones_own_that_goes_wrong_is_a_sentence(mine, tmp_path, reader, sentence):
+    catalog = mine()
+    with (tmp_path / "my_networks.py").open("a") as file:
+        file.write(READERS)
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    entry = catalog.model("MINE").model_dump()
+    entry["weights"] = {
+        "file": "w.pth", "page": "http://example.org", "licence": "none",
+        "reader": f"my_networks:{reader}",
+    }  # fmt: skip
+    with pytest.raises(WeightsError, match=sentence):
+        load("MINE", tmp_path / "w.pth", catalog=Catalog(models={"MINE": entry}))
