@@ -81,7 +81,15 @@ ELSEWHERE: Final = {
 """By module: the test file below ``tests/``, and a test in it where one shows it best."""
 
 WHOLES: Final = {
-    "all_models", "commandline", "imports", "object_store", "own_model", "pages", "small_lakes",
-    "storage_version", "unusable_numbers",
-}  # fmt: skip
+    "all_models",
+    "commandline",
+    "imports",
+    "object_store",
+    "own_model",
+    "pages",
+    "serving",
+    "small_lakes",
+    "storage_version",
+    "unusable_numbers",
+}
 """Names of test files, without ``test_``, that test no single module but how several work."""
