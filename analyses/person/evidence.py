@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.cohort import draw_images
+from analyses.estimates import interval_row
 from analyses.occlusion.drops import measure_drops
 from analyses.occlusion.experiment import Experiment
 from analyses.person.controls import CONTROLS, Subject
@@ -27,7 +28,7 @@ from analyses.similarity.canonical import CanonicalFaces
 from analyses.similarity.groups import Pairs
 from analyses.similarity.pairwise import Likeness, draw_contrasts, interval_of, signed_rank_p
 from analyses.similarity.question import mean_map
-from analyses.statistics import Interval, bootstrap_mean
+from analyses.statistics import bootstrap_mean
 from analyses.work import Work
 from leamstore import arrays
 from leamstore.frames import Maps
@@ -125,7 +126,7 @@ def weigh_drops(drops: pl.DataFrame, settings: Settings) -> pl.DataFrame:
             # Shares such as 1 - 0.8 leave rounding noise where masks are the same.
             values = np.where(np.abs(values) < 1e-9, 0.0, values)
             interval = bootstrap_mean(values, people, seed=settings.seed, draws=settings.draws)
-            facts = {"claim": claim, "fill": fill, **_ends(interval)}
+            facts = {"claim": claim, "fill": fill, **interval_row(interval)}
             counts = {"identities": int(people.max()) + 1, "observations": len(values)}
             rows.append(facts | counts | {"p": signed_rank_p(values, people)})
     return pl.DataFrame(rows, infer_schema_length=None)
@@ -226,7 +227,7 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
     facts = {key: task.layer[key] for key in _OF}
     facts |= {"identities": len(np.unique(whose)), "observations": len(whose)}
     p_chance = signed_rank_p(own.placements - 0.5, whose)
-    rows = [facts | {"claim": AUC, **_ends(interval_of(own_draws)), "p": p_chance}]
+    rows = [facts | {"claim": AUC, **interval_row(interval_of(own_draws)), "p": p_chance}]
     for control in (*CONTROLS, *task.baselines):
         if control not in controls:
             continue
@@ -234,8 +235,8 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
         beyond = own.placements - controls[control].placements
         of = facts | {"control": control}
         rows += [
-            of | {"claim": AUC, **_ends(interval_of(draws)), "p": None},
-            of | {"claim": ALIKE, **_ends(interval_of(own_draws - draws)),
+            of | {"claim": AUC, **interval_row(interval_of(draws)), "p": None},
+            of | {"claim": ALIKE, **interval_row(interval_of(own_draws - draws)),
                   "p": signed_rank_p(beyond, whose)},
         ]  # fmt: skip
     return _evidence(rows)
@@ -252,9 +253,4 @@ def _likeness(faces: CanonicalFaces, maps: Maps, same: Pairs, strangers: Pairs) 
 
 
 def _evidence(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    floats = [name for name, kind in _EVIDENCE.items() if kind == pl.Float64]
-    return pl.DataFrame(rows, schema=_EVIDENCE).with_columns(pl.col(floats).fill_nan(None))
-
-
-def _ends(interval: Interval) -> dict[str, float]:
-    return dict(zip(("estimate", "low", "high"), map(float, interval), strict=True))
+    return pl.DataFrame(rows, schema=_EVIDENCE).with_columns(pl.col(pl.Float64).fill_nan(None))

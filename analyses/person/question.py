@@ -18,6 +18,7 @@ from typing import Any, Final
 import polars as pl
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE
+from analyses.estimates import with_holm
 from analyses.occlusion.fills import FILLS
 from analyses.person.controls import CONTROLS, Subject, command_to_add, find_subjects
 from analyses.person.evidence import (
@@ -33,7 +34,6 @@ from analyses.person.verdict import ALPHA, AS_WELL, COLUMNS, REQUIRED, decide
 from analyses.question import LackingError, Layout, Question, Settings
 from analyses.similarity.canonical import MOST_PAIRS, SIZE
 from analyses.similarity.groups import CALIPER
-from analyses.statistics import holm
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -71,9 +71,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
 
 def adjust(evidence: pl.DataFrame) -> pl.DataFrame:
     """Return the evidence in order, with p_holm: Holm's p over all its tests."""
-    ordered = evidence.sort("model", "position", maintain_order=True)
-    p_values = ordered["p"].fill_null(float("nan")).to_numpy()
-    return ordered.with_columns(pl.Series("p_holm", holm(p_values)).fill_nan(None))
+    return with_holm(evidence.sort("model", "position", maintain_order=True))
 
 
 def judge(layers: pl.DataFrame, evidence: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

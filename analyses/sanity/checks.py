@@ -20,6 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from analyses.estimates import interval_row
 from analyses.person.controls import RANDOM
 from analyses.question import Settings
 from analyses.statistics import Interval, bootstrap_mean
@@ -181,20 +182,18 @@ def _weigh(
     people: NDArray[np.int64],
     settings: Settings,
 ) -> dict[str, Any]:
-    seeded = {"seed": settings.seed, "draws": settings.draws}
     columns = np.stack([values, control, values - control], 1)
-    interval = bootstrap_mean(columns, people, **seeded)
+    interval = bootstrap_mean(columns, people, seed=settings.seed, draws=settings.draws)
     found, beside, difference = (Interval(*(end[i] for end in interval)) for i in range(3))
     known = ~np.isnan(values)
     return {
-        **dict(zip(("estimate", "low", "high"), map(float, found), strict=True)),
+        **interval_row(found),
         "outcome": outcome(float(found.low), float(found.high)),
         "control_estimate": float(beside.estimate),
-        **dict(zip(("difference", "difference_low", "difference_high"), map(float, difference),
-                   strict=True)),
+        **interval_row(difference, ("difference", "difference_low", "difference_high")),
         "images": int(known.sum()),
         "identities": len(np.unique(people[known])),
-    }  # fmt: skip
+    }
 
 
 def outcome(low: float, high: float) -> str:

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
+from analyses.estimates import interval_row, with_holm
 from analyses.paper import beside_paper, read_table
 from analyses.question import LackingError, Layout, Question, Settings
 from analyses.similarity import bhattacharyya, earth_mover, groups
@@ -29,7 +30,6 @@ from analyses.similarity.pairwise import (
     mean_likeness,
     permutation_p,
 )
-from analyses.statistics import holm
 from analyses.work import Work
 from leamstore import arrays, geometry
 from leamstore.frames import FRAMES, Frame, Maps, Poses, lay_on_grid, normalise, take_top
@@ -172,9 +172,7 @@ def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
         (pl.col("relevance") == relevance) & (pl.col("measure") == measure)
         for relevance, measure in CLAIMED
     ) & (pl.col("frame") == "canonical") & (pl.col("matching") == MATCHING[1])  # fmt: skip
-    p_values = contrasts.select(pl.when(claimed).then("p").cast(pl.Float64))["p"]
-    adjusted = pl.Series("p_holm", holm(p_values.fill_null(float("nan")).to_numpy()))
-    return contrasts.with_columns(adjusted.fill_nan(None))
+    return with_holm(contrasts, claimed)
 
 
 def papers_likeness() -> pl.DataFrame:
@@ -247,7 +245,9 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
             }
             likeness += _likeness_rows(of, values, people, settings)
             contrasts += _contrast_rows(of, values, people, settings)
-    return pl.DataFrame(likeness, _LIKENESS), pl.DataFrame(contrasts, _CONTRASTS)
+    tables = pl.DataFrame(likeness, _LIKENESS), pl.DataFrame(contrasts, _CONTRASTS)
+    without_nan = [table.with_columns(pl.col(pl.Float64).fill_nan(None)) for table in tables]
+    return without_nan[0], without_nan[1]
 
 
 def mean_map(stack: Stack) -> NDArray[np.float32]:
@@ -308,8 +308,8 @@ def _likeness_rows(
             interval = mean_likeness(
                 found[known], people[group][known], seed=settings.seed, draws=settings.draws
             )
-            ends = _numbers(("estimate", "low", "high"), interval)
-            rows.append(of | {"group": group, "pairs": int(known.sum())} | ends)
+            count = {"group": group, "pairs": int(known.sum())}
+            rows.append(of | count | interval_row(interval))
     return rows
 
 
@@ -328,16 +328,10 @@ def _contrast_rows(
     p = permutation_p(alike, same, strangers, seed=settings.seed)
     return [
         of
-        | _numbers(("auc", "low", "high"), interval_of(found.aucs))
-        | _numbers(difference, interval_of(found.differences))
-        | _numbers(("p",), (np.asarray(p),))
+        | interval_row(interval_of(found.aucs), ("auc", "low", "high"))
+        | interval_row(interval_of(found.differences), difference)
+        | {"p": p}
     ]
-
-
-def _numbers(names: tuple[str, ...], values: tuple[NDArray[np.float64], ...]) -> dict[str, Any]:
-    """Name numbers, NULL where one isn't known."""
-    pairs = zip(names, map(float, values), strict=True)
-    return {name: None if np.isnan(value) else value for name, value in pairs}
 
 
 def _behind(task: LayerInFrame, maps: str, table: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from analyses.demographics import question as demographics
+from analyses.estimates import with_holm
 from analyses.occlusion import question as occlusion
 from analyses.occlusion.averages import average, contrast
 from analyses.occlusion.curves import CURVES, draw_points, measure_areas
@@ -138,7 +139,7 @@ def demographics_tables():
         for (percent, mask, fill), identity, years in product(conditions, PEOPLE, (0, 1, 2))
     ]).with_columns(pl.col("years", "pairs").cast(pl.Int32))  # fmt: skip
     return {
-        "demographics": demographics.adjust(demographics.beside_areas(compared, areas)),
+        "demographics": with_holm(demographics.beside_areas(compared, areas)),
         "demographics_occlusion": demographics.drops_of_groups(pairs, known, SETTINGS),
         "demographics_occlusion_differences": demographics.drop_differences(pairs, known, SETTINGS),
         "demographics_ages": demographics.cosines_by_age(pairs, SETTINGS),
