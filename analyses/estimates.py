@@ -95,7 +95,7 @@ def sums_by_person(
     person = frame["identity"].rank("dense").to_numpy().astype(np.int64) - 1
     sums = np.zeros((person.max(initial=-1) + 1, groups.height, len(columns)))
     where = (person, placed[_PLACE].to_numpy())
-    np.add.at(sums, where, frame.select(columns).to_numpy().astype(np.float64))
+    np.add.at(sums, where, np.column_stack([frame[name].to_numpy() for name in columns]))
     return groups, sums
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from analyses.occlusion.masks import cut_masks, order_pixels
 from analyses.overlays import Cells, Drawing, draw_maps
 from dashboards.room import Room, hash_of_room
 from leamstore import arrays, geometry
@@ -134,13 +135,7 @@ def on_grid(relevance: NDArray[np.floating], layer: Layer) -> NDArray[np.float64
 
 def top_pixels(gridded: NDArray[np.float64], percent: float) -> NDArray[np.bool_]:
     """Return where the most relevant percent of pixels lie, ties broken by pixel order."""
-    count = round(percent / 100 * gridded.size)
-    flat = gridded.ravel()
-    border = np.partition(flat, flat.size - count)[flat.size - count]
-    activated = flat > border
-    ties = np.flatnonzero(flat == border)
-    activated[ties[: count - np.count_nonzero(activated)]] = True
-    return activated.reshape(gridded.shape)
+    return cut_masks(order_pixels(gridded[None]), percent)[0]
 
 
 def count_regions(activated: NDArray[np.bool_], labels: NDArray[np.uint8]) -> pl.DataFrame:

@@ -17,17 +17,15 @@ from numpy.typing import NDArray
 
 from analyses.cohort import draw_images
 from analyses.estimates import interval_row
+from analyses.likeness import Pairs, centre, correlation
 from analyses.occlusion.drops import measure_drops
 from analyses.occlusion.experiment import Experiment
 from analyses.person.controls import CONTROLS, Subject
 from analyses.person.verdict import ALIKE, CLAIMS
 from analyses.question import Settings
 from analyses.similarity.baselines import lay_baselines
-from analyses.similarity.bhattacharyya import products_of_pairs
 from analyses.similarity.canonical import CanonicalFaces
-from analyses.similarity.groups import Pairs
 from analyses.similarity.pairwise import Likeness, draw_contrasts, interval_of, signed_rank_p
-from analyses.similarity.question import mean_map
 from analyses.statistics import bootstrap_mean
 from analyses.work import Work
 from leamstore import arrays
@@ -244,12 +242,8 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
 
 def _likeness(faces: CanonicalFaces, maps: Maps, same: Pairs, strangers: Pairs) -> Likeness:
     """Return the correlation of maps of each pair, everybody's mean map taken off."""
-    centred = (maps - mean_map(faces.stack(maps))).reshape(len(maps), -1)
-    norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    # Maps that are everybody's differ from their mean by rounding: that is no pattern.
-    scale = np.linalg.norm(maps.reshape(len(maps), -1), axis=1, keepdims=True)
-    units = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 1e-5 * scale)
-    return Likeness(products_of_pairs(units, same), products_of_pairs(units, strangers))
+    centred = centre(maps, faces.people)
+    return Likeness(correlation(centred, same), correlation(centred, strangers))
 
 
 def _evidence(rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from analyses.estimates import interval_row
+from analyses.likeness import unit_vectors
 from analyses.person.controls import RANDOM
 from analyses.question import Settings
 from analyses.statistics import Interval, bootstrap_mean
@@ -122,10 +123,8 @@ def rank_correlations(layer: Layer, values: Cells) -> NDArray[np.float64]:
     NaN where either is the same everywhere.
     """
     ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (layer.maps, values)]
-    first, second = (rank - rank.mean(1, keepdims=True) for rank in ranks)
-    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    products = (first * second).sum(1)
-    return np.divide(products, lengths, out=np.full(len(first), np.nan), where=lengths > 0)
+    first, second = (unit_vectors(rank - rank.mean(1, keepdims=True)) for rank in ranks)
+    return np.where(first.any(1) & second.any(1), (first * second).sum(1), np.nan)
 
 
 def layer_overlaps(layer: Layer, values: Cells) -> NDArray[np.float64]:

@@ -11,9 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analyses.likeness import Pairs
 from analyses.similarity import groups
-from analyses.similarity.groups import Pairs
-from analyses.similarity.question import Stack
 from leamstore import geometry
 from leamstore.frames import Maps, Poses, lay_on_grid
 from leamstore.geometry import Affine, Points
@@ -74,10 +73,6 @@ class CanonicalFaces:
         """
         to_chip = self.grid_to_chip[places]
         return lay_on_grid(values, to_chip, stride, offset, self.input_size, SIZE)
-
-    def stack(self, maps: Maps) -> Stack:
-        """Return maps of all faces, one each, with what they are of."""
-        return Stack(maps, np.arange(len(self.people)), self.people, self.landmarks)
 
     def matched_pairs(self, seed: int) -> tuple[Pairs, Pairs]:
         """Return pairs of one person, and row by row those of strangers matched in pose."""

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import permutation_test
 
-from analyses.similarity.groups import Pairs
+from analyses.likeness import Pairs
 from analyses.statistics import Array, Interval, identity_weights, signed_rank
 
 PERMUTATIONS: Final = 20_000

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
 from analyses.estimates import interval_row, with_holm
+from analyses.likeness import Pairs, bhattacharyya, centre, correlation, earth_movers_distance
 from analyses.paper import beside_paper, read_table
 from analyses.question import LackingError, Layout, Question, Settings
-from analyses.similarity import bhattacharyya, earth_mover, groups
-from analyses.similarity.groups import Pairs
+from analyses.similarity import groups
 from analyses.similarity.pairwise import (
     PERMUTATIONS,
     Likeness,
@@ -236,7 +236,7 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
     contrasts: Rows = []
     for relevance in RELEVANCE:
         centred = relevance == RELEVANCE[1]
-        maps = stack.maps - mean_map(stack) if centred else stack.maps
+        maps = centre(stack.maps, stack.people) if centred else stack.maps
         for (name, matching), values in _measure_groups(maps, pairs, centred).items():
             of = {"relevance": relevance, "matching": matching, "measure": name}
             people = {
@@ -250,13 +250,6 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
     return without_nan[0], without_nan[1]
 
 
-def mean_map(stack: Stack) -> NDArray[np.float32]:
-    """Return everybody's mean map (size, size): every identity counts the same."""
-    _, person, counts = np.unique(stack.people, return_inverse=True, return_counts=True)
-    weights = (1 / counts[person] / len(counts)).astype(np.float32)
-    return np.tensordot(weights, stack.maps, 1)
-
-
 def measure(maps: Maps, pairs: Pairs, centred: bool) -> dict[str, NDArray[np.float64]]:
     """Return how alike the maps of each pair are, by measure.
 
@@ -266,22 +259,19 @@ def measure(maps: Maps, pairs: Pairs, centred: bool) -> dict[str, NDArray[np.flo
     `MOST_EMD_PAIRS` pairs, in an order that is drawn. All-zero maps are like nothing (bc 0) and
     at no distance (emd NaN).
     """
-    return {name: of(pairs[:most]) for name, (of, most) in _measures(maps, centred).items()}
+    return {name: of(pairs[:most]) for name, (of, most) in measures(maps, centred).items()}
 
 
-def _measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
+def measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
     """Return what measures pairs, all that depends on maps alone being done, and how many."""
     distributions = normalise(take_top(np.maximum(maps, 0), TOP_PERCENT))
-    measures: dict[str, tuple[Measure, int]] = {
-        "bc": (partial(bhattacharyya.of_pairs, distributions), MOST_PAIRS),
-        "emd": (partial(earth_mover.of_pairs, distributions), MOST_EMD_PAIRS),
+    found: dict[str, tuple[Measure, int]] = {
+        "bc": (partial(bhattacharyya, distributions), MOST_PAIRS),
+        "emd": (partial(earth_movers_distance, distributions), MOST_EMD_PAIRS),
     }
     if centred:
-        flat = maps.reshape(len(maps), -1)
-        norms = np.linalg.norm(flat, axis=1, keepdims=True)
-        units = flat / np.maximum(norms, np.finfo(np.float32).tiny)
-        measures["correlation"] = partial(bhattacharyya.products_of_pairs, units), MOST_PAIRS
-    return measures
+        found["correlation"] = partial(correlation, maps), MOST_PAIRS
+    return found
 
 
 def _measure_groups(
@@ -289,7 +279,7 @@ def _measure_groups(
 ) -> dict[tuple[str, str], ByGroup]:
     """Return by measure and matching, and by group, how alike the pairs of maps are."""
     measured: dict[tuple[str, str], ByGroup] = {}
-    for name, (of_pairs, most) in _measures(maps, centred).items():
+    for name, (of_pairs, most) in measures(maps, centred).items():
         cut = [chosen[:most] for chosen in pairs.values()]
         ends = np.cumsum([len(chosen) for chosen in cut])
         values = np.split(of_pairs(np.concatenate(cut)), ends[:-1])

@@ -260,16 +260,6 @@ def stack_of(maps):
     return Stack(maps, np.arange(count), np.arange(count) // 2, np.zeros((count, 1, 2)))
 
 
-def test_centring_takes_everybodys_mean_off_each_identity_counting_the_same():
-    maps = np.zeros((3, 1, 2), np.float32)
-    maps[0], maps[1:] = [[1.0, 0.0]], [[0.0, 1.0]]
-    people = np.array([0, 1, 1])
-
-    mean = similarity.mean_map(Stack(maps, np.arange(3), people, np.zeros((3, 1, 2))))
-
-    assert mean.tolist() == [[0.5, 0.5]]
-
-
 def test_maps_without_relevance_are_like_nothing_and_at_no_distance():
     maps = np.zeros((4, 12, 12), np.float32)
     maps[0, 3, 4] = maps[1, 3, 4] = 1
