@@ -13,8 +13,8 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from analyses.occlusion.masks import cut_masks, order_pixels
 from analyses.overlays import Cells, Drawing, draw_maps
+from analyses.rerun.masks import cut_masks, order_pixels
 from dashboards.room import Room, hash_of_room
 from leamstore import arrays, geometry
 from leamstore.frames import Frame, Poses

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from analyses.cohort import draw_identities
-from analyses.occlusion.fills import FILLS, hide
-from analyses.occlusion.masks import (
+from analyses.rerun.fills import FILLS, hide
+from analyses.rerun.masks import (
     Order,
     carry_maps,
     cut_masks,

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from analyses.demographics.scores import bin_cosines
 from analyses.estimates import grouped_ratio
-from analyses.occlusion.drops import KEYS, named
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
-from analyses.occlusion.masks import cut_masks
-from analyses.occlusion.verification import cosines
 from analyses.question import Settings
+from analyses.rerun.drops import KEYS, named
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.masks import cut_masks
+from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
+from analyses.rerun.verification import cosines
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -45,11 +45,11 @@ class OccludedPairs(NamedTuple):
     Attributes
     ----------
     sums : polars.DataFrame
-        `analyses.occlusion.drops.KEYS`, identity, years (between anchor and positive, rounded;
+        `analyses.rerun.drops.KEYS`, identity, years (between anchor and positive, rounded;
         NULL where an age isn't stated), pairs, before and after (sums of the ordered pairs'
         cosines). The mask `WHOLE` stands for the faces as they are.
     scores : polars.DataFrame
-        Of pairs whose ages are stated, at `AGED_PERCENTS`: `analyses.occlusion.drops.KEYS`,
+        Of pairs whose ages are stated, at `AGED_PERCENTS`: `analyses.rerun.drops.KEYS`,
         identity, years (as `span_of` names them), bin (of the cosine after) and pairs.
     """
 
@@ -63,7 +63,7 @@ def measure_pairs(lake: Lake, experiment: Experiment, seed: int, work: Work) -> 
     Raises
     ------
     LackingError
-        As `analyses.occlusion.drops.measure_drops`.
+        As `analyses.rerun.drops.measure_drops`.
     """
     tasks = plan_tasks(lake, experiment, seed)
     found = work.map(partial(pairs_of_people, experiment), tasks, "Occluded pairs")

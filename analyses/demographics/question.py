@@ -25,12 +25,11 @@ from analyses.demographics.occluded_pairs import (
 from analyses.demographics.people import SMALLEST_GROUP, compare_groups, groups_of_people
 from analyses.demographics.scores import QUANTILES, STEP, find_quantiles
 from analyses.estimates import with_holm
-from analyses.occlusion.averages import mean_of, over_models
-from analyses.occlusion.experiment import PAPERS_GUIDE, Experiment
-from analyses.occlusion.question import PAPERS_MASKS
 from analyses.paper import beside_paper, read_table
 from analyses.question import LackingError, Layout, Question, Settings
 from analyses.regions.shares import regions_in, sum_shares
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.papers_occlusions import PAPERS_GUIDE, PAPERS_MASKS, mean_of, over_models
 from analyses.work import Work
 from leamstore.lake import Lake
 

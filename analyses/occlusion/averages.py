@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from analyses.estimates import grouped_ratio, sums_by_person, with_holm
-from analyses.occlusion.drops import KEYS
-from analyses.occlusion.experiment import CONTRASTS, PAPERS_GUIDE
-from analyses.occlusion.verification import MEASURES
-from analyses.paper import read_table
 from analyses.question import Settings
+from analyses.rerun.drops import KEYS
+from analyses.rerun.experiment import CONTRASTS
+from analyses.rerun.verification import MEASURES
 from analyses.statistics import signed_rank
 
 
@@ -76,35 +75,3 @@ def subtract_masks(
         *(pl.col(name) - pl.col(f"{name}_right") for name in columns),
         mask=pl.lit(f"{first} - {second}"),
     )
-
-
-def over_models(rows: pl.DataFrame, sums: Sequence[str]) -> pl.DataFrame:
-    """Return what `PAPERS_GUIDE` guides, over all the paper's models that judge it.
-
-    Parameters
-    ----------
-    rows : polars.DataFrame
-        guiding, judged, identity and other columns.
-    sums : sequence of str
-        The columns that add up.
-
-    Returns
-    -------
-    polars.DataFrame
-        The same columns; judged says of how many models it is the mean. Empty for fewer than two.
-    """
-    papers = read_table(21)["column"].unique()
-    judged = rows.filter(
-        pl.col("guiding") == PAPERS_GUIDE, pl.col("judged").is_in(papers.implode())
-    )
-    models = judged["judged"].n_unique()
-    if models < 2:
-        return rows.clear()
-    by = [column for column in rows.columns if column not in ("judged", *sums)]
-    summed = judged.group_by(by, maintain_order=True).agg(pl.col(sums).sum())
-    return summed.with_columns(judged=pl.lit(mean_of(models))).select(rows.columns)
-
-
-def mean_of(models: int) -> str:
-    """Return the name under which the mean of several judged models stands."""
-    return f"mean of {models} models"

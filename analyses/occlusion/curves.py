@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from analyses.estimates import grouped_ratio
 from analyses.occlusion.averages import runs, subtract_masks
-from analyses.occlusion.drops import likeness_of, named, people_of
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
-from analyses.occlusion.masks import Order, cut_masks
-from analyses.occlusion.verification import MEASURES
 from analyses.question import Settings
+from analyses.rerun.drops import likeness_of, named, people_of
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.masks import Order, cut_masks
+from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
+from analyses.rerun.verification import MEASURES
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -88,7 +88,7 @@ def measure_curves(
     Raises
     ------
     LackingError
-        As `analyses.occlusion.drops.measure_drops`.
+        As `analyses.rerun.drops.measure_drops`.
     """
     tasks = plan_tasks(lake, experiment, seed)
     return pl.concat(work.map(partial(curves_of_people, curves), tasks, "Deletion and insertion"))

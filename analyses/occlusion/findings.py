@@ -6,8 +6,8 @@ from typing import Any, Final
 import polars as pl
 
 from analyses.findings import limits
-from analyses.occlusion.experiment import PAPERS_GUIDE
 from analyses.paper import read_table
+from analyses.rerun.papers_occlusions import PAPERS_GUIDE
 
 _ALPHA: Final = 0.05
 _PERCENT: Final = 1.0

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from analyses.cohort import draw_images
 from analyses.estimates import interval_row
 from analyses.likeness import Pairs, centre, correlation
-from analyses.occlusion.drops import measure_drops
-from analyses.occlusion.experiment import Experiment
 from analyses.person.controls import CONTROLS, Subject
 from analyses.person.verdict import ALIKE, CLAIMS
 from analyses.question import Settings
+from analyses.rerun.drops import measure_drops
+from analyses.rerun.experiment import Experiment
 from analyses.similarity.baselines import lay_baselines
 from analyses.similarity.canonical import CanonicalFaces
 from analyses.similarity.pairwise import Likeness, draw_contrasts, interval_of, signed_rank_p

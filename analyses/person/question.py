@@ -19,7 +19,6 @@ import polars as pl
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE
 from analyses.estimates import with_holm
-from analyses.occlusion.fills import FILLS
 from analyses.person.controls import CONTROLS, Subject, command_to_add, find_subjects
 from analyses.person.evidence import (
     AUC,
@@ -32,6 +31,7 @@ from analyses.person.evidence import (
 from analyses.person.findings import findings
 from analyses.person.verdict import ALPHA, AS_WELL, COLUMNS, REQUIRED, decide
 from analyses.question import LackingError, Layout, Question, Settings
+from analyses.rerun.fills import FILLS
 from analyses.similarity.canonical import MOST_PAIRS, SIZE
 from analyses.similarity.groups import CALIPER
 from analyses.work import Work

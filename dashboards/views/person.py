@@ -6,9 +6,9 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.fills import FILLS
 from analyses.person.evidence import AUC
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.fills import FILLS
 from dashboards import faces, selections
 from dashboards.answers import Answer, command, find_answer, rows_of_model, show_answer
 from dashboards.charts import OKABE_ITO, show_chart, show_table

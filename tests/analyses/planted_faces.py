@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from analyses.occlusion import running
+from analyses.rerun import lake_models
 from leamstore import arrays, pose, schema, tables
 from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
@@ -77,7 +77,7 @@ class Faces:
 
 def make_faces_lake(folder, monkeypatch, faces):
     """Make a lake of planted faces, of models that are all the one network."""
-    monkeypatch.setattr(running.networks, "load", lambda *_, **__: faces.network().eval())
+    monkeypatch.setattr(lake_models.networks, "load", lambda *_, **__: faces.network().eval())
     lake = Lake.create(folder / "planted.lake", LakeSettings("landmarks", 0, faces.crops, 0))
     scale = schema.GRID // SIZE
     block, padding = Block(0, 1), [(0, arrays.SHARD_IMAGES - len(faces.chips))]

@@ -17,6 +17,7 @@ from analyses.person.evidence import AUC, weigh_drops
 from analyses.person.verdict import ALIKE
 from analyses.question import Settings
 from analyses.regions import individuals
+from analyses.rerun.verification import MEASURES
 from analyses.results import answer_question, recorded_settings
 from analyses.similarity import question as similarity
 from analyses.work import Work
@@ -52,7 +53,7 @@ def occlusion_tables():
     rows = [
         {"guiding": guiding, "judged": MODEL, "layer": "conv1", "percent": float(percent),
          "mask": mask, "fill": fill, "chips": "crops", "identity": identity, "images": 1}
-        | dict.fromkeys(occlusion.MEASURES, COST[mask] * percent**0.5 + chance.normal(0, 0.005))
+        | dict.fromkeys(MEASURES, COST[mask] * percent**0.5 + chance.normal(0, 0.005))
         for guiding in (MODEL, OTHER)
         for (percent, mask, fill), identity in product(occlusion.EXPERIMENT.conditions, PEOPLE)
     ]  # fmt: skip

@@ -1,9 +1,9 @@
 import numpy as np
 import polars as pl
 
-from analyses.occlusion.chips import read_chips
-from analyses.occlusion.masks import SOURCES, draw_sources
-from analyses.occlusion.running import embedded_images, kind_of
+from analyses.rerun.chips import read_chips
+from analyses.rerun.lake_models import embedded_images, kind_of
+from analyses.rerun.masks import SOURCES, draw_sources
 from dashboards.faces import layers_of
 from dashboards.hidden import Whose, hide_pixels, mean_colour, orders_of, sources_of
 from dashboards.room import open_room

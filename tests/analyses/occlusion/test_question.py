@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from analyses.occlusion import question as occlusion
-from analyses.occlusion import running
 from analyses.occlusion.averages import average, contrast
 from analyses.occlusion.curves import Curves
-from analyses.occlusion.drops import measure_drops, measure_people
-from analyses.occlusion.question import Experiment
-from analyses.occlusion.verification import MEASURES
 from analyses.question import LackingError, Settings
+from analyses.rerun import lake_models
+from analyses.rerun.drops import measure_drops, measure_people
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.verification import MEASURES
 from leamstore.lake import Lake, LakeSettings
 from tests.analyses.conftest import silent
 from tests.analyses.planted_faces import (
@@ -214,7 +214,7 @@ def test_another_network_than_the_lakes_is_refused(make_lake, monkeypatch):
     backwards = nn.Sequential(Patches(), nn.Unflatten(1, (16, 1, 1)), nn.Flatten())
     backwards.append(nn.Linear(16, 16, bias=False))
     backwards[-1].weight.data = torch.eye(16).flip(0)
-    monkeypatch.setattr(running.networks, "load", lambda *_, **__: backwards.eval())
+    monkeypatch.setattr(lake_models.networks, "load", lambda *_, **__: backwards.eval())
     with pytest.raises(LackingError, match="weights"):
         measure_drops(lake, EXPERIMENT, 0, silent)
 

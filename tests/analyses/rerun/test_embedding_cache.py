@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from torch import nn
 
-from analyses.occlusion.drops import measure_drops
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.memory import digest_of, recall
+from analyses.rerun.drops import measure_drops
+from analyses.rerun.embedding_cache import digest_of, recall
+from analyses.rerun.experiment import Experiment
 from tests.analyses.conftest import silent
 from tests.analyses.planted_faces import Faces, Patches, make_faces_lake, planted
 

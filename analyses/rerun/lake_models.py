@@ -47,8 +47,8 @@ class RunningModel:
     def gradient_times_input(
         self, chips: NDArray[np.float32], directions: NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """Return `analyses.occlusion.gradients.gradient_times_input` (image, y, x) of chips."""
-        from analyses.occlusion.gradients import gradient_times_input  # noqa: PLC0415
+        """Return `analyses.rerun.gradients.gradient_times_input` (image, y, x) of chips."""
+        from analyses.rerun.gradients import gradient_times_input  # noqa: PLC0415
 
         batches = (_batch_of(chips).split(BATCH), _tensor_of(directions).split(BATCH))
         parts = [

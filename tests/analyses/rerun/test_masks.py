@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analyses.occlusion.masks import (
+from analyses.rerun.masks import (
     SOURCES,
     carry_maps,
     cut_masks,
