@@ -46,6 +46,14 @@ def ask(
             "not only its own and IR_CASIA's.",
         ),
     ] = False,
+    catalog: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A catalog of yours: its models are run again by its entries, not by those that "
+            "the lake keeps of them.",
+            metavar="FILE",
+        ),
+    ] = None,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -83,13 +91,15 @@ def ask(
     # Polars, scipy and zarr load slowly, and --help shouldn't wait for them.
     from analyses.question import Settings  # noqa: PLC0415
     from analyses.questions import QUESTIONS, with_all_guides  # noqa: PLC0415
-    from analyses.results import answer_question, choose_questions  # noqa: PLC0415
+    from analyses.results import answer_question, choose_questions, write_late  # noqa: PLC0415
     from analyses.tables import show_answer, show_overview  # noqa: PLC0415
     from analyses.work import Work  # noqa: PLC0415
+    from leamstore.catalog import read_catalog  # noqa: PLC0415
     from leamstore.lake import Lake  # noqa: PLC0415
     from leamstore.stand_ins import brands  # noqa: PLC0415
+    from leamstore.tables.waiting import WITHOUT_END  # noqa: PLC0415
 
-    opened = Lake(lake)
+    opened = Lake(lake, patience=WITHOUT_END)
     questions = with_all_guides(QUESTIONS) if all_guides else QUESTIONS
     asked = choose_questions(questions, [name for name in names if name != REPORT])
     folder = _report_folder(names, to, opened.path.name)
@@ -97,12 +107,13 @@ def ask(
     console = Console(quiet=silent)
     work = Work(scheduler, silent)
     stand_ins = brands(opened)
-    settings = Settings(seed, draws)
+    settings = Settings(seed, draws, read_catalog(*catalog) if catalog else None)
     answers = []
     for question in asked:
         answers.append(answer_question(opened, question, settings, work, again))
         if folder is None:
             show_answer(answers[-1], stand_ins, console)
+    answers = write_late(opened, answers, settings)
     show_overview(answers, console)
     if folder is not None:
         from analyses.report import write_report  # noqa: PLC0415

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from analyses.statistics import DRAWS
 from analyses.work import Work
+from leamstore.catalog import Catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
 
@@ -26,10 +27,18 @@ class Settings:
         Seed of everything drawn at random.
     draws : int
         Bootstrap draws behind each interval.
+    catalog : Catalog, optional
+        The built-in one with the user's own; without it, models are run again by what the lake
+        says of them.
     """
 
     seed: int = 0
     draws: int = DRAWS
+    catalog: Catalog | None = None
+
+    def recorded(self) -> dict[str, Any]:
+        """Return those that shape an answer, as JSON keeps them."""
+        return {"seed": self.seed, "draws": self.draws}
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,12 @@ class Layout:
     columns: tuple[str, ...] = ()
     estimate: str = "share"
     decimals: int = 2
+
+
+LEFT_OUT: Final = "left_out"
+"""Ends the name of the result table of models that a question leaves out, and why."""
+
+LEFT_OUT_LAYOUT: Final = Layout("models that can't be run again, and take no part", per=(), rows=())
 
 
 def _no_findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -1,16 +1,19 @@
 """Answers: a question put to a lake, its tables written there, and never computed twice."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 import polars as pl
 
-from analyses.question import LackingError, Question, Settings
+from analyses.question import LEFT_OUT, LackingError, Question, Settings
 from analyses.work import Work
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, LockedError
 from leamstore.lake import Lake
 from leamstore.tables import results
+
+PATIENCE: Final = 60.0
+"""Seconds that an answer waits for whoever holds the tables open, before the next question."""
 
 
 @dataclass(frozen=True)
@@ -26,23 +29,36 @@ class Answer:
         Of a lacking answer: what the lake lacks, in a sentence.
     tables : dict of str to polars.DataFrame
         Its result tables by name, as in the lake's ``result_<name>``.
+    unwritten : str
+        The `leamstore.tables.results.inputs_checksum` of an answer that isn't in the lake yet,
+        since another process holds the tables open: `write_late` puts it there.
     """
 
     question: Question
     state: Literal["answered", "kept", "lacking"]
     why: str = ""
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    unwritten: str = ""
 
 
 def answer_question(
-    lake: Lake, question: Question, settings: Settings, work: Work, again: bool = False
+    lake: Lake,
+    question: Question,
+    settings: Settings,
+    work: Work,
+    again: bool = False,
+    patience: float = PATIENCE,
 ) -> Answer:
     """Answer a question from a lake, or from what was written there if nothing has changed.
+
+    An answer that leaves models out is asked again: they may be there by now.
 
     Parameters
     ----------
     again : bool
         Compute it even then.
+    patience : float
+        Seconds after which an answer is left unwritten, if another process holds the tables open.
 
     Raises
     ------
@@ -53,18 +69,32 @@ def answer_question(
     with lake.kept_open():
         inputs = results.inputs_checksum(lake)
         if not again and results.are_current(lake, question.name, recorded, inputs):
-            return Answer(question, "kept", tables=results.read_results(lake, question.name))
+            written = results.read_results(lake, question.name)
+            if f"{question.name}_{LEFT_OUT}" not in written:
+                return Answer(question, "kept", tables=written)
     try:
         tables = question.answer(lake, settings, work)
     except LackingError as error:
         return Answer(question, "lacking", why=str(error))
-    results.write_results(lake, question.name, tables, recorded, inputs)
+    try:
+        results.write_results(lake, question.name, tables, recorded, inputs, patience=patience)
+    except LockedError:
+        return Answer(question, "answered", tables=tables, unwritten=inputs)
     return Answer(question, "answered", tables=tables)
+
+
+def write_late(lake: Lake, answers: Sequence[Answer], settings: Settings) -> list[Answer]:
+    """Write the answers that aren't in the lake yet, however long its tables are held open."""
+    late = [answer for answer in answers if answer.unwritten]
+    for answer in late:
+        recorded = recorded_settings(answer.question, settings)
+        results.write_results(lake, answer.question.name, answer.tables, recorded, answer.unwritten)
+    return [replace(answer, unwritten="") for answer in answers]
 
 
 def recorded_settings(question: Question, settings: Settings) -> dict[str, Any]:
     """Return all that shapes an answer: what everybody sets and what the question fixes."""
-    return {**asdict(settings), **question.settings}
+    return {**settings.recorded(), **question.settings}
 
 
 def choose_questions(questions: Sequence[Question], names: Sequence[str]) -> list[Question]:

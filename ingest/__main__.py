@@ -65,6 +65,15 @@ def ingest(
     max_identities: Annotated[
         int | None, typer.Option(help="Most identities, drawn by seed.", rich_help_panel=_IMAGES)
     ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Take photographs out of the lake that are no longer in the folder, with their "
+            "maps. Without it they stay.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = False,
     models: Annotated[
         str,
         typer.Option(
@@ -182,19 +191,29 @@ def ingest(
     `python -m ingest --images lfw/ --models DLIB_R29 --lake lfw.lake`.
     """
     console = Console(stderr=True, quiet=quiet or as_json)
-    # torch loads slowly, and --help shouldn't wait for it.
+    known = read_catalog(*(catalog or []))
+    asked_layers = None if layers == "all" else tuple(layers.split(","))
+    for entry in known.named_models(models):
+        entry.chosen_layers(asked_layers)
+    # torch loads slowly, and neither --help nor a name mistyped should wait for it.
     from ingest import options  # noqa: PLC0415
+    from ingest.leam.targets import find_target  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
-    from ingest.run.pipeline import Plan, ingest_photographs  # noqa: PLC0415
+    from ingest.run.pipeline import (  # noqa: PLC0415
+        done_models,
+        ingest_photographs,
+        with_new_models,
+    )
+    from ingest.run.plan import Plan  # noqa: PLC0415
     from leamstore.lake import LakeSettings  # noqa: PLC0415
 
-    known = read_catalog(*(catalog or []))
+    find_target(target)
     limits = options.Limits(max_images, min_images, max_identities, seed)
     data = options.choose_dataset(known, images, dataset, root, limits, console)
     photographs = options.choose_photographs(data, limits)
     settings = options.ModelSettings(
         weights="random" if weights == "random" else Path(weights) if weights else None,
-        layers=None if layers == "all" else tuple(layers.split(",")),
+        layers=asked_layers,
         target=target,
         positives=positives,
         precision=precision,
@@ -212,10 +231,21 @@ def ingest(
     for note in (*data.notes, *([stand_in] if stand_in else [])):
         console.print(f"Note: {note}", style="yellow", markup=False)
     with options.choose_cluster(scheduler, device) as cluster, _progress(console) as progress:
-        opened = options.open_lake(lake, lake_settings)
+        found = options.find_lake(lake, lake_settings)
         plan = Plan(
-            photographs, chosen.requests, parsing, torch_device, batch_size, workers, cluster
+            photographs,
+            chosen.requests,
+            parsing,
+            torch_device,
+            batch_size,
+            workers,
+            cluster,
+            present=data.photographs,
+            prune=prune,
         )
+        # A network that can't be explained leaves no lake behind.
+        plan = with_new_models(plan, lake_settings, done_models(found) if found else set())
+        opened = options.open_lake(lake, lake_settings)
         outcome = ingest_photographs(opened, plan, progress)
     facts = summary.summarise(opened, outcome, chosen.passed_over)
     if as_json:

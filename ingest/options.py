@@ -17,11 +17,12 @@ from ingest.networks.weights import find_weights
 from ingest.photographs.datasets import Dataset, Photograph, open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import select
-from ingest.run.models import Positives, Request, chosen_layers
+from ingest.run.models import Positives, Request
 from leamstore.catalog import Catalog, Model, files
 from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.storage import Location, location
+from leamstore.tables.waiting import WITHOUT_END
 
 if TYPE_CHECKING:
     from ingest.run.dask_cluster import Cluster
@@ -118,7 +119,7 @@ def choose_models(
     if names == "all":
         found = _all_models(catalog, settings, console)
     else:
-        entries = [catalog.model(name.strip()) for name in names.split(",") if name.strip()]
+        entries = catalog.named_models(names)
         for entry in entries:
             _require_weights(entry, settings, console)
         found = ChosenModels(tuple(_request(entry, catalog, settings) for entry in entries), {})
@@ -200,17 +201,28 @@ def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
 
 
 def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
-    """Open the lake, or make a new one.
+    """Open the lake, or make a new one; who holds its tables open is waited for.
 
     Raises
     ------
     LakeError
         If the lake there was made with other settings.
     """
+    return find_lake(path, settings) or Lake.create(path, settings)
+
+
+def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
+    """Open the lake that is there; None where there is none.
+
+    Raises
+    ------
+    LakeError
+        If it was made with other settings.
+    """
     path = location(path)
     if not (path / "lake.duckdb").exists():
-        return Lake.create(path, settings)
-    lake = Lake(path)
+        return None
+    lake = Lake(path, patience=WITHOUT_END)
     for name, found in vars(lake.settings).items():
         asked = getattr(settings, name)
         if asked != found:
@@ -255,7 +267,7 @@ def _request(entry: Model, catalog: Catalog, settings: ModelSettings) -> Request
         entry=entry,
         catalog=catalog,
         weights=settings.weights,
-        layers=chosen_layers(entry, settings.layers),
+        layers=entry.chosen_layers(settings.layers),
         target=settings.target,
         positives=settings.positives,
         precision=settings.precision,

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from leamstore.catalog import Catalog, read_catalog
 from leamstore.commandline import DebugOption, LakeOption, QuietOption, run
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, LeamError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -45,29 +45,47 @@ def repair(
     console = Console(stderr=True, quiet=quiet)
     # torch loads slowly, and --help shouldn't wait for it.
     from ingest import options  # noqa: PLC0415
-    from ingest.run.pipeline import Plan, finish_units  # noqa: PLC0415
+    from ingest.run.pipeline import finish_units  # noqa: PLC0415
+    from ingest.run.plan import Plan  # noqa: PLC0415
     from leamstore.lake import Lake  # noqa: PLC0415
+    from leamstore.tables.waiting import WITHOUT_END  # noqa: PLC0415
 
     known = read_catalog(*(catalog or []))
-    opened = Lake(lake)
+    opened = Lake(lake, patience=WITHOUT_END)
     torch_device = options.choose_device(device)
     parser, _ = options.choose_parser(known, opened.settings.parser, torch_device, console)
-    requests = tuple(_request(opened, known, row) for row in _unfinished_models(opened))
+    requests, refusals = _requests(opened, known)
     plan = Plan((), requests, parser, torch_device, batch_size, workers)
     with Progress(console=console, disable=quiet) as progress:
         outcome = finish_units(opened, plan, progress)
     console.print(f"{outcome.units} units of models done again in {lake}.", highlight=False)
+    if refusals:
+        raise LakeError("\n".join(refusals))
+
+
+def _requests(lake: Any, catalog: Catalog) -> tuple[list[Any], list[str]]:
+    """Return the requests of the unfinished models, and why there is none of the others."""
+    requests, refusals = [], []
+    for row in _unfinished_models(lake):
+        try:
+            requests.append(_request(lake, catalog, row))
+        except LeamError as error:
+            refusals.append(
+                f"{row['model']} can't be run again: {error} Or type the ingest that made it "
+                "again, which does what is missing and nothing else: "
+                '`python -m leamstore sql "SELECT command FROM runs"` shows it.'
+            )
+    return requests, refusals
 
 
 def _unfinished_models(lake: Any) -> list[dict[str, Any]]:
     """Return the rows of the models that lack a unit, with their layers from the input on."""
-    from leamstore import tables  # noqa: PLC0415
     from leamstore.arrays.blocks import blocks_of  # noqa: PLC0415
     from leamstore.tables import ledger  # noqa: PLC0415
 
     images = lake.images
     blocks = {block.first_shard for block in blocks_of(images["image_id"], images["identity"])}
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         done = ledger.done_units(connection)
     rows = lake.sql(
         "SELECT models.*, list(layer ORDER BY position) AS layers "
@@ -77,34 +95,22 @@ def _unfinished_models(lake: Any) -> list[dict[str, Any]]:
 
 
 def _request(lake: Any, catalog: Catalog, row: Mapping[str, Any]) -> Any:
-    """Return the request by which a model of the lake was run.
-
-    Raises
-    ------
-    LakeError
-        If its weights were a file that no catalog names.
-    """
+    """Return the request by which a model of the lake was run."""
     from ingest.run.models import Request  # noqa: PLC0415
+    from ingest.run.recorded import recorded_model  # noqa: PLC0415
 
-    random = row["weights"].startswith("random")
-    entry = catalog.model(row["catalog_name"])
-    request = Request(
-        entry=entry,
-        catalog=catalog,
-        weights="random" if random else None,
+    model = recorded_model(row, catalog)
+    model.load()  # refused here, it leaves the other models to be done
+    return Request(
+        entry=model.entry,
+        catalog=model.catalog,
+        weights=model.weights,
         layers=tuple(row["layers"]),
         target=row["target"],
         positives="mean" if row["positives"] == "mean" else "all",
         precision=row["precision"],
         seed=lake.settings.seed,
     )
-    if not random and request.row(None)["weights_sha256"] != row["weights_sha256"]:
-        raise LakeError(
-            f"{row['model']} was run with {row['weights']}, which no catalog names: type the "
-            "ingest that made it again, which does what is missing and nothing else. "
-            '`python -m leamstore sql "SELECT command FROM runs"` shows it.'
-        )
-    return request
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,11 +19,20 @@ from rich.text import Text
 
 from leamstore.catalog import read_catalog
 from leamstore.catalog.files import readiness
-from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run, shown
+from leamstore.commandline import (
+    CatalogOption,
+    DebugOption,
+    JsonOption,
+    LakeOption,
+    QuietOption,
+    run,
+    shown,
+)
 from leamstore.errors import LakeError
 from leamstore.lake import Lake
 from leamstore.safety.fault import Fault
 from leamstore.safety.lock import holder
+from leamstore.safety.removal import remove_identity, remove_photograph
 from leamstore.safety.verify import remove_broken, verify
 from leamstore.schema_page import schema_page
 from leamstore.stand_ins import brands
@@ -128,10 +138,7 @@ def verify_command(
         bool,
         typer.Option("--repair", help="Take out what is broken, and do just that again."),
     ] = False,
-    files: Annotated[
-        list[Path] | None,
-        typer.Option("--catalog", help="A catalog of yours, beside the built-in one."),
-    ] = None,
+    files: CatalogOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -148,12 +155,55 @@ def verify_command(
         units = remove_broken(opened, faults)
         said = f"{len(units)} units taken out; they are done again now."
         Console(stderr=True).print(said, highlight=False)
-        # Only a program apart may know of ingest: this package imports nothing of it.
-        catalogs = [word for file in files or [] for word in ("--catalog", str(file))]
-        again = [sys.executable, "-m", "ingest.repair", "--lake", str(lake), *catalogs]
-        raise typer.Exit(subprocess.run(again, check=False).returncode)
+        raise typer.Exit(_repair(lake, files))
     if faults:
         raise typer.Exit(1)
+
+
+@app.command()
+def remove(
+    lake: LakeOption = _DEFAULT_LAKE,
+    identity: Annotated[
+        str | None, typer.Option("--identity", help="A person, by name.", metavar="NAME")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", help="A photograph, by its path.", metavar="PATH")
+    ] = None,
+    files: CatalogOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Take a person or a photograph out of a lake whole, as when consent is withdrawn.
+
+    Rows, maps, crops, embeddings and the rows of answers that name them go; answers over many
+    people are out of date afterwards. Maps of the person's other images are made again. A file
+    that stays in its folder joins the lake again with the next ingest.
+
+    Example: python -m leamstore remove --identity Grace_Hopper --lake demo.lake
+    """
+    if (identity is None) == (image is None):
+        raise LakeError("name a person by --identity or a photograph by --image.")
+    opened = Lake(lake)
+    removal = remove_photograph(opened, image) if image else remove_identity(opened, str(identity))
+    if as_json:
+        print(json.dumps(asdict(removal), indent=2))
+    else:
+        console = Console(soft_wrap=True, highlight=False)
+        for path in removal.paths:
+            console.print(f"Removed {path}", markup=False)
+        console.print("Delete the files, too, or the next ingest of their folder brings them back.")
+    if removal.units:
+        Console(stderr=True).print(
+            f"{removal.units} units of other images are done again now.", highlight=False
+        )
+        raise typer.Exit(_repair(lake, files))
+
+
+def _repair(lake: str, files: list[Path] | None) -> int:
+    """Run ``ingest.repair`` as a program of its own: this package imports nothing of ingest."""
+    catalogs = [word for file in files or [] for word in ("--catalog", str(file))]
+    again = [sys.executable, "-m", "ingest.repair", "--lake", str(lake), *catalogs]
+    return subprocess.run(again, check=False).returncode
 
 
 def _print_faults(lake: str, faults: list[Fault], as_json: bool) -> None:
@@ -186,10 +236,7 @@ def export(
 
 @app.command(name="catalog")
 def catalog_command(
-    files: Annotated[
-        list[Path] | None,
-        typer.Option("--catalog", help="A catalog of yours, beside the built-in one."),
-    ] = None,
+    files: CatalogOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:

@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -31,6 +32,10 @@ LakeOption = Annotated[
         help="Folder of the lake, or its address in an object store: s3://bucket/prefix.",
         metavar="LAKE",
     ),
+]
+CatalogOption = Annotated[
+    list[Path] | None,
+    typer.Option("--catalog", help="A catalog of yours, besides the built-in one.", metavar="FILE"),
 ]
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")

@@ -1,5 +1,7 @@
 """The errors a user of the lake can meet: one sentence each, with the place and the remedy."""
 
+from collections.abc import Sequence
+
 
 class LeamError(Exception):
     """Base of every error that the command lines print as one sentence and no traceback."""
@@ -7,6 +9,10 @@ class LeamError(Exception):
 
 class LakeError(LeamError):
     """A lake is missing, damaged, locked, or not what was asked for."""
+
+
+class LockedError(LakeError):
+    """Another process holds the tables of a lake open."""
 
 
 class MissingArrayError(LakeError):
@@ -41,3 +47,9 @@ class UnusableImageError(LeamError):
 def printable(text: str) -> str:
     """Return text without line ends and controls of a terminal: these as their escapes."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first three of some names, and how many more there are."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return printable(", ".join(names[:3])) + more

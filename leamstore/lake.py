@@ -1,8 +1,8 @@
 """A lake opened: its tables by SQL, its maps as a DataTree, its cube on a common grid."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,11 @@ from leamstore.geometry import resample
 from leamstore.safety.lock import LOCK_FILES, ingest_lock
 from leamstore.storage import Location, ObjectPath, location, objects, stored_bytes
 from leamstore.tables.published_copy import working_copy
+from leamstore.tables.waiting import READER_PATIENCE
 
 if TYPE_CHECKING:
     import dask.array as da
+    import duckdb
     import xarray as xr
 
 
@@ -59,6 +61,9 @@ class Lake:
     ----------
     path : Path, str or ObjectPath
         Folder of the lake, or its address: ``s3://bucket/prefix``.
+    patience : float
+        Seconds that a query waits for a process that holds the tables to write them. Who is
+        waited for is logged.
 
     Raises
     ------
@@ -66,8 +71,9 @@ class Lake:
         If there is no lake, it has another format version, or its tables do not fit the schema.
     """
 
-    def __init__(self, path: str | Location) -> None:
+    def __init__(self, path: str | Location, *, patience: float = READER_PATIENCE) -> None:
         self.path = location(path)
+        self.patience = patience
         # A pipe in their place would wait for a writer for ever.
         file = self.tables_path
         if not (file.is_file() if isinstance(file, Path) else file.exists()):
@@ -127,22 +133,25 @@ class Lake:
 
     @property
     def maps(self) -> "xr.DataTree":
-        """All maps, lazily: ``maps["DLIB_R29/layer1.conv1/relevance"]``."""
-        return arrays.open_tree(self.maps_path)
+        """All maps, lazily: ``maps["DLIB_R29/layer1.conv1/relevance"]``.
+
+        They are float32, where the store holds float16: sums and counts of many of these leave
+        the range of float16, and means of them are wrong.
+        """
+        return arrays.open_tree(self.maps_path).map_over_datasets(_in_float32)
 
     @property
     def faces(self) -> "xr.DataTree":
         """Crops and labels, lazily."""
         return arrays.open_tree(self.faces_path)
 
-    @contextmanager
-    def kept_open(self) -> Iterator[None]:
+    def kept_open(self, **limits: str) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
         """Keep the tables open, so that not every query of the block takes the time to open them.
 
-        A writer waits meanwhile, as it does for every query: keep the block short.
+        It gives the connection of `leamstore.tables.reading`. A writer waits meanwhile, as it does
+        for every query: keep the block short.
         """
-        with tables.reading(self.tables_path):
-            yield
+        return tables.reading(self.tables_path, patience=self.patience, **limits)
 
     def sql(
         self,
@@ -178,25 +187,25 @@ class Lake:
         """
         limits = {} if memory is None else {"memory_limit": memory}
         with (
-            tables.reading(self.tables_path, **limits) as connection,
+            self.kept_open(**limits) as connection,
             tables.ended_after(connection, seconds),
         ):
             return tables.frame_of(connection.sql(query, params=parameters))
 
     def cube(
         self,
-        models: Sequence[str] | None = None,
-        layers: Sequence[int | str] | None = None,
+        models: str | Sequence[str] | None = None,
+        layers: int | str | Sequence[int | str] | None = None,
         size: int = 112,
     ) -> "xr.DataArray":
         """Image maps on one grid, lazily.
 
         Parameters
         ----------
-        models : sequence of str, optional
+        models : str or sequence of str, optional
             Names in the table models; all by default.
-        layers : sequence of int or str, optional
-            Positions 0 to 8 or layer names; all by default.
+        layers : int, str or sequence of them, optional
+            Positions from 0, the layer nearest to the input, or layer names; all by default.
         size : int
             Side of the grid, which spans each model's own chip. Maps are carried to it
             bilinearly by each layer's stride and offset.
@@ -205,36 +214,49 @@ class Lake:
         -------
         xarray.DataArray
             (image, model, layer, y, x) float32 of dask, with the images' identity, gender,
-            ethnicity, age and path and the layers' names as coordinates. NaN where a model has
-            not been run on an image.
+            ethnicity, age and path and the layers' names as coordinates. The layers are the
+            positions that one of the models has. NaN where a model has no such layer, of which
+            the name is empty, or has not been run on an image.
 
         Raises
         ------
         LakeError
-            If a model or layer is not in the lake.
+            If a model is not in the lake, or a layer is in none of the models.
         """
         # Both load slowly, and most that is asked of a lake is asked by SQL.
         import dask.array as da  # noqa: PLC0415
         import xarray as xr  # noqa: PLC0415
 
-        chosen = self._chosen_layers(models, layers)
+        chosen, positions = self._chosen_layers(
+            [models] if isinstance(models, str) else models,
+            [layers] if isinstance(layers, int | np.integer | str) else layers,
+        )
         per_image = ("identity", "dataset", "path", "gender", "ethnicity", "age")
         images = self.sql(
             f"SELECT image_id, {', '.join(per_image)} FROM images "
             "WHERE status = 'kept' ORDER BY image_id"
         )
+        grids = {
+            (model, position): self._layer_on_grid(layer, images, size)
+            for model, own in chosen.items()
+            for position, layer in own.items()
+        }
+        nothing = da.full_like(next(iter(grids.values())), np.nan)
         stacks = [
-            da.stack([self._layer_on_grid(layer, images, size) for layer in model_layers], axis=1)
-            for _, model_layers in chosen
+            da.stack([grids.get((model, place), nothing) for place in positions], axis=1)
+            for model in chosen
         ]
-        names = [[layer["layer"] for layer in model_layers] for _, model_layers in chosen]
+        names = [
+            [own[place]["layer"] if place in own else "" for place in positions]
+            for own in chosen.values()
+        ]
         return xr.DataArray(
             da.stack(stacks, axis=1),
             dims=("image", "model", "layer", "y", "x"),
             coords={
                 "image": images["image_id"].to_numpy(),
-                "model": [model for model, _ in chosen],
-                "layer": [layer["position"] for layer in chosen[0][1]],
+                "model": list(chosen),
+                "layer": positions,
                 "layer_name": (("model", "layer"), names),
                 **{name: ("image", images[name].to_numpy()) for name in per_image},
             },
@@ -244,32 +266,37 @@ class Lake:
 
     def _chosen_layers(
         self, models: Sequence[str] | None, layers: Sequence[int | str] | None
-    ) -> list[tuple[str, list[dict[str, Any]]]]:
+    ) -> tuple[dict[str, dict[int, dict[str, Any]]], list[int]]:
+        """Return each model's rows of the table layers by position, and all positions in order."""
         known = self.sql(
             "SELECT layers.*, input_size FROM layers JOIN models USING (model) "
             "ORDER BY model, position"
         )
         have = known["model"].unique(maintain_order=True).to_list()
-        chosen = []
-        for model in have if models is None else models:
+        if not have:
+            raise LakeError(f"{self.path} holds no maps yet; run `python -m ingest` first.")
+        asked = have if models is None else models
+        for model in asked:
             if model not in have:
                 raise LakeError(f"{self.path} has no model {model}; it has {', '.join(have)}.")
-            rows = known.filter(pl.col("model") == model).to_dicts()
-            if layers is not None:
-                rows = [self._find_layer(model, rows, layer) for layer in layers]
-            chosen.append((model, rows))
-        if not chosen:
-            raise LakeError(f"{self.path} holds no maps yet; run `python -m ingest` first.")
-        return chosen
+        rows = known.filter(pl.col("model").is_in(asked)).to_dicts()
+        if layers is None:
+            found = sorted(rows, key=lambda row: row["position"])
+        else:
+            found = [row for layer in layers for row in self._find_layer(rows, layer)]
+        chosen: dict[str, dict[int, dict[str, Any]]] = {model: {} for model in asked}
+        for row in found:
+            chosen[row["model"]][row["position"]] = row
+        return chosen, list(dict.fromkeys(row["position"] for row in found))
 
-    def _find_layer(
-        self, model: str, rows: list[dict[str, Any]], layer: int | str
-    ) -> dict[str, Any]:
-        for row in rows:
-            if layer in (row["position"], row["layer"]):
-                return row
-        names = ", ".join(row["layer"] for row in rows)
-        raise LakeError(f"model {model} of {self.path} has no layer {layer}; it has {names}.")
+    def _find_layer(self, rows: list[dict[str, Any]], layer: int | str) -> list[dict[str, Any]]:
+        """Return the rows of a layer by its position or name, of each model that has it."""
+        found = [row for row in rows if layer in (row["position"], row["layer"])]
+        if not found:
+            names = ", ".join(dict.fromkeys(row["layer"] for row in rows))
+            of = ", ".join(dict.fromkeys(row["model"] for row in rows))
+            raise LakeError(f"{of} of {self.path} has no layer {layer}; it has {names}.")
+        return found
 
     def _layer_on_grid(self, layer: dict[str, Any], images: pl.DataFrame, size: int) -> "da.Array":
         import dask.array as da  # noqa: PLC0415
@@ -306,7 +333,7 @@ class Lake:
         )
 
     def _format_problems(self) -> list[str]:
-        with tables.reading(self.tables_path) as connection:
+        with self.kept_open() as connection:
             # A view in a table's place would run whatever query it is.
             found = connection.sql(
                 "SELECT table_name, column_name, data_type FROM duckdb_columns() "
@@ -317,7 +344,8 @@ class Lake:
                 f"table {table.name} has no column {column.name} of type {column.type}"
                 for table in schema.TABLES
                 for column in table.columns
-                if have.get((table.name, column.name)) != _IN_FULL.get(column.type, column.type)
+                if not (column.added and (table.name, column.name) not in have)
+                and have.get((table.name, column.name)) != _IN_FULL.get(column.type, column.type)
             ]
             values: dict[str, str] = {}
             if ("settings", "value") in have:
@@ -449,6 +477,11 @@ def _is_free(path: Path) -> bool:
 def _require(free: bool, path: Location) -> None:
     if not free:
         raise LakeError(f"{path} is there and is no lake; name an empty or a new folder.")
+
+
+def _in_float32(dataset: "xr.Dataset") -> "xr.Dataset":
+    halves = [name for name, variable in dataset.variables.items() if variable.dtype == np.float16]
+    return dataset.assign({name: dataset[name].astype(np.float32) for name in halves})
 
 
 def _whole_shards(places: np.ndarray) -> tuple[int, ...]:

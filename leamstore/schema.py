@@ -63,24 +63,32 @@ LABELS: Final = {region.name: label for label, region in enumerate(REGIONS)}
 
 REJECTIONS: Final = {
     "not-an-image": "the file is not an image that Pillow reads",
+    "no-decoder": "Pillow reads the file's format by a plugin that isn't installed",
     "truncated": "the image file ends before the image does",
     "too-large": "the image has more pixels than is safe to decode",
     "unreadable": "the file cannot be opened",
     "no-face": "no face was found",
     "several-faces": "more than one face was found",
+    "duplicate": "the same file as another photograph of this person",
+    "duplicate-of-another-person": "the same file as a photograph of another person",
     "lone-image": "no other usable image of this identity, so no positive",
+    "departed": "its file is no longer there, and the lake holds no crop of it",
 }
 """Why an image is rejected: the values of ``images.reason``."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, DuckDB type, meaning, and whether it may be NULL."""
+    """A column: its name, DuckDB type, meaning, and whether it may be NULL.
+
+    One that was `added` to a table later may be lacking in a lake until the next ingest adds it.
+    """
 
     name: str
     type: str
     meaning: str
     nullable: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,16 @@ TABLES: Final = (
                 nullable=True,
             ),
             Column("precision", "VARCHAR", "float32, tf32 or bfloat16"),
+            Column(
+                "entry", "VARCHAR", "its entry of the catalog, as JSON", nullable=True, added=True
+            ),
+            Column(
+                "weights_path",
+                "VARCHAR",
+                "absolute path of the file of the weights when it was last run",
+                nullable=True,
+                added=True,
+            ),
         ),
         ("model",),
     ),
@@ -239,7 +257,8 @@ TABLES: Final = (
     ),
     Table(
         "embeddings",
-        "image x model",
+        "image x model; no row where the embedding is zero or not finite, or that of all other "
+        "images of the identity: then there are no pairs and no maps",
         (
             _MODEL,
             Column("image_id", "INTEGER", "image"),
@@ -323,7 +342,9 @@ TABLES: Final = (
             Column("state", "VARCHAR", "done, or retiring: images have left, their maps have not"),
             Column("checksum", "VARCHAR", "sha256 over what the unit was made from"),
             Column("shards", "INTEGER", "shards of the image axis that it owns"),
-            Column("images", "INTEGER", "images in it"),
+            Column(
+                "images", "INTEGER", "images in it that the model was run on"
+            ),
             Column("pairs", "INTEGER", "ordered pairs in it"),
             Column("run_id", "VARCHAR", "run that made it"),
             Column("finished", "TIMESTAMPTZ", "when its rows were committed"),

@@ -17,6 +17,7 @@ from analyses.estimates import grouped_ratio
 from analyses.question import Settings
 from analyses.rerun.drops import KEYS, named
 from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import RunnableModels
 from analyses.rerun.masks import cut_masks
 from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
 from analyses.rerun.verification import cosines
@@ -57,15 +58,26 @@ class OccludedPairs(NamedTuple):
     scores: pl.DataFrame
 
 
-def measure_pairs(lake: Lake, experiment: Experiment, seed: int, work: Work) -> OccludedPairs:
+def measure_pairs(
+    lake: Lake,
+    experiment: Experiment,
+    seed: int,
+    work: Work,
+    runnable: RunnableModels | None = None,
+) -> OccludedPairs:
     """Occlude every image and return the cosines of its pairs, by person and years.
+
+    Parameters
+    ----------
+    runnable : RunnableModels, optional
+        As `analyses.rerun.occluded_faces.plan_tasks` takes it.
 
     Raises
     ------
     LackingError
         As `analyses.rerun.drops.measure_drops`.
     """
-    tasks = plan_tasks(lake, experiment, seed)
+    tasks = plan_tasks(lake, experiment, seed, runnable)
     found = work.map(partial(pairs_of_people, experiment), tasks, "Occluded pairs")
     return OccludedPairs(*map(pl.concat, zip(*found, strict=True)))
 

@@ -26,9 +26,17 @@ from analyses.demographics.people import SMALLEST_GROUP, compare_groups, groups_
 from analyses.demographics.scores import QUANTILES, STEP, find_quantiles
 from analyses.estimates import with_holm
 from analyses.paper import beside_paper, read_table
-from analyses.question import LackingError, Layout, Question, Settings
+from analyses.question import (
+    LEFT_OUT,
+    LEFT_OUT_LAYOUT,
+    LackingError,
+    Layout,
+    Question,
+    Settings,
+)
 from analyses.regions.shares import regions_in, sum_shares
 from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import runnable_models
 from analyses.rerun.papers_occlusions import PAPERS_GUIDE, PAPERS_MASKS, mean_of, over_models
 from analyses.work import Work
 from leamstore.lake import Lake
@@ -129,12 +137,13 @@ def compare_pairs(
     lake: Lake, known: pl.DataFrame, settings: Settings, work: Work
 ) -> dict[str, pl.DataFrame]:
     """Return what occlusion costs by group, the groups' differences, and cosines by age."""
-    measured = measure_pairs(lake, EXPERIMENT, settings.seed, work)
+    runnable = runnable_models(lake, settings.catalog).with_layer(lake, EXPERIMENT.layer)
+    measured = measure_pairs(lake, EXPERIMENT, settings.seed, work, runnable)
     pairs, scores = (
         pl.concat([rows, over_models(rows, sums)])
         for rows, sums in ((measured.sums, SUMS), (measured.scores, ("pairs",)))
     )
-    tables = {}
+    tables = runnable.left_out_tables("demographics")
     if not known.is_empty():
         tables["demographics_occlusion"] = drops_of_groups(pairs, known, settings)
         tables["demographics_occlusion_differences"] = drop_differences(pairs, known, settings)
@@ -344,6 +353,7 @@ QUESTION: Final = Question(
             estimate="estimate",
             decimals=3,
         ),
+        f"demographics_{LEFT_OUT}": LEFT_OUT_LAYOUT,
     },
     settings={
         "smallest_group": SMALLEST_GROUP,

@@ -22,6 +22,7 @@ from analyses.occlusion.averages import runs, subtract_masks
 from analyses.question import Settings
 from analyses.rerun.drops import likeness_of, named, people_of
 from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import RunnableModels
 from analyses.rerun.masks import Order, cut_masks
 from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
 from analyses.rerun.verification import MEASURES
@@ -69,7 +70,12 @@ CURVES: Final = Curves()
 
 
 def measure_curves(
-    lake: Lake, curves: Curves, experiment: Experiment, seed: int, work: Work
+    lake: Lake,
+    curves: Curves,
+    experiment: Experiment,
+    seed: int,
+    work: Work,
+    runnable: RunnableModels | None = None,
 ) -> pl.DataFrame:
     """Hide and reveal every face step by step.
 
@@ -77,6 +83,8 @@ def measure_curves(
     ----------
     experiment : Experiment
         Whose layer and guides are taken.
+    runnable : RunnableModels, optional
+        As `analyses.rerun.occluded_faces.plan_tasks` takes it.
 
     Returns
     -------
@@ -90,7 +98,7 @@ def measure_curves(
     LackingError
         As `analyses.rerun.drops.measure_drops`.
     """
-    tasks = plan_tasks(lake, experiment, seed)
+    tasks = plan_tasks(lake, experiment, seed, runnable)
     return pl.concat(work.map(partial(curves_of_people, curves), tasks, "Deletion and insertion"))
 
 

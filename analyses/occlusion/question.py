@@ -19,10 +19,11 @@ from analyses.occlusion.averages import average, contrast
 from analyses.occlusion.curves import CURVES, draw_points, measure_areas, measure_curves
 from analyses.occlusion.findings import findings
 from analyses.paper import beside_paper, read_table
-from analyses.question import Layout, Question, Settings
+from analyses.question import LEFT_OUT, LEFT_OUT_LAYOUT, Layout, Question, Settings
 from analyses.rerun.drops import measure_people
 from analyses.rerun.experiment import MASKS, Experiment
 from analyses.rerun.fills import FILLS
+from analyses.rerun.lake_models import runnable_models
 from analyses.rerun.papers_occlusions import PAPERS_GUIDE, PAPERS_MASKS, mean_of, over_models
 from analyses.rerun.verification import MEASURES
 from analyses.work import Work
@@ -36,14 +37,16 @@ def answer(
     lake: Lake, settings: Settings, work: Work, *, experiment: Experiment = EXPERIMENT
 ) -> dict[str, pl.DataFrame]:
     """Return the drops by condition, contrasts between masks, and the curves with their areas."""
-    drops = in_order(measure_people(lake, experiment, settings.seed, work))
-    reached = measure_curves(lake, CURVES, experiment, settings.seed, work)
+    runnable = runnable_models(lake, settings.catalog).with_layer(lake, experiment.layer)
+    drops = in_order(measure_people(lake, experiment, settings.seed, work, runnable))
+    reached = measure_curves(lake, CURVES, experiment, settings.seed, work, runnable)
     averages = average(pl.concat([drops, over_models(drops, ("images", *MEASURES))]), settings)
     return {
         "occlusion": beside_paper(averages, papers_drops(), _PAPER_ON, "estimate"),
         "occlusion_contrasts": contrast(drops, settings),
         "occlusion_curves": draw_points(reached, settings),
         "occlusion_areas": measure_areas(reached, CURVES, settings),
+        **runnable.left_out_tables("occlusion"),
     }
 
 
@@ -122,6 +125,7 @@ QUESTION: Final = Question(
             estimate="area",
             decimals=4,
         ),
+        f"occlusion_{LEFT_OUT}": LEFT_OUT_LAYOUT,
     },
     settings={**asdict(EXPERIMENT), "curves": asdict(CURVES)},
     notes=(

@@ -23,6 +23,7 @@ from analyses.person.verdict import ALIKE, CLAIMS
 from analyses.question import Settings
 from analyses.rerun.drops import measure_drops
 from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import RunnableModels
 from analyses.similarity.baselines import lay_baselines
 from analyses.similarity.canonical import CanonicalFaces
 from analyses.similarity.pairwise import Likeness, draw_contrasts, interval_of, signed_rank_p
@@ -79,17 +80,21 @@ def occluded_positions(positions: list[int]) -> list[int]:
 
 
 def occlusion_evidence(
-    lake: Lake, layers: pl.DataFrame, settings: Settings, work: Work
+    lake: Lake, layers: pl.DataFrame, settings: Settings, work: Work, runnable: RunnableModels
 ) -> pl.DataFrame:
-    """Return the claims by occlusion: a row for each model, occluded layer, claim and fill."""
+    """Return the claims by occlusion: a row for each model, occluded layer, claim and fill.
+
+    Of the models, those that can be run are asked about.
+    """
+    asked = layers.filter(pl.col("model").is_in(list(runnable.models)))
     chosen: dict[int, list[str]] = {}
-    for (model,), rows in layers.group_by("model", maintain_order=True):
+    for (model,), rows in asked.group_by("model", maintain_order=True):
         for position in occluded_positions(rows["position"].to_list()):
             chosen.setdefault(position, []).append(str(model))
     tables = []
     for position, models in sorted(chosen.items()):
         experiment = OwnMaps(layer=position, subjects=tuple(models))
-        drops = measure_drops(lake, experiment, settings.seed, work)
+        drops = measure_drops(lake, experiment, settings.seed, work, runnable)
         tables += [
             weigh_drops(part, settings).select(
                 pl.lit(guiding).alias("model"),

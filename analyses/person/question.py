@@ -30,8 +30,16 @@ from analyses.person.evidence import (
 )
 from analyses.person.findings import findings
 from analyses.person.verdict import ALPHA, AS_WELL, COLUMNS, REQUIRED, decide
-from analyses.question import LackingError, Layout, Question, Settings
+from analyses.question import (
+    LEFT_OUT,
+    LEFT_OUT_LAYOUT,
+    LackingError,
+    Layout,
+    Question,
+    Settings,
+)
 from analyses.rerun.fills import FILLS
+from analyses.rerun.lake_models import runnable_models
 from analyses.similarity.canonical import MOST_PAIRS, SIZE
 from analyses.similarity.groups import CALIPER
 from analyses.work import Work
@@ -51,11 +59,12 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
             f"{lake.path} holds fewer than two identities: without strangers nothing can be told "
             "of a person."
         )
+    runnable = runnable_models(lake, settings.catalog, [subject.name for subject in subjects])
     layers = _layers_of(lake, subjects)
     evidence = adjust(
         pl.concat(
             [
-                occlusion_evidence(lake, layers, settings, work),
+                occlusion_evidence(lake, layers, settings, work, runnable),
                 likeness_evidence(lake, subjects, layers, settings, work),
             ]
         )
@@ -66,6 +75,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         "person_claims": claims,
         "person_evidence": evidence,
         "person_controls": _controls_table(lake, subjects),
+        **runnable.left_out_tables("person"),
     }
 
 
@@ -172,6 +182,7 @@ QUESTION: Final = Question(
             decimals=3,
         ),
         "person_controls": Layout("controls, and how to add them", per=("model",), rows=()),
+        f"person_{LEFT_OUT}": LEFT_OUT_LAYOUT,
     },
     settings={
         "percent": PERCENT,

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -81,7 +80,7 @@ def write_report(
         (new / PAGE).write_text(page(contents), encoding="utf-8")
         write_facts(new, {
             "report": "leam-lake", "lake": facts.path, "brands": facts.brands,
-            "settings": asdict(settings), "versions": contents.versions, "written": written,
+            "settings": settings.recorded(), "versions": contents.versions, "written": written,
             "questions": {section.name: section.state for section in sections},
         })  # fmt: skip
     return folder / PAGE

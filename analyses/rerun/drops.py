@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import RunnableModels
 from analyses.rerun.masks import cut_masks
 from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
 from analyses.rerun.verification import MEASURES, likeness
@@ -19,8 +20,19 @@ KEYS: Final = ("guiding", "judged", "layer", "percent", "mask", "fill", "chips")
 """Columns that tell one condition from another; chips: photographs or crops, what they are from."""
 
 
-def measure_drops(lake: Lake, experiment: Experiment, seed: int, work: Work) -> pl.DataFrame:
+def measure_drops(
+    lake: Lake,
+    experiment: Experiment,
+    seed: int,
+    work: Work,
+    runnable: RunnableModels | None = None,
+) -> pl.DataFrame:
     """Occlude every image under every condition and return the drops of its likeness.
+
+    Parameters
+    ----------
+    runnable : RunnableModels, optional
+        As `analyses.rerun.occluded_faces.plan_tasks` takes it.
 
     Returns
     -------
@@ -33,11 +45,17 @@ def measure_drops(lake: Lake, experiment: Experiment, seed: int, work: Work) -> 
     LackingError
         If there are no embeddings or one identity only, or a network or its chips can't be had.
     """
-    tasks = plan_tasks(lake, experiment, seed)
+    tasks = plan_tasks(lake, experiment, seed, runnable)
     return pl.concat(work.map(partial(drops_of_images, experiment), tasks, "Occlusion"))
 
 
-def measure_people(lake: Lake, experiment: Experiment, seed: int, work: Work) -> pl.DataFrame:
+def measure_people(
+    lake: Lake,
+    experiment: Experiment,
+    seed: int,
+    work: Work,
+    runnable: RunnableModels | None = None,
+) -> pl.DataFrame:
     """Do as `measure_drops`, but return each person's sums over their images, which are fewer.
 
     Returns
@@ -45,7 +63,7 @@ def measure_people(lake: Lake, experiment: Experiment, seed: int, work: Work) ->
     polars.DataFrame
         `KEYS`, identity, images, and a column of sums for each of `MEASURES`.
     """
-    tasks = plan_tasks(lake, experiment, seed)
+    tasks = plan_tasks(lake, experiment, seed, runnable)
     return pl.concat(work.map(partial(drops_of_people, experiment), tasks, "Occlusion"))
 
 

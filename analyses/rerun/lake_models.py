@@ -1,5 +1,6 @@
 """Models of a lake run again: the network that filled it, and the maps that guide a mask."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -8,10 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analyses.question import LackingError
-from ingest import networks
+from analyses.question import LEFT_OUT, LackingError
+from analyses.rerun.chips import chip_source, read_chips
 from ingest.faces.block_images import ChipKind
+from ingest.run.recorded import RecordedModel, recorded_model
 from leamstore import arrays
+from leamstore.catalog import Catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
 
@@ -25,6 +28,9 @@ BATCH: Final = 32
 _SAME_NETWORK: Final = 0.95
 """Mean cosine to the lake's own embeddings of the same chips that tells the network is the same;
 chips cut from crops are not the same to the bit."""
+
+_TRIED: Final = 8
+"""Images by which it is told."""
 
 _LOADING: Final = Lock()
 """Random weights are drawn from torch's one generator, which threads would share."""
@@ -68,7 +74,114 @@ def _tensor_of(values: NDArray[np.float32]) -> "Tensor":
     return torch.from_numpy(values)
 
 
-def run_model(lake: Lake, name: str) -> RunningModel:
+@dataclass(frozen=True)
+class RunnableModels:
+    """The models of a lake that can be run again.
+
+    Attributes
+    ----------
+    models : mapping of str to RecordedModel
+        By name.
+    left_out : mapping of str to str
+        By name of each other model, why it takes no part, in a sentence.
+    """
+
+    models: Mapping[str, RecordedModel]
+    left_out: Mapping[str, str]
+
+    def with_layer(self, lake: Lake, position: int) -> "RunnableModels":
+        """Return those that have a layer of this position.
+
+        Raises
+        ------
+        LackingError
+            If none has.
+        """
+        rows = lake.sql("SELECT model FROM layers WHERE position = ?", [position])
+        held = set(rows["model"])
+        without = {
+            name: f"{lake.path} holds no maps of layer {position} of {name}."
+            for name in self.models
+            if name not in held
+        }
+        models = {name: model for name, model in self.models.items() if name in held}
+        return _some_models(models, {**self.left_out, **without})
+
+    def left_out_tables(self, question: str) -> dict[str, pl.DataFrame]:
+        """Return the result table (model, why) of those left out; none if none is."""
+        if not self.left_out:
+            return {}
+        rows = sorted(self.left_out.items())
+        columns = {"model": pl.String, "why": pl.String}
+        return {f"{question}_{LEFT_OUT}": pl.DataFrame(rows, schema=columns, orient="row")}
+
+
+def runnable_models(
+    lake: Lake, catalog: Catalog | None = None, names: Sequence[str] | None = None
+) -> RunnableModels:
+    """Return which models can be run again: tried on a few faces each.
+
+    Parameters
+    ----------
+    catalog : Catalog, optional
+        As `ingest.run.recorded.recorded_model` takes it.
+    names : sequence of str, optional
+        The models asked about; by default all that have embeddings.
+
+    Raises
+    ------
+    LackingError
+        If there are no embeddings, or no model can be run; with the reason of each.
+    """
+    rows = lake.sql(
+        "SELECT * FROM models WHERE model IN (SELECT model FROM embeddings) ORDER BY model"
+    ).to_dicts()
+    if not rows:
+        raise LackingError(f"{lake.path} holds no embeddings: run `python -m ingest` first.")
+    models, left_out = {}, {}
+    for row in rows:
+        name = row["model"]
+        if names is not None and name not in names:
+            continue
+        try:
+            models[name] = _try_model(lake, row, catalog)
+        except LackingError as error:
+            left_out[name] = str(error)
+    return _some_models(models, left_out)
+
+
+def _some_models(
+    models: Mapping[str, RecordedModel], left_out: Mapping[str, str]
+) -> RunnableModels:
+    if not models:
+        raise LackingError(" ".join(dict.fromkeys(left_out.values())))
+    return RunnableModels(models, left_out)
+
+
+def _try_model(lake: Lake, row: Mapping[str, Any], catalog: Catalog | None) -> RecordedModel:
+    """Return a model that embeds some faces as it did for the lake."""
+    name = row["model"]
+    images = embedded_images(lake, {name})
+    if images["identity"].n_unique() < 2:
+        raise LackingError(
+            f"{lake.path} holds fewer than two identities of {name}: occlusion needs strangers."
+        )
+    try:
+        recorded = recorded_model(row, catalog)
+    except LeamError as error:
+        raise LackingError(f"{name} can't be run again on occluded faces: {error}") from error
+    running = run_model(lake, recorded)
+    few = images.head(_TRIED)
+    chips = [
+        block.chips[running.kind].pixels
+        for block in read_chips(lake, few, {running.kind}, chip_source(lake, few))
+    ]
+    embeddings = running.embed(np.concatenate(chips).astype(np.float32)).astype(np.float64)
+    check_network(running, embeddings, stored_embeddings(lake, name, few["image_id"]))
+    return recorded
+
+
+def run_model(lake: Lake, model: RecordedModel) -> RunningModel:
     """Load the network of a lake's model with the weights that it had, to run on one core.
 
     As many tasks run at a time as there are cores; with torch's threads for all cores in each,
@@ -82,18 +195,12 @@ def run_model(lake: Lake, name: str) -> RunningModel:
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    row = lake.sql("SELECT * FROM models WHERE model = ?", [name]).row(0, named=True)
-    weights, _, seed = row["weights"].partition(", seed ")
     try:
         with _LOADING:
-            network = networks.load(
-                row["catalog_name"],
-                "random" if weights == "random" else None,
-                seed=int(seed or 0),
-            )
+            network = model.load()
     except LeamError as error:
-        raise LackingError(f"{name} can't be run again on occluded faces: {error}") from error
-    return RunningModel(name, network, kind_of(lake, name))
+        raise LackingError(f"{model.name} can't be run again on occluded faces: {error}") from error
+    return RunningModel(model.name, network, kind_of(lake, model.name))
 
 
 def kind_of(lake: Lake, name: str) -> ChipKind:
@@ -106,11 +213,15 @@ def check_network(
     model: RunningModel, embeddings: NDArray[np.float64], stored: NDArray[np.float64]
 ) -> None:
     """Raise `LackingError` if the network is another than the one that filled the lake."""
-    lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(stored, axis=1)
-    if ((embeddings * stored).sum(1) / lengths).mean() < _SAME_NETWORK:
+    if embeddings.shape == stored.shape:
+        lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(stored, axis=1)
+        is_same = ((embeddings * stored).sum(1) / lengths).mean() >= _SAME_NETWORK
+    else:
+        is_same = False
+    if not is_same:
         raise LackingError(
-            f"{model.name} embeds faces otherwise than it did for the lake: its weights are not "
-            "those of the catalog; ingest with these to ask again."
+            f"{model.name} embeds faces otherwise than it did for the lake: its weights, or the "
+            "network's code, are not those it was run with; ingest with these to ask again."
         )
 
 

@@ -21,12 +21,13 @@ from analyses.rerun.fills import FILLS, hide
 from analyses.rerun.lake_models import (
     BATCH,
     Guide,
+    RunnableModels,
     RunningModel,
-    check_network,
     embedded_images,
     find_guide,
     kind_of,
     run_model,
+    runnable_models,
     stored_embeddings,
 )
 from analyses.rerun.masks import (
@@ -39,6 +40,7 @@ from analyses.rerun.masks import (
 )
 from analyses.rerun.verification import Judge, make_judge, units
 from ingest.faces.block_images import ChipKind, Chips
+from ingest.run.recorded import RecordedModel
 from leamstore import geometry
 from leamstore.lake import Lake
 
@@ -59,6 +61,8 @@ class Setting:
         The model that judges likeness.
     guide : Guide
         Whose maps say which pixels go first.
+    models : mapping of str to RecordedModel
+        What it takes to run these two.
     mean_map : (y, x) float64
         The guide's, over all images.
     judge : Judge
@@ -72,6 +76,7 @@ class Setting:
     lake: Lake
     judged: str
     guide: Guide
+    models: Mapping[str, RecordedModel]
     mean_map: NDArray[np.float64]
     judge: Judge
     colour: NDArray[np.float64]
@@ -108,8 +113,15 @@ class Guidance(Protocol):
         """Return the models that guide the occlusions judged by one of them."""
 
 
-def plan_tasks(lake: Lake, guidance: Guidance, seed: int) -> list[Task]:
+def plan_tasks(
+    lake: Lake, guidance: Guidance, seed: int, runnable: RunnableModels | None = None
+) -> list[Task]:
     """Return the tasks of all judged models and their guides.
+
+    Parameters
+    ----------
+    runnable : RunnableModels, optional
+        The models that take part; by default all that can be run and have the layer.
 
     Raises
     ------
@@ -117,22 +129,22 @@ def plan_tasks(lake: Lake, guidance: Guidance, seed: int) -> list[Task]:
         If there are no embeddings, no maps of the layer or one identity only, or the chips
         can't be had.
     """
-    names = lake.sql("SELECT DISTINCT model FROM embeddings ORDER BY model")["model"].to_list()
+    models = (runnable or runnable_models(lake).with_layer(lake, guidance.layer)).models
+    return [task for judged in models for task in _tasks_of(lake, judged, guidance, models, seed)]
+
+
+def _tasks_of(
+    lake: Lake,
+    judged: str,
+    guidance: Guidance,
+    models: Mapping[str, RecordedModel],
+    seed: int,
+) -> Iterator[Task]:
+    names = guidance.guides_of(judged, list(models))
     if not names:
-        raise LackingError(f"{lake.path} holds no embeddings: run `python -m ingest` first.")
-    runs = [(judged, guidance.guides_of(judged, names)) for judged in names]
-    return [
-        task
-        for judged, guides in runs
-        if guides
-        for task in _tasks_of(
-            lake, judged, [find_guide(lake, guide, guidance.layer) for guide in guides], seed
-        )
-    ]
-
-
-def _tasks_of(lake: Lake, judged: str, guides: Sequence[Guide], seed: int) -> Iterator[Task]:
-    images = embedded_images(lake, {judged, *(guide.model for guide in guides)})
+        return
+    guides = [find_guide(lake, name, guidance.layer) for name in names]
+    images = embedded_images(lake, {judged, *names})
     if images["identity"].n_unique() < 2:
         raise LackingError(
             f"{lake.path} holds fewer than two identities of {judged} and what guides it: "
@@ -146,7 +158,8 @@ def _tasks_of(lake: Lake, judged: str, guides: Sequence[Guide], seed: int) -> It
     sources = draw_sources(identities, images["landmarks"].to_numpy(), seed)
     for guide in guides:
         mean_map = guide.mean_map(lake, image_ids.to_numpy())
-        setting = Setting(lake, judged, guide, mean_map, judge, colour, source, seed)
+        two = {name: models[name] for name in (judged, guide.model)}
+        setting = Setting(lake, judged, guide, two, mean_map, judge, colour, source, seed)
         for places in split_identities(images["identity"].to_list()):
             own = {mask: image_ids.to_numpy()[drawn[places]] for mask, drawn in sources.items()}
             yield Task(setting, images[places], own)
@@ -235,11 +248,11 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
     Raises
     ------
     LackingError
-        If the network or its weights can't be had, or are others than when the lake was filled.
+        If the network or its weights can't be had any more.
     """
     setting, images = task.setting, task.images
     with setting.lake.kept_open():
-        model = run_model(setting.lake, setting.judged)
+        model = run_model(setting.lake, setting.models[setting.judged])
         gallery = stored_embeddings(setting.lake, model.name, images["image_id"])
     kinds = {model.kind, setting.guide.kind}
     blocks = list(read_chips(setting.lake, images, kinds, setting.source))
@@ -252,7 +265,6 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
     }
     pixels = chips[model.kind].pixels.astype(np.float32)
     embeddings = model.embed(pixels).astype(np.float64)
-    check_network(model, embeddings, gallery)
     # A task has whole identities, so all positives are in it.
     identities = images["identity"].to_numpy()
     positives = (identities[:, None] == identities) & ~np.eye(len(identities), dtype=bool)
@@ -302,7 +314,7 @@ def _judged_to_guide(faces: Faces) -> geometry.Affine:
 def _order_by_gradient(faces: Faces) -> Order:
     setting = faces.task.setting
     is_own = setting.guide.model == faces.model.name
-    guide = faces.model if is_own else run_model(setting.lake, setting.guide.model)
+    guide = faces.model if is_own else run_model(setting.lake, setting.models[setting.guide.model])
     gallery = faces.gallery
     if not is_own:
         gallery = stored_embeddings(setting.lake, guide.name, faces.task.images["image_id"])

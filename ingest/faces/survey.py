@@ -1,6 +1,5 @@
 """The first look at every photograph: whether it is usable, and where its face is."""
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -8,15 +7,16 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from ingest.faces.detection import crop_to_image, single_face
 from ingest.photographs.datasets import Photograph
-from ingest.photographs.decoding import open_file, read_photograph
+from ingest.photographs.decoding import read_photograph
+from ingest.photographs.fingerprint import fingerprint, stored_path
 from leamstore import schema
 from leamstore.errors import UnusableImageError
 
@@ -56,7 +56,7 @@ def look_at(photograph: Photograph) -> dict[str, Any]:
     row: dict[str, Any] = {column.name: None for column in schema.table("images").columns}
     row |= attributes(photograph)
     try:
-        row |= fingerprint(photograph.path)
+        row |= asdict(fingerprint(photograph.path))
         image = read_photograph(photograph.path)
         row |= {"height": image.shape[0], "width": image.shape[1]}
         face = single_face(image)
@@ -97,45 +97,13 @@ def chunks(photographs: Iterable[Photograph], size: int) -> Iterator[list[Photog
 def attributes(photograph: Photograph) -> dict[str, Any]:
     """Return what the data set says of a photograph, as columns of ``images``."""
     return {
-        "path": str(photograph.path.absolute()),
+        "path": stored_path(photograph.path),
         "identity": photograph.identity,
         "dataset": photograph.dataset,
         "gender": photograph.gender,
         "ethnicity": photograph.ethnicity,
         "age": photograph.age,
     }
-
-
-def fingerprint(path: Path) -> dict[str, Any]:
-    """Return size, modification time and sha256 of a file, as columns of ``images``.
-
-    Raises
-    ------
-    UnusableImageError
-        If it can't be read.
-    """
-    with open_file(path) as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        status = path.stat()
-    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": digest}
-
-
-def is_new(photograph: Photograph, known: Mapping[str, tuple[str, int, int]]) -> bool:
-    """Whether a photograph has to be looked at.
-
-    Parameters
-    ----------
-    known : mapping
-        By path: identity, size and modification time of what has been looked at.
-    """
-    before = known.get(str(photograph.path.absolute()))
-    if before is None or before[0] != photograph.identity:
-        return True
-    try:
-        status = photograph.path.stat()
-    except OSError:
-        return True
-    return before[1:] != (status.st_size, status.st_mtime_ns)
 
 
 def as_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -9,7 +9,8 @@ multiplications that follow each other are one:
   batch norm costs nothing.
 
 Outputs are those of torch, to the bit for all but batch norm, which torch computes in another
-order; gradients are the same numbers but for rounding.
+order; gradients are the same numbers but for rounding behind a batch norm, and NaN and infinite
+where torch's are.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ class Frozen(TorchFunctionMode):
             F.prelu: self._prelu,
             F.conv2d: self._conv2d,
             Tensor.view: _view,
+            Tensor.view_as: lambda x, other: x.reshape_as(other),
         }
 
     def __torch_function__(
@@ -54,50 +56,54 @@ class Frozen(TorchFunctionMode):
         """Run the form of a function, or the function."""
         return self._forms.get(func, func)(*args, **(kwargs or {}))
 
+    # The forms have torch's names of arguments, since a network may call by these.
+
     def _batch_norm(
         self,
-        x: Tensor,
+        input: Tensor,
         running_mean: Tensor | None,
         running_var: Tensor | None,
-        *,
-        weight: Tensor | None,
-        bias: Tensor | None,
-        training: bool,
-        momentum: float,
-        eps: float,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
     ) -> Tensor:
         if training or running_mean is None or running_var is None:
-            return F.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
-        scale = torch.rsqrt(running_var + eps) * (1 if weight is None else weight)
+            return F.batch_norm(
+                input, running_mean, running_var, weight, bias, training, momentum, eps
+            )
+        # In half precision eps would be lost.
+        variance = running_var.to(torch.promote_types(running_var.dtype, torch.float32))
+        scale = torch.rsqrt(variance + eps) * (1 if weight is None else weight)
         shift = (0 if bias is None else bias) - running_mean * scale
-        return self._addcmul(_along_channels(shift, x), x, _along_channels(scale, x))
+        return self._addcmul(_along_channels(shift, input), input, _along_channels(scale, input))
 
-    def _addcmul(self, shift: Tensor, x: Tensor, scale: Tensor, **other: Any) -> Tensor:
-        out = torch.addcmul(shift, x, scale, **other)
-        is_frozen = not other and _is_frozen(scale) and _is_frozen(shift)
+    def _addcmul(self, input: Tensor, tensor1: Tensor, tensor2: Tensor, **other: Any) -> Tensor:
+        out = torch.addcmul(input, tensor1, tensor2, **other)
+        is_frozen = not other and _is_frozen(tensor2) and _is_frozen(input)
         # Where nothing goes back, nothing has to be known of the way.
-        if is_frozen and out.shape == x.shape and torch.is_grad_enabled():
-            self._products[out] = _Product.of(out, x, scale.detach())
+        if is_frozen and out.shape == tensor1.shape and torch.is_grad_enabled():
+            self._products[out] = _Product.of(out, tensor1, tensor2.detach())
         return out
 
-    def _relu(self, x: Tensor, inplace: bool = False) -> Tensor:
-        product = self._product_behind(x)
+    def _relu(self, input: Tensor, inplace: bool = False) -> Tensor:
+        product = self._product_behind(input)
         if product is None or inplace:
-            return F.relu(x, inplace)
-        out = F.relu(x.detach())
-        return _Sloped.apply(product.source, out, (out > 0).to(x.dtype) * product.scale)
+            return F.relu(input, inplace)
+        return _Rectified.apply(product.source, F.relu(input.detach()), product.scale)
 
-    def _prelu(self, x: Tensor, weight: Tensor) -> Tensor:
-        slope, positive = _along_channels(weight.detach(), x), (x > 0).to(x.dtype)
-        slope = torch.addcmul(slope, positive, 1 - slope)
-        product = self._product_behind(x)
+    def _prelu(self, input: Tensor, weight: Tensor) -> Tensor:
+        positive = (input > 0).to(input.dtype)
+        slope = torch.addcmul(positive, 1 - positive, _along_channels(weight.detach(), input))
+        product = self._product_behind(input)
         if product is None:
-            return x * slope
-        return _Sloped.apply(product.source, x.detach() * slope, slope * product.scale)
+            return input * slope
+        return _Sloped.apply(product.source, input.detach() * slope, slope * product.scale)
 
     def _conv2d(
         self,
-        x: Tensor,
+        input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,
         stride: Size = 1,
@@ -105,14 +111,15 @@ class Frozen(TorchFunctionMode):
         dilation: Size = 1,
         groups: int = 1,
     ) -> Tensor:
-        product = self._product_behind(x)
-        out = F.conv2d(
-            x if product is None else x.detach(), weight, bias, stride, padding, dilation, groups
-        )
-        if product is None:
-            return out
-        if groups > 1 or isinstance(padding, str) or not _is_by_channel(product.scale, x):
-            return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+        product = self._product_behind(input)
+        if (
+            product is None
+            or groups > 1
+            or isinstance(padding, str)
+            or not _is_by_channel(product.scale, input)
+        ):
+            return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+        out = F.conv2d(input.detach(), weight, bias, stride, padding, dilation, groups)
         scaled = weight.detach() * product.scale.reshape(1, -1, 1, 1)
         steps = [_pair(stride), _pair(padding), _pair(dilation)]
         return _Convolved.apply(product.source, out, scaled.to(out.dtype), steps)
@@ -137,6 +144,23 @@ class _Product:
 
     def holds(self, out: Tensor) -> bool:
         return self.versions == (out._version, self.source._version)
+
+
+class _Rectified(torch.autograd.Function):
+    """The ReLU of a product, computed already: towards its source.
+
+    A cell at 0 lets nothing pass, whatever comes: an infinite gradient times 0 would be NaN.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, source: Tensor, out: Tensor, scale: Tensor) -> Tensor:
+        ctx.save_for_backward(out, scale)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        out, scale = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(gradient, out, 0).mul_(scale), None, None
 
 
 class _Sloped(torch.autograd.Function):

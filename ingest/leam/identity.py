@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from ingest.leam.maps import Precision, Round, Settings, rounds
 from ingest.leam.region_counts import CLASSES, ClassGrid, Upsampling, classes_on_chip, count_regions
-from ingest.leam.targets import Target, mean_of_positives
+from ingest.leam.targets import Target, has_direction, mean_of_positives
 from ingest.stopwatch import Stopwatch
 from leamstore import schema
+from leamstore.errors import LeamError, some
 from leamstore.geometry import Affine
 
 
@@ -69,6 +70,8 @@ class Identity:
         Positions on the axis.
     names : sequence of str
         What the draw of kept pairs knows an image by: its sha256.
+    paths : sequence of str
+        What people know an image by.
     chips : (image, h, w, 3) uint8
         RGB.
     chip_to_crop : (image, 2, 3) float64
@@ -81,10 +84,23 @@ class Identity:
 
     image_ids: NDArray[np.int64]
     names: Sequence[str]
+    paths: Sequence[str]
     chips: NDArray[np.uint8]
     chip_to_crop: Affine
     labels: NDArray[np.uint8]
     references: Tensor | None
+
+    def at(self, images: NDArray[np.int64]) -> "Identity":
+        """Return the identity with the images at these positions only."""
+        return Identity(
+            image_ids=self.image_ids[images],
+            names=[self.names[image] for image in images],
+            paths=[self.paths[image] for image in images],
+            chips=self.chips[images],
+            chip_to_crop=self.chip_to_crop[images],
+            labels=self.labels[images],
+            references=None if self.references is None else self.references[images],
+        )
 
 
 @dataclass(frozen=True)
@@ -117,9 +133,12 @@ class IdentityResult:
 
     Attributes
     ----------
+    images : (image,) int64
+        Positions of the identity's images that take part, which all else here is about: those
+        whose embedding has a direction, if there are at least two.
     embeddings : (image, n) float32
     pairs : (pair, 2) int64
-        Ordered pairs as positions among the identity's images; empty where maps are by image.
+        Ordered pairs as positions among these images; empty where maps are by image.
     kept_pairs : (kept pair,) int64
         Positions in `pairs` of those whose maps are kept.
     layers : dict of LayerResult
@@ -127,6 +146,7 @@ class IdentityResult:
         Where the time went: leam and regions.
     """
 
+    images: NDArray[np.int64]
     embeddings: NDArray[np.float32]
     pairs: NDArray[np.int64]
     kept_pairs: NDArray[np.int64]
@@ -139,6 +159,11 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
 
     Counts are those of the maps as they are stored, in float16, so that whoever counts again
     from the lake finds the same numbers.
+
+    Raises
+    ------
+    LeamError
+        If a map holds NaN or infinite numbers.
     """
     images = len(identity.chips)
     pairs = _pairs(images, model.by_pair)
@@ -149,6 +174,10 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     embeddings = torch.empty(0)
     for part in stopwatch.waited("leam", _rounds(model, identity, pairs)):
         embeddings = part.embeddings
+        directed = np.flatnonzero(has_direction(embeddings).cpu().numpy())
+        if len(directed) < images:
+            return _explain_some(model, identity, directed)
+        _require_finite(model, identity, pairs[part.pairs, 0], part.peaks)
         with stopwatch.measured("leam"):  # a GPU is still at it, and is waited for here
             stored = {name: maps.half().cpu() for name, maps in part.maps.items()}
             for name, layer in gathering.items():
@@ -159,12 +188,39 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     with stopwatch.measured("regions"):
         layers = {name: layer.result(grid) for name, layer in gathering.items()}
     return IdentityResult(
+        images=np.arange(images),
         embeddings=embeddings.float().cpu().numpy(),
         pairs=pairs if model.by_pair else pairs[:0],
         kept_pairs=kept,
         layers=layers,
         seconds=stopwatch.seconds,
     )
+
+
+def _explain_some(model: RunModel, identity: Identity, images: NDArray[np.int64]) -> IdentityResult:
+    """Explain an identity by some of its images; by none if there are no two to make a pair."""
+    if len(images) < 2:
+        none = np.empty(0, np.int64)
+        no_embeddings = np.empty((0, 0), np.float32)
+        return IdentityResult(none, no_embeddings, none.reshape(0, 2), none, {}, Counter())
+    result = explain_identity(model, identity.at(images))
+    return replace(result, images=images[result.images])
+
+
+def _require_finite(
+    model: RunModel, identity: Identity, anchors: NDArray[np.int64], peaks: Mapping[str, Tensor]
+) -> None:
+    """Raise `LeamError` if a map's maximum, and so a cell of it, is NaN or infinite."""
+    wrong = ~torch.stack(list(peaks.values())).isfinite().cpu().numpy()
+    if wrong.any():
+        layers = [name for name, of_layer in zip(peaks, wrong, strict=True) if of_layer.any()]
+        paths = [identity.paths[image] for image in np.unique(anchors[wrong.any(0)])]
+        raise LeamError(
+            f"{model.name} makes maps with NaN or infinite numbers, of layer {some(layers)} and "
+            f"image {some(paths)}: they are neither counted nor stored. A square root, a division "
+            "or a norm at 0 has no finite gradient: let the network's forward keep away from 0 "
+            "(x.clamp(min=1e-12)), or leave the layer or the model out."
+        )
 
 
 def draw_kept_pairs(

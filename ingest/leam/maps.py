@@ -13,7 +13,6 @@ backward pass all layers of its pairs. `rounds` makes the maps piece by piece; `
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal, TypedDict, Unpack
 
 import torch
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from ingest.leam.fast_backward import Frozen
 from ingest.leam.targets import Score, Target, find_target
+from ingest.networks.numbers import like
 from leamstore.errors import LeamError
 
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -170,7 +170,7 @@ def rounds(
     anchors, positives = _read_pairs(pairs, len(images)).unbind(1)
     references = _read_references(references, target, len(images))
     task = _Task(target.score, references, counterparts)
-    device = _place_of(network, images).device
+    device = like(network, images).device
     whole = len(images) <= batch_size
     embeddings = None if whole else embed(network, images, batch_size, precision)
     for batch in [torch.arange(len(images))] if whole else _batches(anchors, batch_size):
@@ -294,7 +294,7 @@ def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
 def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     """Run the network on images brought to its device and dtype, and to the faster layout."""
-    place = _place_of(network, images)
+    place = like(network, images)
     images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
     autocast = torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16")
     with arithmetic(precision), autocast, Frozen():
@@ -302,11 +302,6 @@ def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
         raise LeamError("The network does not give one embedding (image, n): wrap it so it does.")
     return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
-
-
-def _place_of(network: nn.Module, images: Tensor) -> Tensor:
-    """Return a tensor that tells the network's device and dtype."""
-    return next(chain(network.parameters(), network.buffers()), images)
 
 
 def _round(task: _Task, forward: _Forward, embeddings: Tensor, turn: _Turn) -> Round:
@@ -340,10 +335,16 @@ def _relevance(activation: Tensor, gradient: Tensor) -> Tensor:
     # On a processor image by image, so that the products stay in its cache.
     piece = 1 if activation.device.type == "cpu" else len(activation)
     sums = [
-        weights.clamp_min(0).mul_(values).sum(1, dtype=torch.float32)
+        _products(values, weights).sum(1, dtype=torch.float32)
         for values, weights in zip(activation.split(piece), gradient.split(piece), strict=True)
     ]
     return torch.cat(sums).clamp_min_(0)
+
+
+def _products(values: Tensor, gradient: Tensor) -> Tensor:
+    """ReLU(gradient) times values, cell by cell; in float32 where float16 would lose the small."""
+    weights = gradient.clamp_min(0)
+    return (weights.float() if weights.dtype == torch.float16 else weights).mul_(values)
 
 
 def _scale(relevance: Tensor, peak: Tensor) -> Tensor:

@@ -4,11 +4,11 @@ Maps go up bilinearly to the 512 x 512 grid over the chip, and labels are brough
 crop; then pixels are counted (arXiv 2509.17457, section 3.2). Classes are the regions in the
 order of their labels, and last what the parser left unlabelled.
 
-The definition, in a few lines of numpy, is in ``tests/ingest/leam/test_region_counts.py``. The same
-numbers are found here without sampling most pixels. Between cells a map neither rises above nor falls
-below them: in a row of pixels that lie between two cells, those above a threshold are all, none,
-or a stretch from one end; and blocks of pixels whose cells are less relevant than the k-th most
-relevant pixel hold none of the top k.
+The definition, in a few lines of numpy, is in ``tests/ingest/leam/test_region_counts.py``. The
+same numbers are found here without sampling most pixels. Between cells a map neither rises above
+nor falls below them: in a row of pixels that lie between two cells, those above a threshold are
+all, none, or a stretch from one end; and blocks of pixels whose cells are less relevant than the
+k-th most relevant pixel hold none of the top k.
 """
 
 import math
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leamstore import geometry, schema
+from leamstore.errors import LeamError
 from leamstore.geometry import Affine, Resampling
 
 CLASSES: Final = len(schema.REGIONS) + 1
@@ -142,14 +143,27 @@ def count_regions(
         Whose classes belong to each map, as a position in `grid`.
     percents : sequence of float
         Of the grid's 512 x 512 pixels, each rounded to whole pixels; ascending.
+
+    Raises
+    ------
+    LeamError
+        If a relevance is NaN or lies outside [0, 1].
     """
+    relevance = maps.astype(np.float64)
+    # Compiled code takes bins by relevance, and doesn't look where it writes.
+    outside = ~((relevance >= 0) & (relevance <= 1)).all((1, 2))
+    if outside.any():
+        raise LeamError(
+            f"{outside.sum()} of {len(maps)} maps can't be counted: they hold NaN, or relevance "
+            "outside [0, 1]."
+        )
     wanted = np.array([top_pixels(percent) for percent in percents], dtype=np.int64)
     partial = wanted[wanted < schema.GRID**2]
     full = np.zeros((len(maps), CLASSES), np.int64)
     top = np.zeros((len(maps), len(partial), CLASSES), np.int64)
     rows, columns = upsampling.rows, upsampling.columns
     _count(
-        maps.astype(np.float64), rows.low, rows.share, _first_pixels(columns), columns.share,
+        relevance, rows.low, rows.share, _first_pixels(columns), columns.share,
         _first_pixels(rows), grid.classes, grid.run_ends, image_of_map, schema.FULL_THRESHOLD,
         partial[::-1], full, top[:, ::-1],
     )  # fmt: skip

@@ -18,6 +18,9 @@ from torch import Tensor
 
 from leamstore.errors import LeamError
 
+_SHORTEST: Final = 1e-12
+"""Length below which `torch.nn.functional.normalize` doesn't bring a vector to length 1."""
+
 Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From anchors (b, n), counterparts (b, n) and references (b, c) to scores (b,)."""
 
@@ -199,6 +202,44 @@ TARGETS: Final = {
     )
 }
 """The targets by name."""
+
+
+def has_direction(embeddings: Tensor) -> Tensor:
+    """Tell of each embedding (image, n) whether it has a direction, so that cosines are defined.
+
+    One that is zero, or holds NaN or infinite numbers, has none; nor has one that is so short or
+    long that float32 can't tell its length, which torch's normalisation takes for zero.
+
+    Returns
+    -------
+    Tensor
+        (image,) bool.
+    """
+    lengths = torch.linalg.vector_norm(embeddings.float(), dim=1)
+    return lengths.isfinite() & (lengths > _SHORTEST)
+
+
+def references_of(
+    target: Target, embeddings: Tensor, identities: Sequence[str], seed: int
+) -> Tensor:
+    """Return what a target compares each image with, made from the images that have a direction.
+
+    Parameters
+    ----------
+    embeddings : Tensor
+        (image, n).
+    identities : sequence of str
+        Whose face each image shows.
+
+    Returns
+    -------
+    Tensor
+        (image, c); NaN for an image without a direction.
+    """
+    directed = has_direction(embeddings)
+    places = directed.nonzero().squeeze(1)
+    made = target.references(embeddings[places], [identities[place] for place in places], seed)
+    return made.new_full((len(embeddings), *made.shape[1:]), torch.nan).index_copy(0, places, made)
 
 
 def mean_of_positives(embeddings: Tensor, identities: Sequence[str]) -> Tensor:

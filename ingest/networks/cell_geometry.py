@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from typing import Any, Final
 
 import torch
@@ -20,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from ingest.networks.numbers import like
 from leamstore.errors import LeamError
 
 
@@ -64,8 +64,7 @@ def layer_geometry(
         operation between chip and layer leaves no telling where the cells lie.
     """
     modules = {name: _find(network, name) for name in layers}
-    like = next(chain(network.parameters(), network.buffers()), torch.empty(0))
-    chip = like.new_zeros(1, 3, size, size)
+    chip = like(network, torch.empty(0)).new_zeros(1, 3, size, size)
     follower = _Follower(chip)
     grids: dict[str, LayerGeometry] = {}
 
@@ -94,6 +93,14 @@ def _find(network: nn.Module, name: str) -> nn.Module:
             f"The network has no layer {name!r}: its convolutions begin with "
             f"{', '.join(known[:9])}."
         )
+    parts = name.split(".")
+    for length in range(len(parts) + 1):
+        around = ".".join(parts[:length])
+        if isinstance(modules[around], torch.jit.ScriptModule):
+            raise LayerError(
+                f"Layer {name!r} lies in TorchScript, in which no layer can be watched: use the "
+                "module that was scripted or traced."
+            )
     return modules[name]
 
 

@@ -1,7 +1,7 @@
 """Networks built by the entries of the catalog, filled with weights, and fed whole chips."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.parameter import UninitializedParameter
 
-from ingest.networks.weights import find_weights, read_state_dict
+from ingest.networks.fitting import fill
+from ingest.networks.numbers import like
+from ingest.networks.weights import find_weights, read_state_dict, require_finite
 from leamstore.catalog import Catalog, Model, read_catalog
-from leamstore.errors import CatalogError, WeightsError
+from leamstore.errors import CatalogError, LeamError, WeightsError
 
 
 def load(
@@ -53,40 +56,40 @@ def load(
         torch.default_generator.manual_seed(seed)
         network = _build(model)
         if weights == "random":
-            _randomise(network, model.input_size)
+            with running(model):
+                _randomise(network, model.input_size)
     if weights is None and model.weights is not None:
         weights = find_weights(model.weights)
     if weights not in (None, "random"):
-        read = _resolve(model, model.weights.reader) if model.weights else read_state_dict
-        _fill(network, read(Path(weights)), f"{weights} does not fit {name}")
-    # Convolutions take images in this layout; else weights are brought to it in every pass.
-    return network.to(memory_format=torch.channels_last)
+        state = _read(model, Path(weights))
+        fill(network, state, f"{weights} does not fit {name}", model.weights)
+    require_finite(network.state_dict(), f"{name}, with {weights or 'its own weights'},")
+    return network
 
 
-class Normalisation(nn.Module):
-    """Brings RGB chips of 0 to 255 to the colour order, mean and range that a network expects."""
+class Normalisation:
+    """Brings RGB chips of 0 to 255 to the colour order, mean and range that a network expects.
 
-    mean: Tensor
-    std: Tensor
+    It is called with the network before each of its passes. It is no module of the network, since
+    one around it would rename its layers, and one within it would be a layer of some networks.
+    """
 
     def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.is_bgr = model.colour_order == "BGR"
-        # Not persistent, for the network's state is to have the keys of its checkpoints.
-        self.register_buffer("mean", torch.tensor(model.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(model.std).view(3, 1, 1), persistent=False)
+        self._is_bgr = model.colour_order == "BGR"
+        self._mean = torch.tensor(model.mean).view(3, 1, 1)
+        self._std = torch.tensor(model.std).view(3, 1, 1)
 
-    def forward(self, chips: Tensor) -> Tensor:
-        """Return normalised chips of the same shape (n, 3, h, w)."""
-        ordered = chips.flip(1) if self.is_bgr else chips
-        return (ordered - self.mean) / self.std
+    def __call__(self, network: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+        """Return normalised chips (n, 3, h, w) in the numbers that the network computes in."""
+        (chips,) = inputs
+        ordered = chips.flip(1) if self._is_bgr else chips
+        wide = ordered.to(torch.promote_types(chips.dtype, torch.float32))
+        normalised = (wide - self._mean.to(wide)) / self._std.to(wide)
+        return normalised.to(like(network, chips).dtype)
 
 
 def _build(model: Model) -> nn.Module:
-    """Return the network of a catalog entry as its callable leaves it, with its normalisation.
-
-    A hook normalises what enters, since a module around the network would rename its layers.
-    """
+    """Return the network of a catalog entry as its callable leaves it, fed normalised chips."""
     build = _resolve(model, model.network)
     try:
         network = build()
@@ -99,13 +102,86 @@ def _build(model: Model) -> nn.Module:
             f"{model.network}, the network of {model.name}, is built as a "
             f"{type(network).__name__}: let it return a torch.nn.Module."
         )
-    network.add_module("chip_normalisation", Normalisation(model))
-    network.register_forward_pre_hook(_normalise)
-    return network.eval().requires_grad_(False)
+    network = _uncompiled(network)
+    if isinstance(network, torch.jit.ScriptModule):
+        raise CatalogError(
+            f"{model.network}, the network of {model.name}, is TorchScript, in which no layer can "
+            "be watched: let it return the module that was scripted or traced, which takes its "
+            "weights by load_state_dict."
+        )
+    network.register_forward_pre_hook(Normalisation(model))
+    network.eval()
+    _initialise(network, model)
+    return network.requires_grad_(False)
 
 
-def _normalise(network: nn.Module, inputs: tuple[Tensor]) -> Tensor:
-    return network.get_submodule("chip_normalisation")(*inputs)
+def _uncompiled(network: nn.Module) -> nn.Module:
+    """Return a network without torch.compile and DataParallel, which run past what watches it."""
+    while (inner := _wrapped(network)) is not None:
+        network = inner
+    for module in network.modules():
+        if module._compiled_call_impl is not None:  # it was compiled in place
+            module._compiled_call_impl = None
+        for name, child in module.named_children():
+            if (inner := _wrapped(child)) is not None:
+                module._modules[name] = inner
+    return network
+
+
+def _wrapped(module: nn.Module) -> nn.Module | None:
+    """Return what a module of torch's is a wrapper of, if it is one."""
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return module.module
+    return getattr(module, "_orig_mod", None)
+
+
+def _initialise(network: nn.Module, model: Model) -> None:
+    """Let lazy modules see a chip, from which they learn their sizes."""
+    if not any(isinstance(one, UninitializedParameter) for one in network.parameters()):
+        return
+    with torch.no_grad(), running(model):
+        network(torch.zeros(1, 3, model.input_size, model.input_size))
+
+
+@contextmanager
+def running(model: Model) -> Iterator[None]:
+    """Make whatever a network raises when it is run a sentence: its own code can raise anything.
+
+    Raises
+    ------
+    CatalogError
+        In place of it.
+    """
+    try:
+        yield
+    except LeamError:
+        raise
+    except Exception as error:
+        size = model.input_size
+        raise CatalogError(
+            f"{model.network}, the network of {model.name}, can't be run: {error!r}. It is called "
+            f"with chips (n, 3, {size}, {size}) and nothing else: let its callable return a module "
+            "that takes them."
+        ) from error
+
+
+def _read(model: Model, path: Path) -> Mapping[str, Tensor]:
+    """Read a model's weights by the reader of its entry."""
+    if model.weights is None:
+        return read_state_dict(path)
+    read = _resolve(model, model.weights.reader)
+    try:
+        state = read(path)
+    except LeamError:
+        raise
+    except Exception as error:  # the user's own code can raise anything
+        raise WeightsError(f"{model.weights.reader} can't read {path}: {error!r}.") from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(
+            f"{model.weights.reader} makes a {type(state).__name__} of {path}: let it return the "
+            "network's tensors by their names."
+        )
+    return state
 
 
 def _resolve(model: Model, entry_point: str) -> Any:
@@ -116,29 +192,6 @@ def _resolve(model: Model, entry_point: str) -> Any:
             f"{entry_point}, which the catalog names for {model.name}, can't be imported "
             f"({error}): install its package, or run from the folder it lies in."
         ) from error
-
-
-def _fill(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a state of which every name and shape must be the network's."""
-    own = network.state_dict()
-    odd = [name for name in own if name in state and state[name].shape != own[name].shape]
-    fitting = {name: tensor for name, tensor in state.items() if name not in odd}
-    missing, unknown = network.load_state_dict(fitting, strict=False)
-    faults = {
-        "it lacks": [name for name in missing if name not in odd],
-        "the network has no": unknown,
-        "of another shape is": odd,
-    }
-    if any(faults.values()):
-        clauses = [f"{fault} {_some(names)}" for fault, names in faults.items() if names]
-        raise WeightsError(
-            f"{source}: {'; '.join(clauses)}. Take the file its catalog entry names."
-        )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
 
 
 def _randomise(network: nn.Module, size: int) -> None:

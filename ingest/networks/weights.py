@@ -3,7 +3,7 @@
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,13 +14,16 @@ from torch import Tensor
 
 from ingest.photographs.download import fetch
 from leamstore.catalog import Weights, files
-from leamstore.errors import WeightsError
+from leamstore.errors import WeightsError, some
 
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model")
 """Keys under which a training checkpoint keeps its state_dict."""
 
 _PARALLEL: Final = "module."
 """What torch's DataParallel puts before every name."""
+
+_INSERTED: Final = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What torch.compile and its like put into names, wherever a part of a network is wrapped."""
 
 _TORCH_PROTOCOL: Final = b"\x02"
 """Version of the pickles that torch writes."""
@@ -64,18 +67,20 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     ----------
     path : str or Path
         A file of safetensors, or of torch in its old or new format. A ``state_dict`` within a
-        training checkpoint is found, and the ``module.`` that DataParallel puts before every
-        name is taken off.
+        training checkpoint is found, and what torch's own wrappers put into names is taken off:
+        the ``module.`` of DataParallel, the ``_orig_mod.`` of torch.compile.
 
     Returns
     -------
     dict of str to Tensor
-        By their names in the network, in memory of the processor.
+        By their names in the network, in memory of the processor. Where mappings lie in
+        mappings, or the network was a part of another one, their names stand before its own.
 
     Raises
     ------
     WeightsError
-        If the file is missing, damaged, holds something else, or would run code when unpickled.
+        If the file is missing, damaged, holds something else or numbers that are NaN or infinite,
+        or would run code when unpickled.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -87,18 +92,57 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     if isinstance(state, Mapping):
         inner = (state[key] for key in _WRAPPERS if isinstance(state.get(key), Mapping))
         state = next(inner, state)
-    return _named_tensors(path, state)
+    tensors = _named_tensors(path, state)
+    require_finite(tensors, str(path))
+    return tensors
+
+
+def require_finite(state: Mapping[str, Tensor], source: str) -> None:
+    """See that all numbers of a network's state are numbers.
+
+    Raises
+    ------
+    WeightsError
+        If one is NaN or infinite; names the first tensors that hold such.
+    """
+    broken = [
+        name
+        for name, tensor in state.items()
+        if (tensor.is_floating_point() or tensor.is_complex()) and not _is_finite(tensor)
+    ]
+    if broken:
+        raise WeightsError(
+            f"{source} holds NaN or infinite numbers in {some(broken)}: no embedding can be made "
+            "with them. Take a checkpoint from before the training diverged, or get the file again."
+        )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    # Eight-bit floats know no isfinite.
+    wide = tensor if tensor.element_size() > 1 else tensor.float()
+    return bool(wide.isfinite().all())
 
 
 def _named_tensors(path: Path, state: Any) -> dict[str, Tensor]:
+    """Return all tensors of a checkpoint by the names that lead to them, and what isn't one not."""
     if not isinstance(state, Mapping) or not state:
         raise WeightsError(f"{path} holds no tensors by their names, but {type(state).__name__}.")
-    for name, value in state.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            kind = type(value).__name__
-            raise WeightsError(f"{path} holds {kind} under {name!r}, where a tensor belongs.")
-    prefix = _PARALLEL if all(name.startswith(_PARALLEL) for name in state) else ""
-    return {name.removeprefix(prefix): value for name, value in state.items()}
+    found = {_INSERTED.sub("", name): tensor for name, tensor in _tensors_in(state)}
+    if not found:
+        name, value = next(iter(state.items()))
+        kind = type(value).__name__
+        raise WeightsError(f"{path} holds {kind} under {name!r}, where a tensor belongs.")
+    prefix = _PARALLEL if all(name.startswith(_PARALLEL) for name in found) else ""
+    return {name.removeprefix(prefix): value for name, value in found.items()}
+
+
+def _tensors_in(state: Mapping[Any, Any]) -> Iterator[tuple[str, Tensor]]:
+    # An optimizer's state goes by numbers, a network's by names.
+    for name, value in state.items() if all(isinstance(name, str) for name in state) else ():
+        if isinstance(value, Tensor):
+            yield name, value
+        elif isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", tensor) for inner, tensor in _tensors_in(value))
 
 
 def _is_safetensors(path: Path) -> bool:
@@ -137,6 +181,11 @@ def _is_packed(path: Path) -> bool:
 
 def _refusal(path: Path, error: Exception) -> str:
     """Say why torch refused a file, as the end of a sentence."""
+    if "TorchScript" in str(error):
+        return (
+            "is a TorchScript archive, which is a program: save its tensors, "
+            "torch.save(torch.jit.load(FILE).state_dict(), OTHER_FILE), and name that file."
+        )
     code = re.search(r"GLOBAL ([\w.]+)", str(error))
     if isinstance(error, pickle.UnpicklingError) and code:
         return (

@@ -2,7 +2,8 @@
 
 Anything that Pillow decodes comes out as (h, w, 3) uint8; anything else is an
 `UnusableImageError` whose reason goes into the lake's ``images`` table. Pillow's global
-settings are neither read for the decision nor changed.
+settings are neither read for the decision nor changed; only a plugin that is installed is
+registered when a file comes that it reads (see `ingest.photographs.plugins`).
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from ingest.photographs.deep_pixels import load_in_eight_bits
+from ingest.photographs.plugins import HEAD, plugin_for
 from leamstore.errors import UnusableImageError
 
 MAX_PIXELS: Final = 89_478_485
@@ -40,9 +43,6 @@ _UPRIGHT: Final = {
 }
 """What undoes each value of the EXIF orientation (EXIF 2.32, section 4.6.4, tag 274)."""
 
-_WHITES: Final = (1, 2**8 - 1, 2**16 - 1, 2**32 - 1)
-"""Customary whites of pixels deeper than eight bits."""
-
 
 def read_photograph(path: Path) -> NDArray[np.uint8]:
     """Return the first frame of an image file as upright RGB pixels.
@@ -51,7 +51,8 @@ def read_photograph(path: Path) -> NDArray[np.uint8]:
     ----------
     path : Path
         A regular file in any raster format of Pillow: grey, palette, transparent (shown on
-        white), CMYK, or deeper than eight bits (scaled, not clipped).
+        white), CMYK, or deeper than eight bits (scaled by the bits in use, not clipped); HEIC and
+        JPEG XL where their plugins are installed.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def read_photograph(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     UnusableImageError
-        ``unreadable``, ``not-an-image``, ``truncated`` or ``too-large``.
+        ``unreadable``, ``not-an-image``, ``no-decoder``, ``truncated`` or ``too-large``.
     """
     with open_file(path) as file:
         return decode_photograph(file, str(path))
@@ -97,15 +98,15 @@ def decode_photograph(file: BinaryIO, name: str) -> NDArray[np.uint8]:
     Raises
     ------
     UnusableImageError
-        ``not-an-image``, ``truncated`` or ``too-large``.
+        ``not-an-image``, ``no-decoder``, ``truncated`` or ``too-large``.
     OSError
         If the file can't be read on, as from a disk that fails.
     """
     try:
-        with Image.open(file) as image:
+        with _opened(file, name) as image:
             _refuse_unsafe(image, name)
-            image.load()
-            return np.asarray(_to_rgb(_upright(image)))
+            decoded = load_in_eight_bits(image, file)
+            return np.asarray(_to_rgb(_upright(decoded, image)))
     except UnusableImageError:
         raise
     except UnidentifiedImageError as error:
@@ -121,6 +122,25 @@ def decode_photograph(file: BinaryIO, name: str) -> NDArray[np.uint8]:
         raise _broken(error, name) from error
 
 
+def _opened(file: BinaryIO, name: str) -> Image.Image:
+    """Open an image, by a plugin if Pillow needs one and it is installed."""
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        file.seek(0)
+        plugin = plugin_for(file.read(HEAD))
+        if plugin is None:
+            raise
+    if not plugin.register():
+        raise UnusableImageError(
+            "no-decoder",
+            f"{name} is {plugin.format}, which Pillow reads by a plugin: "
+            f"`pip install {plugin.package}`, then type the same command again.",
+        )
+    file.seek(0)
+    return Image.open(file)
+
+
 def _refuse_unsafe(image: Image.Image, name: str) -> None:
     """Raise unless the opened, not yet decoded image is a raster of a sane size."""
     if image.format in VECTOR_FORMATS:
@@ -131,36 +151,22 @@ def _refuse_unsafe(image: Image.Image, name: str) -> None:
         raise UnusableImageError("too-large", sentence)
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Return a decoded image turned as its EXIF orientation says."""
+def _upright(decoded: Image.Image, opened: Image.Image) -> Image.Image:
+    """Return a decoded image turned as the EXIF orientation of what it was opened from says."""
     # Asked after decoding, for Pillow's TIFF and AVIF readers turn the image themselves.
     try:
-        method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        method = _UPRIGHT.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # broken EXIF makes Pillow raise anything, and costs no photograph
-        return image
-    return image if method is None else image.transpose(method)
+        return decoded
+    return decoded if method is None else decoded.transpose(method)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Return a decoded image in mode RGB."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _shallow(image).convert("RGB")
+    """Return a decoded image of eight bits a channel in mode RGB."""
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, PAPER)
         return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
-
-
-def _shallow(image: Image.Image) -> Image.Image:
-    """Return a grey image of 16 or 32 bits in 8, which Pillow's own conversion would clip.
-
-    White is 65535 for the 16 bit modes; for 32 bit integers and floats, which don't say, it is
-    the smallest customary white that no pixel exceeds.
-    """
-    pixels = np.nan_to_num(np.asarray(image).astype(np.float64))
-    brightest = 2**16 - 1 if image.mode.startswith("I;16") else pixels.max()
-    white = next((white for white in _WHITES if brightest <= white), brightest)
-    return Image.fromarray(np.clip(pixels * 255 / white + 0.5, 0, 255).astype(np.uint8))
 
 
 def _broken(error: Exception, name: str) -> UnusableImageError:

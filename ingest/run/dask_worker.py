@@ -21,10 +21,11 @@ from rich.console import Console
 from torch import Tensor
 
 from ingest.faces.parsers import Parser
-from ingest.faces.survey import fingerprint, look_at
+from ingest.faces.survey import look_at
 from ingest.leam.identity import RunModel
 from ingest.options import choose_device, choose_parser
 from ingest.photographs.datasets import Photograph
+from ingest.photographs.fingerprint import Fingerprint, fingerprint
 from ingest.run.block import OpenRun, References, Todo, embeddings_of, units_of
 from ingest.run.environment import differences, observe
 from ingest.run.models import Request, open_model
@@ -64,8 +65,8 @@ class Job:
         What `ingest.run.environment.observe` saw on the machine that sends the job.
     photograph : Path or None
         One that all have to see alike.
-    fingerprint : mapping
-        Its `ingest.faces.survey.fingerprint`.
+    fingerprint : Fingerprint or None
+        Its fingerprint.
     """
 
     run_id: str
@@ -80,7 +81,7 @@ class Job:
     readers: int
     environment: Mapping[str, str]
     photograph: Path | None
-    fingerprint: Mapping[str, Any]
+    fingerprint: Fingerprint | None
 
     @property
     def name(self) -> str:
@@ -134,7 +135,7 @@ class JobPlugin(WorkerPlugin):
             open_run = self._open_run(block.names)
             (loaded,) = open_run.load([block])
             with self._working:
-                embeddings = embeddings_of(open_run, loaded)
+                embeddings = embeddings_of(open_run, block, loaded)
             return {name: own.cpu() for name, own in embeddings.items()}
 
     def finish(self, todo: Todo, references: References) -> list[FinishedUnit]:

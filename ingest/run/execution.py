@@ -61,8 +61,8 @@ class LocalExecutor:
     ) -> list[dict[str, Tensor]]:
         """Embed block after block."""
         embeddings = []
-        for loaded in open_run.load(blocks):
-            embeddings.append(embeddings_of(open_run, loaded))
+        for one, loaded in zip(blocks, open_run.load(blocks), strict=True):
+            embeddings.append(embeddings_of(open_run, one, loaded))
             seen(loaded.images.height)
         return embeddings
 

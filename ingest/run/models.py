@@ -13,10 +13,9 @@ from ingest.leam.identity import RunLayer, RunModel
 from ingest.leam.maps import Precision
 from ingest.leam.region_counts import Upsampling
 from ingest.leam.targets import find_target
-from ingest.networks.cell_geometry import layer_geometry
 from ingest.networks.weights import find_weights
+from ingest.run.network_check import check_network
 from leamstore.catalog import Catalog, Model
-from leamstore.errors import LeamError
 
 Positives = Literal["all", "mean"]
 
@@ -63,8 +62,11 @@ class Request:
         """Whether there is a map for each pair."""
         return self.positives == "all" and find_target(self.target).uses_counterpart
 
-    def row(self, compared_with: str | None) -> dict[str, Any]:
-        """Return the model's row of the table models; weights are found, or fetched, for it."""
+    def row(self) -> dict[str, Any]:
+        """Return the model's row of the table models; weights are found, or fetched, for it.
+
+        Only what the images decide is missing: ``compared_with``.
+        """
         uses_counterpart = find_target(self.target).uses_counterpart
         return {
             "model": self.name,
@@ -78,16 +80,16 @@ class Request:
             "embedding_size": self.entry.embedding_size,
             "target": self.target,
             "positives": self.positives if uses_counterpart else "none",
-            "compared_with": compared_with if find_target(self.target).needs_references else None,
             "precision": self.precision,
+            "entry": self.entry.model_dump_json(),
         }
 
     def _weights_facts(self) -> dict[str, str | None]:
         if self.weights == "random":
             name = f"random, seed {self.seed}"
-            return {"weights": name, "weights_sha256": None, "licence": None}
+            return self._no_file(name)
         if self.weights is None and self.entry.weights is None:
-            return {"weights": "the network's own", "weights_sha256": None, "licence": None}
+            return self._no_file("the network's own")
         if self.weights is None:
             assert self.entry.weights is not None
             path, licence = find_weights(self.entry.weights), self.entry.weights.licence
@@ -95,7 +97,15 @@ class Request:
             path, licence = self.weights, None
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"weights": path.name, "weights_sha256": digest, "licence": licence}
+        return {
+            "weights": path.name,
+            "weights_sha256": digest,
+            "licence": licence,
+            "weights_path": str(path.absolute()),
+        }
+
+    def _no_file(self, weights: str) -> dict[str, str | None]:
+        return {"weights": weights, "weights_sha256": None, "licence": None, "weights_path": None}
 
 
 @dataclass(frozen=True)
@@ -106,27 +116,6 @@ class OpenModel:
     layers: pl.DataFrame
 
 
-def chosen_layers(entry: Model, asked: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the layers of a model that were asked for by name or position; all by default.
-
-    Raises
-    ------
-    LeamError
-        If the catalog does not list one of them.
-    """
-    if asked is None:
-        return entry.layers
-    unknown = [name for name in asked if name not in entry.layers and not _is_position(name, entry)]
-    if unknown:
-        raise LeamError(
-            f"{entry.name} has no layer {', '.join(unknown)}: choose from "
-            f"{', '.join(entry.layers)}, or positions 0 to {len(entry.layers) - 1}."
-        )
-    return tuple(
-        name for place, name in enumerate(entry.layers) if name in asked or str(place) in asked
-    )
-
-
 def open_model(
     request: Request,
     *,
@@ -135,12 +124,19 @@ def open_model(
     keep_pairs: int,
     visible: tuple[str, ...],
 ) -> OpenModel:
-    """Load a model's network and work out where its layers' cells lie."""
+    """Load a model's network, see that it can be explained, and work out where its cells lie.
+
+    Raises
+    ------
+    LeamError
+        If its weights can't be had, it can't be run or its layers can't be explained, or it is
+        not what its entry says.
+    """
     entry = request.entry
     network = networks.load(
         entry.name, weights=request.weights, catalog=request.catalog, seed=request.seed
     ).to(device)
-    geometry = layer_geometry(network, request.layers, entry.input_size)
+    geometry = check_network(network, entry, request.layers, request.precision)
     layers = tuple(
         RunLayer(
             name=name,
@@ -166,7 +162,8 @@ def open_model(
     ])  # fmt: skip
     run = RunModel(
         name=request.name,
-        network=network,
+        # Convolutions take images in this layout; else weights are brought to it in every pass.
+        network=network.to(memory_format=torch.channels_last),
         layers=layers,
         alignment=entry.alignment,
         input_size=entry.input_size,
@@ -179,7 +176,3 @@ def open_model(
         visible=visible,
     )
     return OpenModel(run, rows)
-
-
-def _is_position(name: str, entry: Model) -> bool:
-    return name.isdecimal() and int(name) < len(entry.layers)

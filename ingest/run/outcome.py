@@ -14,6 +14,10 @@ class Outcome:
     ----------
     looked_at : int
         Photographs that were new or had changed.
+    departed, departed_identities : int
+        Kept photographs that are no longer in the data set, and whose they are.
+    pruned : bool
+        Whether these have left the lake.
     units, images, pairs, maps : int
         Done by this run, over all models.
     stopwatch : Stopwatch
@@ -22,6 +26,9 @@ class Outcome:
     """
 
     looked_at: int = 0
+    departed: int = 0
+    departed_identities: int = 0
+    pruned: bool = False
     units: int = 0
     images: int = 0
     pairs: int = 0
@@ -32,6 +39,9 @@ class Outcome:
         """Return the outcome for JSON, seconds rounded."""
         return {
             "looked_at": self.looked_at,
+            "departed": self.departed,
+            "departed_identities": self.departed_identities,
+            "pruned": self.pruned,
             "units": self.units,
             "images": self.images,
             "pairs": self.pairs,

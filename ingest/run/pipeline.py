@@ -6,9 +6,9 @@ import platform
 import secrets
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,22 +19,21 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from ingest.faces.parsers import Parser
-from ingest.faces.survey import as_frame, attributes, fingerprint, is_new
-from ingest.leam.identity import RunModel
-from ingest.photographs.datasets import Photograph
+from ingest.leam.targets import find_target, references_of
+from ingest.photographs.fingerprint import fingerprint
 from ingest.run.block import OpenRun, References, Todo
 from ingest.run.execution import Executor, LocalExecutor
-from ingest.run.models import Request, open_model
+from ingest.run.images import update_images
+from ingest.run.models import OpenModel, Request, open_model
 from ingest.run.outcome import Outcome
-from ingest.run.placement import place_images
+from ingest.run.plan import Plan
 from ingest.run.writer import Writer
-from leamstore import arrays, tables
+from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import blocks_of
 from leamstore.errors import LakeError
-from leamstore.lake import Lake, face_arrays
+from leamstore.lake import Lake, LakeSettings, face_arrays
 from leamstore.safety.lock import ingest_lock
-from leamstore.safety.recovery import clear_retired, recover
+from leamstore.safety.recovery import recover
 from leamstore.storage import Location
 from leamstore.tables import ledger
 
@@ -42,38 +41,31 @@ if TYPE_CHECKING:
     from ingest.run.dask_cluster import Cluster
     from ingest.run.dask_worker import Job
 
-_SURVEY_COMMIT: Final = 256
-"""Photographs after which the survey's rows are committed, so that an interruption costs few."""
-
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What an ingest is to do.
+def done_models(lake: Lake) -> set[str]:
+    """Return the models of which a lake has anything."""
+    with lake.kept_open() as connection:
+        return ledger.done_models(connection)
 
-    Attributes
-    ----------
-    photographs : sequence of Photograph
-    requests : sequence of Request
-        The models.
-    parser : Parser
-    device : torch.device
-    batch_size : int
-        Images in one forward pass.
-    workers : int
-        Processes that look for faces, and threads that read photographs.
-    cluster : ingest.run.dask_cluster.Cluster, optional
-        Whose workers do the work; without one, this process does.
+
+def with_new_models(plan: Plan, settings: LakeSettings, done: Container[str]) -> Plan:
+    """Return the plan with those of its models open that are not among the done ones.
+
+    A network of which nothing is in a lake is seen to work before photographs are looked at.
+
+    Raises
+    ------
+    LeamError
+        If one can't be loaded, or not be explained.
     """
-
-    photographs: Sequence[Photograph]
-    requests: Sequence[Request]
-    parser: Parser
-    device: torch.device
-    batch_size: int
-    workers: int
-    cluster: "Cluster | None" = None
+    opened = {
+        request.name: _open(plan, request, settings)
+        for request in plan.requests
+        if request.name not in done
+    }
+    return replace(plan, opened={**plan.opened, **opened})
 
 
 def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
@@ -88,12 +80,14 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     with ingest_lock(lake.path):
         recover(lake)
         outcome = Outcome()
+        rows = _model_rows(lake, plan)
+        with outcome.stopwatch.measured("models"):
+            plan = with_new_models(plan, lake.settings, done_models(lake))
         run_id = _enter_run(lake, plan)
         with _executor(lake, plan, run_id, outcome, progress) as executor:
             with outcome.stopwatch.measured("faces"):
-                _survey(lake, plan, executor, run_id, outcome, progress)
-                _place(lake, run_id)
-            _do_missing_units(lake, plan, executor, run_id, outcome, progress)
+                update_images(lake, plan, executor, run_id, outcome, progress)
+            _do_missing_units(lake, plan, rows, executor, run_id, outcome, progress)
         _end_run(lake, run_id, outcome)
     return outcome
 
@@ -109,9 +103,10 @@ def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     with ingest_lock(lake.path):
         recover(lake)
         outcome = Outcome()
+        rows = _model_rows(lake, plan)
         run_id = _enter_run(lake, plan)
         with _executor(lake, plan, run_id, outcome, progress) as executor:
-            _do_missing_units(lake, plan, executor, run_id, outcome, progress)
+            _do_missing_units(lake, plan, rows, executor, run_id, outcome, progress)
         _end_run(lake, run_id, outcome)
     return outcome
 
@@ -150,7 +145,7 @@ def _order(lake: Lake, plan: Plan, cluster: "Cluster", run_id: str) -> "Job":
         readers=plan.workers,
         environment=observe(requests[0].catalog, requests, lake.settings.parser),
         photograph=photograph,
-        fingerprint=fingerprint(photograph) if photograph else {},
+        fingerprint=fingerprint(photograph) if photograph else None,
     )
 
 
@@ -159,20 +154,28 @@ def _absolute(place: Location) -> Location:
 
 
 def _do_missing_units(
-    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
+    lake: Lake,
+    plan: Plan,
+    rows: Mapping[str, dict[str, Any]],
+    executor: Executor,
+    run_id: str,
+    outcome: Outcome,
+    progress: Progress,
 ) -> None:
     images = lake.images
-    rows = _model_rows(lake, plan, images)
+    rows = _compared(lake, plan, rows, images)
     todo = _blocks_to_do(lake, plan, images)
     if not todo:
         return
     with outcome.stopwatch.measured("models"):
+        opened = _open_models(lake, plan, todo)
+        _make_room(lake, plan, rows, opened, todo)
         open_run = OpenRun(
             maps=lake.maps_path,
             faces=lake.faces_path,
             settings=lake.settings,
             parser=plan.parser,
-            models=_open_models(lake, plan, rows, todo),
+            models={name: model.run for name, model in opened.items()},
             readers=plan.workers,
         )
         references = _references(executor, open_run, images, progress)
@@ -182,7 +185,14 @@ def _do_missing_units(
         )
         for name in open_run.models
     }
-    with Writer(lake, run_id, outcome) as writer:
+    descriptions = {
+        name: {
+            "models": pl.DataFrame([rows[name]], schema_overrides=_TEXT),
+            "layers": model.layers,
+        }
+        for name, model in opened.items()
+    }
+    with Writer(lake, run_id, outcome, descriptions) as writer:
         executor.finish(
             open_run,
             todo,
@@ -226,78 +236,7 @@ def _end_run(lake: Lake, run_id: str, outcome: Outcome) -> None:
         )
 
 
-def _survey(
-    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
-) -> None:
-    """Look at every photograph that is new or has changed, and enter what was seen."""
-    known = {
-        row[0]: row[1:]
-        for row in lake.sql("SELECT path, identity, bytes, modified FROM images").iter_rows()
-    }
-    new = [photograph for photograph in plan.photographs if is_new(photograph, known)]
-    _renew_attributes(lake, plan.photographs)
-    outcome.looked_at = len(new)
-    if not new:
-        return
-    task = progress.add_task("Faces", total=len(new))
-    rows: list[dict[str, Any]] = []
-    with closing(executor.look_at(new)) as seen:
-        for row in seen:
-            rows.append(row)
-            progress.advance(task)
-            if len(rows) == _SURVEY_COMMIT:
-                _enter_images(lake, run_id, as_frame(rows))
-                rows = []
-    if rows:
-        _enter_images(lake, run_id, as_frame(rows))
-
-
-def _renew_attributes(lake: Lake, photographs: Sequence[Photograph]) -> None:
-    """Bring gender, ethnicity and age of known images up to what the data set says now."""
-    if not photographs:
-        return
-    stated = pl.DataFrame(
-        [attributes(photograph) for photograph in photographs], infer_schema_length=None
-    )
-    with tables.writing(lake.tables_path) as connection:
-        connection.register("stated", stated.to_arrow())
-        connection.execute(
-            """
-            UPDATE images SET gender = s.gender, ethnicity = s.ethnicity, age = s.age
-            FROM stated AS s
-            WHERE images.path = s.path AND (images.gender, images.ethnicity, images.age)
-                IS DISTINCT FROM (s.gender::VARCHAR, s.ethnicity::VARCHAR, s.age::DOUBLE)
-            """
-        )
-
-
-def _enter_images(lake: Lake, run_id: str, rows: pl.DataFrame) -> None:
-    """Replace the rows of these images.
-
-    Where one had a place, its whole identity gives its places up, maps and all, and waits:
-    the maps of the others are means over positives that this image was one of.
-    """
-    with tables.writing(lake.tables_path) as connection:
-        ledger.require_running(connection, run_id)
-        connection.register("entered", rows.select("path").to_arrow())
-        former = connection.sql(
-            "SELECT image_id FROM images WHERE image_id IS NOT NULL AND identity IN "
-            "(SELECT identity FROM images JOIN entered USING (path) WHERE image_id IS NOT NULL)"
-        ).fetchall()
-        ledger.retire_images(connection, [image_id for (image_id,) in former])
-        connection.execute("DELETE FROM images WHERE path IN (SELECT path FROM entered)")
-        tables.append(connection, "images", rows)
-    clear_retired(lake)
-
-
-def _place(lake: Lake, run_id: str) -> None:
-    """Give the identities that wait their places."""
-    rows = place_images(lake.sql("SELECT * FROM images"), lake.settings.seed)
-    if rows.height:
-        _enter_images(lake, run_id, rows)
-
-
-def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[str, Any]]:
+def _model_rows(lake: Lake, plan: Plan) -> dict[str, dict[str, Any]]:
     """Return the rows that the models will have, checked against those they have.
 
     Raises
@@ -305,28 +244,68 @@ def _model_rows(lake: Lake, plan: Plan, images: pl.DataFrame) -> dict[str, dict[
     LakeError
         If a model of that name was made from other weights, with other settings or layers.
     """
-    compared_with = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
-    rows = {request.name: request.row(compared_with) for request in plan.requests}
+    rows = {request.name: request.row() for request in plan.requests}
+    _refuse_others(lake, rows)
     layers = lake.sql("SELECT model, list(layer ORDER BY position) FROM layers GROUP BY 1")
-    layers_of = dict(layers.iter_rows())
-    for known in lake.sql("SELECT * FROM models").to_dicts():
-        name = known["model"]
-        request = next((request for request in plan.requests if request.name == name), None)
-        if request is None:
-            continue
-        differing = [column for column, value in rows[name].items() if known[column] != value]
-        if list(request.layers) != layers_of[name]:
-            differing.append("layers")
-        if differing:
-            raise LakeError(
-                f"{lake.path} holds {name} with another {', '.join(differing)}: "
-                "ingest into another lake, or ask for the same."
-            )
+    layers_of, done = dict(layers.iter_rows()), done_models(lake)
+    for request in plan.requests:
+        if request.name in done and list(request.layers) != layers_of[request.name]:
+            raise _another(lake, request.name, ["layers"])
     return rows
 
 
+def _compared(
+    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """Return the rows of the models with what their targets compare these images with."""
+    digest = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
+    compared = {
+        request.name: {
+            **rows[request.name],
+            "compared_with": digest if find_target(request.target).needs_references else None,
+        }
+        for request in plan.requests
+    }
+    _refuse_others(lake, compared)
+    return compared
+
+
+def _refuse_others(lake: Lake, rows: Mapping[str, dict[str, Any]]) -> None:
+    """Raise `LakeError` if a model of which the lake has something has another row there."""
+    done = done_models(lake)
+    for known in lake.sql("SELECT * FROM models").to_dicts():
+        name = known["model"]
+        if name not in rows or name not in done:
+            continue
+        row = rows[name]
+        differing = [key for key in row if key not in _RENEWED and row[key] != known[key]]
+        if differing:
+            raise _another(lake, name, differing)
+        if any(row[key] != known[key] for key in _RENEWED):
+            _renew_model(lake, row)
+
+
+def _another(lake: Lake, name: str, differing: Sequence[str]) -> LakeError:
+    return LakeError(
+        f"{lake.path} holds {name} with another {', '.join(differing)}: "
+        "ingest into another lake, or ask for the same."
+    )
+
+
+_RENEWED: Final = ("entry", "weights_path")
+"""What a model's row says on how to run it again: as it was last run."""
+
+
+def _renew_model(lake: Lake, row: Mapping[str, Any]) -> None:
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute(
+            "UPDATE models SET entry = ?, weights_path = ? WHERE model = ?",
+            [*(row[key] for key in _RENEWED), row["model"]],
+        )
+
+
 def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         done = ledger.done_units(connection)
     names = (ledger.FACES, *(request.name for request in plan.requests))
     todo = []
@@ -339,52 +318,64 @@ def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
     return todo
 
 
-def _open_models(
-    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], todo: Sequence[Todo]
-) -> dict[str, RunModel]:
-    """Load the models that have something to do, and make room for them in the lake."""
+def _open_models(lake: Lake, plan: Plan, todo: Sequence[Todo]) -> dict[str, OpenModel]:
+    """Return the models that have something to do, opened."""
     needed = {name for one in todo for name in one.names}
-    known = set(lake.sql("SELECT model FROM models")["model"])
+    return {
+        request.name: _open(plan, request, lake.settings)
+        for request in plan.requests
+        if request.name in needed
+    }
+
+
+def _open(plan: Plan, request: Request, settings: LakeSettings) -> OpenModel:
+    if request.name in plan.opened:
+        return plan.opened[request.name]
+    return open_model(
+        request,
+        device=plan.device,
+        batch_size=plan.batch_size,
+        keep_pairs=settings.keep_pairs,
+        visible=plan.parser.regions,
+    )
+
+
+def _make_room(
+    lake: Lake,
+    plan: Plan,
+    rows: Mapping[str, dict[str, Any]],
+    opened: Mapping[str, OpenModel],
+    todo: Sequence[Todo],
+) -> None:
+    """Make the arrays that the blocks need; those of a model that has no unit begin anew."""
     shards = max(one.block.first_shard + one.block.shards for one in todo)
     arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
-    models = {}
-    for request in plan.requests:
-        if request.name not in needed:
-            continue
-        opened = open_model(
-            request,
-            device=plan.device,
-            batch_size=plan.batch_size,
-            keep_pairs=lake.settings.keep_pairs,
-            visible=plan.parser.regions,
-        )
-        models[request.name] = opened.run
-        for layer in opened.layers.to_dicts():
+    entries = {request.name: request.entry for request in plan.requests}
+    for name in opened.keys() - done_models(lake):
+        arrays.remove_model(lake.maps_path, name)
+    for name, model in opened.items():
+        for layer in model.layers.to_dicts():
             arrays.require_layer(
                 lake.maps_path,
-                request.name,
+                name,
                 layer["layer"],
                 (layer["height"], layer["width"]),
                 shards=shards,
-                keep_pairs=opened.run.keep_pairs,
+                keep_pairs=model.run.keep_pairs,
                 attributes={
                     "stride": layer["stride"],
                     "offset": layer["offset"],
-                    "input_size": request.entry.input_size,
-                    "target": request.target,
-                    "positives": rows[request.name]["positives"],
-                    "weights": rows[request.name]["weights"],
+                    "input_size": entries[name].input_size,
+                    "target": rows[name]["target"],
+                    "positives": rows[name]["positives"],
+                    "weights": rows[name]["weights"],
                 },
             )
-        if request.name not in known:
-            row = pl.DataFrame([rows[request.name]], schema_overrides=_TEXT)
-            with tables.writing(lake.tables_path) as connection:
-                tables.append(connection, "models", row)
-                tables.append(connection, "layers", opened.layers)
-    return models
 
 
-_TEXT: Final = dict.fromkeys(("weights_sha256", "licence", "compared_with"), pl.String)
+_TEXT: Final = {
+    column.name: pl.String for column in schema.table("models").columns if column.nullable
+}
 
 
 def _references(
@@ -410,8 +401,8 @@ def _references(
     )
     identities = images["identity"].to_list()
     references = {
-        name: model.target.references(
-            torch.cat([own[name] for own in embeddings]), identities, model.seed
+        name: references_of(
+            model.target, torch.cat([own[name] for own in embeddings]), identities, model.seed
         )
         for name, model in asking.items()
     }

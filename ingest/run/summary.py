@@ -1,11 +1,12 @@
 """The words with which an ingest ends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from ingest.photographs.datasets.sentences import counted
 from ingest.run.outcome import Outcome
 from leamstore.lake import Lake
 from leamstore.stand_ins import brands
@@ -46,6 +47,8 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         console.print(f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps")
         console.print(_stages(run))
     console.print(f"{facts['lake']}: {facts['bytes'] / 2**20:,.1f} MiB on disk")
+    for sentence in _sentences(facts):
+        console.print(sentence, style="yellow", markup=False, soft_wrap=True)
     for brand in facts["brands"]:
         console.print(brand, style="yellow", markup=False, soft_wrap=True)
     console.print(
@@ -55,6 +58,29 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a reader should know about photographs that are gone or stand twice."""
+    run = facts["run"]
+    if run["departed"]:
+        gone = (
+            f"{counted(run['departed'], 'photograph')} of "
+            f"{counted(run['departed_identities'], 'person', 'people')}"
+        )
+        one = run["departed"] == 1
+        if run["pruned"]:
+            yield f"{gone}, no longer there, {'has' if one else 'have'} left the lake."
+        elif one:
+            yield f"{gone} is no longer there; its maps stay; --prune removes it."
+        else:
+            yield f"{gone} are no longer there; their maps stay; --prune removes them."
+    several = facts["images"].get("duplicate-of-another-person", 0)
+    if several:
+        yield (
+            f"{counted(several, 'file')} are the same photograph under several people, and kept "
+            "under none: leave it in one person's folder."
+        )
 
 
 def _models(facts: Mapping[str, Any]) -> Table:

@@ -1,7 +1,7 @@
 """A unit of work as it goes into the lake: whole shards of arrays, and rows for the tables."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -98,7 +98,7 @@ class FacesUnit:
 
 @dataclass(frozen=True)
 class ModelUnit:
-    """What a model shows of a block's identities."""
+    """What a model shows of a block's identities, of those of which it shows anything."""
 
     store: Location
     model: RunModel
@@ -109,7 +109,8 @@ class ModelUnit:
     def shards(self) -> Iterator[Shards]:
         """Yield the arrays of each layer.
 
-        Positions where no image or kept pair belongs hold NaN, or -1 in anchor and positive.
+        Positions where no image or kept pair belongs hold NaN, or -1 in anchor and positive; so
+        do those of images that the model gives no direction.
         """
         return _model_shards(self.model, self.block, self.results)
 
@@ -132,31 +133,40 @@ class ModelUnit:
 
 
 def _model_shards(model: RunModel, block: Block, results: Sequence[Result]) -> Iterator[Shards]:
-    images = np.concatenate([identity.image_ids for identity, _ in results])
+    images = _joined((identity.image_ids for identity, _ in results), (0,), np.int64)
     pairs = [_kept_pairs(model, identity, result) for identity, result in results]
-    pair_ids, anchors, positives = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    pair_ids, anchors, positives = (
+        _joined((columns[number] for columns in pairs), (0,), np.int64) for number in range(3)
+    )
     for layer in model.layers:
         of_layer = [result.layers[layer.name] for _, result in results]
-        by_image: dict[str, list[NDArray[Any]]] = {
-            "relevance": [one.relevance for one in of_layer],
-            "peak": [one.peak for one in of_layer],
+        maps = (0, *layer.size)
+        by_image = {
+            "relevance": _joined((one.relevance for one in of_layer), maps, np.float16),
+            "peak": _joined((one.peak for one in of_layer), (0,), np.float32),
         }
-        by_pair: dict[str, list[NDArray[Any]]] = {
-            "pair_relevance": [one.kept for one in of_layer],
-            "pair_peak": [
-                result.layers[layer.name].pair_peak[result.kept_pairs] for _, result in results
-            ],
-            "anchor": [anchors.astype(np.int32)],
-            "positive": [positives.astype(np.int32)],
+        peaks = (result.layers[layer.name].pair_peak[result.kept_pairs] for _, result in results)
+        by_pair = {
+            "pair_relevance": _joined((one.kept for one in of_layer), maps, np.float16),
+            "pair_peak": _joined(peaks, (0,), np.float32),
+            "anchor": anchors.astype(np.int32),
+            "positive": positives.astype(np.int32),
         }
         for name, rows in by_image.items():
-            shards = _shards(np.concatenate(rows), images - block.start, block.stop - block.start)
+            shards = _shards(rows, images - block.start, block.stop - block.start)
             yield f"{model.name}/{layer.name}/{name}", block.start, shards
         first = block.start * model.keep_pairs
         length = (block.stop - block.start) * model.keep_pairs
         for name, rows in by_pair.items() if length else ():
-            shards = _shards(np.concatenate(rows), pair_ids - first, length)
+            shards = _shards(rows, pair_ids - first, length)
             yield f"{model.name}/{layer.name}/{name}", first, shards
+
+
+def _joined(
+    parts: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: type[np.generic]
+) -> NDArray[Any]:
+    """Return the parts as one array; where there is none, an empty one of this shape."""
+    return np.concatenate([np.empty(shape, dtype), *parts])
 
 
 def _model_rows(model: RunModel, results: Sequence[Result]) -> dict[str, pl.DataFrame]:

@@ -5,10 +5,12 @@ the same bytes whoever computes it. Rows are committed by the one writer of the 
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Self
+
+import polars as pl
 
 from ingest.run.outcome import Outcome
 from ingest.run.unit import FinishedUnit, Unit
@@ -29,14 +31,24 @@ def write_arrays(unit: Unit) -> None:
 class Writer:
     """The one writer of a lake's tables: works beside the work, one unit at a time.
 
+    A model enters the lake with its first unit, by its `descriptions`: its rows of the tables
+    models and layers.
+
     A unit waits while two before it are not written, so that at most three are held in memory.
     An error in writing is raised at one of the next units, or at the end of the ``with`` block.
     """
 
-    def __init__(self, lake: Lake, run_id: str, outcome: Outcome) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        run_id: str,
+        outcome: Outcome,
+        descriptions: Mapping[str, Mapping[str, pl.DataFrame]],
+    ) -> None:
         self._lake = lake
         self._run_id = run_id
         self._outcome = outcome
+        self._descriptions = descriptions
         self._thread = ThreadPoolExecutor(1)
         self._waiting: deque[Future[None]] = deque()
 
@@ -78,7 +90,13 @@ class Writer:
             tables.writing(self._lake.tables_path) as connection,
         ):
             ledger.commit_unit(
-                connection, unit.name, unit.block, unit.images, unit.rows, self._run_id
+                connection,
+                unit.name,
+                unit.block,
+                unit.images,
+                unit.rows,
+                self._run_id,
+                self._descriptions.get(unit.name),
             )
         self._outcome.stopwatch.seconds.update(unit.seconds)
         if unit.name != ledger.FACES:

@@ -89,6 +89,13 @@ def require_layer(
             _require_array(root, path, array, size[: len(array.dims) - 1], per_shard, shards)
 
 
+def remove_model(store: Location, model: str) -> None:
+    """Remove all arrays of a model, if there are any."""
+    root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
+    if model in root:
+        del root[model]
+
+
 def require_faces(store: Location, names: Iterable[str], shards: int) -> None:
     """Make the arrays ``crop`` and ``labels/<parser>``, or make them long enough."""
     root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)

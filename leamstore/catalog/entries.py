@@ -5,7 +5,7 @@ joins its entries, or replaces the one of the same name. Every mistake in every 
 at once, with its line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from leamstore.catalog.yaml_file import Mistake, YamlFile, read_yaml
-from leamstore.errors import CatalogError
+from leamstore.errors import CatalogError, some
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")]
@@ -32,6 +32,7 @@ EntryPoint = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*:\w+(\.\w+)*
 Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 LayerName = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
+Prefix = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*\.?$")]
 Channels = tuple[float, float, float]
 
 
@@ -81,6 +82,15 @@ class Weights(RemoteFile):
     """Distribution that holds the file, which then is a path in it, as it is installed."""
     reader: EntryPoint = "ingest.networks.weights:read_state_dict"
     """Function from the file's path to the network's state."""
+    prefix: Prefix | None = None
+    """What stands before the network's names in the file, where it holds more than the network."""
+    leave_out: tuple[LayerName, ...] = ()
+    """What the file holds that the network hasn't: names, or what they begin with up to a dot."""
+
+    @field_validator("prefix")
+    @classmethod
+    def _ends_in_a_dot(cls, prefix: str | None) -> str | None:
+        return prefix and f"{prefix.removesuffix('.')}."
 
 
 class Model(_Entry):
@@ -132,6 +142,29 @@ class Model(_Entry):
         if sizes and len(sizes) != len(layers):
             raise ValueError(f"{len(sizes)} sizes for {len(layers)} layers")
         return sizes
+
+    def chosen_layers(self, asked: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the layers that were asked for by name or position, in order; by default all.
+
+        Raises
+        ------
+        CatalogError
+            If the model has no such layer, or none was asked for.
+        """
+        if asked is None:
+            return self.layers
+        wanted = {name.strip() for name in asked} - {""}
+        chosen = {
+            layer: {layer, str(position)} & wanted for position, layer in enumerate(self.layers)
+        }
+        unknown = wanted.difference(*chosen.values())
+        if unknown or not wanted:
+            fault = f"has no layer {some(sorted(unknown))}" if unknown else "is to run no layer"
+            raise CatalogError(
+                f"{self.name} {fault}: choose from {', '.join(self.layers)}, or positions 0 to "
+                f"{len(self.layers) - 1}."
+            )
+        return tuple(layer for layer, names in chosen.items() if names)
 
 
 class Parser(_Entry):
@@ -189,6 +222,18 @@ class Catalog(_Entry):
             If there is none; names the closest one.
         """
         return _find(self.models, name, "model")
+
+    def named_models(self, names: str) -> tuple[Model, ...]:
+        """Return the models of these names, separated by commas, or ``all``.
+
+        Raises
+        ------
+        CatalogError
+            If one of them is not in the catalog.
+        """
+        if names == "all":
+            return tuple(self.models.values())
+        return tuple(self.model(name.strip()) for name in names.split(",") if name.strip())
 
     def parser(self, name: str) -> Parser:
         """Return the parser of that name.

@@ -1,7 +1,8 @@
 """What an ingest that was killed leaves behind, put right before the next one begins.
 
 Maps without an entry in the ledger need nothing: their unit is done again. What is left are maps
-of images that have retired, and files that Zarr had begun to write under other names.
+of images that have retired, of models that have not got so far as a first unit, and files that
+Zarr had begun to write under other names.
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from leamstore import arrays, tables
 from leamstore.lake import Lake
 from leamstore.safety import run_token
+from leamstore.safety.migrate import add_columns
 from leamstore.tables import ledger
 
 PARTIAL: Final = ".partial"
@@ -21,8 +23,9 @@ _CUT_SHORT: Final = "ended IS NULL AND summary IS NULL"
 
 
 def recover(lake: Lake) -> None:
-    """Put right what killed ingests left; the caller holds the lake's lock."""
-    with tables.reading(lake.tables_path) as connection:
+    """Put right what killed ingests and earlier programs left; the caller holds the lake's lock."""
+    add_columns(lake)
+    with lake.kept_open() as connection:
         runs = connection.sql(f"SELECT run_id FROM runs WHERE {_CUT_SHORT}").fetchall()
     if runs:
         # First of all: a worker of theirs that wakes up must not write into what is done here.
@@ -34,6 +37,9 @@ def recover(lake: Lake) -> None:
         # An object store takes an object whole or not at all.
         for file in store.rglob(f"*{PARTIAL}") if isinstance(store, Path) else ():
             file.unlink()
+    known = set(lake.sql("SELECT model FROM models")["model"])
+    for model in set(arrays.open_root(lake.maps_path).group_keys()) - known:
+        arrays.remove_model(lake.maps_path, model)
     with tables.writing(lake.tables_path) as connection:
         connection.execute(
             f"""UPDATE runs SET summary = '{{"cut_short": true}}' WHERE {_CUT_SHORT}"""
@@ -42,7 +48,7 @@ def recover(lake: Lake) -> None:
 
 def clear_retired(lake: Lake) -> None:
     """Clear maps, crops and labels of images that have left their places."""
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         shards = ledger.retiring_shards(connection)
         held = connection.sql("SELECT image_id FROM images WHERE image_id IS NOT NULL").fetchall()
     if not shards:

@@ -190,16 +190,19 @@ def _missing_rows(lake: Lake) -> Iterator[Fault]:
 _SHARD: Final = arrays.SHARD_IMAGES
 _MISSING: Final = {
     "embeddings": f"""
-        SELECT u.model, i.image_id FROM units AS u JOIN images AS i
-        ON i.image_id // {_SHARD} BETWEEN u.block AND u.block + u.shards - 1
+        SELECT u.model, any_value(u.block) * {_SHARD} AS image_id
+        FROM units AS u LEFT JOIN embeddings AS e ON e.model = u.model
+        AND e.image_id // {_SHARD} BETWEEN u.block AND u.block + u.shards - 1
         WHERE u.model IN (SELECT model FROM models)
-        EXCEPT SELECT model, image_id FROM embeddings""",
+        GROUP BY u.model, u.block HAVING count(e.image_id) < any_value(u.images)""",
     "pairs": f"""
         WITH sizes AS (
-            SELECT identity, count(*) AS size FROM images WHERE image_id >= 0 GROUP BY 1),
+            SELECT model, identity, count(*) AS size
+            FROM embeddings JOIN images USING (image_id) GROUP BY ALL),
         expected AS (
             SELECT model, image_id // {_SHARD} AS shard, sum(size - 1) AS n
-            FROM embeddings JOIN images USING (image_id) JOIN sizes USING (identity) GROUP BY ALL),
+            FROM embeddings JOIN images USING (image_id) JOIN sizes USING (model, identity)
+            GROUP BY ALL),
         found AS (SELECT model, anchor // {_SHARD} AS shard, count(*) AS n FROM pairs GROUP BY ALL)
         SELECT model, shard * {_SHARD} AS anchor FROM expected AS e
         LEFT JOIN found AS f USING (model, shard) WHERE coalesce(f.n, 0) < e.n""",

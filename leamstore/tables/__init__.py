@@ -3,9 +3,11 @@
 from leamstore.tables.connections import (
     append,
     create_tables,
+    describe_column,
     ended_after,
     frame_of,
     reading,
+    rewrite,
     too_long,
     writing,
 )
@@ -13,9 +15,11 @@ from leamstore.tables.connections import (
 __all__ = [
     "append",
     "create_tables",
+    "describe_column",
     "ended_after",
     "frame_of",
     "reading",
+    "rewrite",
     "too_long",
     "writing",
 ]

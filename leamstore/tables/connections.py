@@ -4,9 +4,9 @@ DuckDB lets one process write a file and shuts every other process out meanwhile
 is held only for one transaction or one query, and whoever finds the file locked tries again.
 """
 
+import re
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -20,14 +20,18 @@ from leamstore import schema
 from leamstore.errors import LakeError
 from leamstore.storage import Location
 from leamstore.tables.published_copy import current_copy, working_copy
-
-PATIENCE_SECONDS: Final = 60.0
-_PAUSE_SECONDS: Final = 0.02
+from leamstore.tables.waiting import READER_PATIENCE, WITHOUT_END, Wait
 
 _Config = dict[str, str | bool | int | float | list[str]]
 
 # A reader sees the tables and nothing else of the machine, whoever wrote the query.
 _READER_CONFIG: Final[_Config] = {"enable_external_access": "false", "lock_configuration": "true"}
+
+STORAGE_VERSION: Final = "v1.0.0"
+"""The oldest release of DuckDB whose clients open the file: nothing of the schema needs more."""
+
+# A file keeps the version in which it was created, whoever writes to it later.
+_WRITER_CONFIG: Final[_Config] = {"storage_compatibility_version": STORAGE_VERSION}
 
 
 def create_tables(path: Location) -> None:
@@ -37,26 +41,45 @@ def create_tables(path: Location) -> None:
             connection.execute(_create_table_sql(table))
             connection.execute(f"COMMENT ON TABLE {table.name} IS {_quoted(table.row)}")
             for column in table.columns:
-                connection.execute(
-                    f'COMMENT ON COLUMN {table.name}."{column.name}" IS {_quoted(column.meaning)}'
-                )
+                describe_column(connection, table, column)
         for view in schema.VIEWS:
             connection.execute(f"CREATE VIEW {view.name} AS {view.query}")
             connection.execute(f"COMMENT ON VIEW {view.name} IS {_quoted(view.row)}")
 
 
+def describe_column(
+    connection: duckdb.DuckDBPyConnection, table: schema.Table, column: schema.Column
+) -> None:
+    """Put a column's meaning beside it, as its comment."""
+    connection.execute(
+        f'COMMENT ON COLUMN {table.name}."{column.name}" IS {_quoted(column.meaning)}'
+    )
+
+
 @contextmanager
-def writing(path: Location) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(
+    path: Location, *, patience: float = WITHOUT_END
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open for one transaction: committed at the end of the block, rolled back on an exception.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds to wait for processes that hold the file open. By default as long as it takes,
+        since what is to be written has been computed already; who is waited for is logged.
 
     Raises
     ------
+    LockedError
+        If it takes longer; then nothing of the transaction is there.
     LakeError
-        If other processes keep the file locked for longer than `PATIENCE_SECONDS`, or the disk
-        takes no more; then nothing of the transaction is there.
+        If the disk takes no more; then neither.
     """
     try:
-        with working_copy(path) as file, _connected(file, read_only=False) as connection:
+        with (
+            working_copy(path, patience) as file,
+            _connected(file, _WRITER_CONFIG, patience) as connection,
+        ):
             connection.begin()
             try:
                 yield connection
@@ -72,22 +95,56 @@ def writing(path: Location) -> Iterator[duckdb.DuckDBPyConnection]:
         ) from error
 
 
+def rewrite(path: Location) -> None:
+    """Write the file anew, without what deleted rows leave in its free space.
+
+    Raises
+    ------
+    LakeError
+        If the disk takes no more; then the file is as it was.
+    """
+    try:
+        with working_copy(path, WITHOUT_END) as file:
+            fresh = file.with_name(f"{file.name}.rewritten")
+            fresh.unlink(missing_ok=True)
+            with _connected(file, _WRITER_CONFIG, WITHOUT_END) as connection:
+                name = connection.execute("SELECT current_database()").fetchall()[0][0]
+                connection.execute(
+                    f"ATTACH {_quoted(str(fresh))} AS rewritten "
+                    f"(STORAGE_VERSION {_quoted(STORAGE_VERSION)})"
+                )
+                connection.execute(f'COPY FROM DATABASE "{name}" TO rewritten')
+                connection.execute("DETACH rewritten")
+                # In its place before the connection ends: nobody writes to the old file meanwhile.
+                fresh.replace(file)
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        raise LakeError(f"{path} can't be written ({_first_line(error)}).") from error
+
+
 @contextmanager
-def reading(path: Location, **limits: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(
+    path: Location, *, patience: float = READER_PATIENCE, **limits: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open read-only, without access to files, network or extensions.
 
     Parameters
     ----------
+    patience : float
+        Seconds to wait for a writer.
     limits : str
         Further settings of DuckDB, as ``memory_limit="512MB"``; whatever a process has open at
         a time must have the same ones.
 
     Raises
     ------
-    LakeError
-        If a writer keeps the file locked for longer than `PATIENCE_SECONDS`.
+    LockedError
+        If a writer keeps the file locked for longer.
     """
-    with current_copy(path) as file, _connected(file, True, limits) as connection:
+    config = {**limits, **_READER_CONFIG}
+    with (
+        current_copy(path) as file,
+        _connected(file, config, patience, read_only=True) as connection,
+    ):
         yield connection
 
 
@@ -167,8 +224,9 @@ def append(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame)
 
 def _problems(table: schema.Table, rows: pl.DataFrame) -> list[str]:
     expected = {column.name for column in table.columns}
+    required = {column.name for column in table.columns if not column.added}
     found = set(rows.columns)
-    problems = [f"column {name} is missing" for name in sorted(expected - found)]
+    problems = [f"column {name} is missing" for name in sorted(required - found)]
     problems += [f"column {name} is unknown" for name in sorted(found - expected)]
     problems += [
         f"column {column.name} holds NULL"
@@ -180,10 +238,9 @@ def _problems(table: schema.Table, rows: pl.DataFrame) -> list[str]:
 
 @contextmanager
 def _connected(
-    path: Path, read_only: bool, limits: Mapping[str, str] = {}
+    path: Path, config: _Config, patience: float, *, read_only: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    config: _Config = {**limits, **_READER_CONFIG} if read_only else {}
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    wait = Wait(path, patience)
     while True:
         try:
             connection = duckdb.connect(str(path), read_only=read_only, config=config)
@@ -191,12 +248,7 @@ def _connected(
         except duckdb.Error as error:
             if not _is_locked(error):
                 raise LakeError(f"{path} cannot be opened: {_first_line(error)}") from error
-            if time.monotonic() > deadline:
-                raise LakeError(
-                    f"{path} has been locked by another process for {PATIENCE_SECONDS:.0f} "
-                    "seconds; wait for it to finish, or end it."
-                ) from error
-            time.sleep(_PAUSE_SECONDS)
+            wait.pause(_holder(error))
     try:
         yield connection
     except duckdb.Error as error:
@@ -210,6 +262,15 @@ def _connected(
 def _is_locked(error: duckdb.Error) -> bool:
     # The second message is the same conflict between two threads of one process.
     return "Could not set lock" in str(error) or "different configuration" in str(error)
+
+
+_HOLDER: Final = re.compile(r"held in (?P<program>.+) \(PID (?P<pid>\d+)\)")
+
+
+def _holder(error: duckdb.Error) -> str | None:
+    """Return which process holds the file, if DuckDB knows."""
+    found = _HOLDER.search(str(error))
+    return f"process {found['pid']} ({found['program']})" if found else None
 
 
 def _create_table_sql(table: schema.Table) -> str:

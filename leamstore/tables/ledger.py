@@ -53,6 +53,12 @@ def done_units(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], s
     return {(model, block): checksum for model, block, checksum in rows}
 
 
+def done_models(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the models that have a unit; rows of others in models and layers say nothing."""
+    rows = connection.sql("SELECT DISTINCT model FROM units JOIN models USING (model)").fetchall()
+    return {model for (model,) in rows}
+
+
 def require_running(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Refuse to write for a run that a later one has entered as cut short.
 
@@ -79,6 +85,7 @@ def commit_unit(
     images: pl.DataFrame,
     rows: Mapping[str, pl.DataFrame],
     run_id: str,
+    description: Mapping[str, pl.DataFrame] | None = None,
 ) -> None:
     """Replace a unit's rows and enter it in the ledger; its arrays are on disk already.
 
@@ -88,6 +95,8 @@ def commit_unit(
         The kept images of the block.
     rows : mapping of str to polars.DataFrame
         The unit's new rows by table.
+    description : mapping of str to polars.DataFrame, optional
+        The model's rows of the tables models and layers, which are entered with its first unit.
 
     Raises
     ------
@@ -96,10 +105,16 @@ def commit_unit(
     """
     require_running(connection, run_id)
     forget_units(connection, [(model, block.first_shard)], {block.first_shard: block.shards})
+    if description and model not in done_models(connection):
+        for table, frame in description.items():
+            connection.execute(f"DELETE FROM {table} WHERE model = ?", [model])
+            append(connection, table, frame)
     for table, frame in rows.items():
         append(connection, table, frame)
-    pairs = rows["pairs"].height if "pairs" in rows else 0
-    append(connection, "units", _entry(model, block, images, pairs, run_id))
+    heights = {table: frame.height for table, frame in rows.items()}
+    taking_part = images.height if model == FACES else heights.get("embeddings", 0)
+    pairs = heights.get("pairs", 0)
+    append(connection, "units", _entry(model, block, images, taking_part, pairs, run_id))
 
 
 def forget_units(
@@ -176,24 +191,38 @@ def _retire_block(connection: duckdb.DuckDBPyConnection, block: Block, left: lis
     connection.execute("DELETE FROM units WHERE block = ?", [block.first_shard])
     for unit in units.filter(pl.col("model") != RETIRED).to_dicts():
         for remaining in left:
-            pairs = connection.execute(
-                "SELECT count(*) FROM pairs WHERE model = ? AND anchor BETWEEN ? AND ?",
-                [unit["model"], remaining.start, remaining.stop - 1],
-            ).fetchall()[0][0]
             own = block_images(images, remaining)
-            entry = _entry(unit["model"], remaining, own, pairs, unit["run_id"])
+            taking_part, pairs = (
+                _count_rows(connection, table, unit["model"], remaining)
+                for table in ("embeddings", "pairs")
+            )
+            if unit["model"] == FACES:
+                taking_part = own.height
+            entry = _entry(unit["model"], remaining, own, taking_part, pairs, unit["run_id"])
             append(connection, "units", entry.with_columns(finished=pl.lit(unit["finished"])))
-    append(connection, "units", _entry(RETIRED, block, images.clear(), 0, ""))
+    append(connection, "units", _entry(RETIRED, block, images.clear(), 0, 0, ""))
 
 
-def _entry(model: str, block: Block, images: pl.DataFrame, pairs: int, run_id: str) -> pl.DataFrame:
+def _count_rows(connection: duckdb.DuckDBPyConnection, table: str, model: str, block: Block) -> int:
+    """Return how many rows of a table belong to a model and a block."""
+    rows = connection.execute(
+        f"SELECT count(*) FROM {table} WHERE model = ? AND {IMAGE_COLUMN[table]} BETWEEN ? AND ?",
+        [model, block.start, block.stop - 1],
+    ).fetchall()
+    return int(rows[0][0])
+
+
+def _entry(
+    model: str, block: Block, images: pl.DataFrame, taking_part: int, pairs: int, run_id: str
+) -> pl.DataFrame:
+    """Return a row of the table units, of `taking_part` of a block's images."""
     entry = {
         "model": model,
         "block": block.first_shard,
         "state": "retiring" if model == RETIRED else "done",
         "checksum": block_checksum(images),
         "shards": block.shards,
-        "images": images.height,
+        "images": taking_part,
         "pairs": pairs,
         "run_id": run_id,
         "finished": datetime.now(UTC),

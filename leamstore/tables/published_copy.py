@@ -22,12 +22,10 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from leamstore.errors import LakeError
 from leamstore.storage import Location, ObjectPath, as_lake_errors
+from leamstore.tables.waiting import WITHOUT_END, Wait
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, UpdateVersion
-
-PATIENCE_SECONDS: Final = 60.0
-"""How long a writer waits for another one on this machine."""
 
 _COPIES: Final = 2
 """Copies that are kept: the newest, and the one that a reader may just be opening."""
@@ -62,14 +60,21 @@ def current_copy(tables: Location) -> Iterator[Path]:
 
 
 @contextmanager
-def working_copy(tables: Location) -> Iterator[Path]:
+def working_copy(tables: Location, patience: float = WITHOUT_END) -> Iterator[Path]:
     """Give a local file to write to, and publish it when the block ends without an exception.
 
     A local file gives itself. What a killed process leaves of a working copy is thrown away by the
     next; writers on one machine wait for each other.
 
+    Parameters
+    ----------
+    patience : float
+        Seconds to wait for another writer of this machine.
+
     Raises
     ------
+    LockedError
+        If it takes longer.
     LakeError
         If somebody else published meanwhile (nothing of theirs is lost, and the block's work is
         not published), or the store can't be asked.
@@ -77,7 +82,7 @@ def working_copy(tables: Location) -> Iterator[Path]:
     if isinstance(tables, Path):
         yield tables
         return
-    with _one_writer(tables):
+    with _one_writer(tables, patience):
         before = _fetch(tables)
         work = _folder(tables) / "work.duckdb"
         log = work.with_name(f"{work.name}.wal")
@@ -145,15 +150,14 @@ def _publish(tables: ObjectPath, work: Path, before: _Copy | None) -> str | None
 
 
 @contextmanager
-def _one_writer(tables: ObjectPath) -> Iterator[None]:
-    lock = FileLock(_folder(tables) / "write.lock", timeout=PATIENCE_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise LakeError(
-            f"{tables} has been written to by another process of this machine for "
-            f"{PATIENCE_SECONDS:.0f} seconds; wait for it to finish, or end it."
-        ) from error
+def _one_writer(tables: ObjectPath, patience: float) -> Iterator[None]:
+    lock = FileLock(_folder(tables) / "write.lock", blocking=False)
+    wait = Wait(tables, patience)
+    while not lock.is_locked:
+        try:
+            lock.acquire()
+        except Timeout:
+            wait.pause("another process of this machine")
     try:
         yield
     finally:

@@ -15,15 +15,19 @@ from typing import Any, Final
 import duckdb
 import polars as pl
 
-from leamstore import tables
+from leamstore import schema, tables
 from leamstore.errors import LakeError
 from leamstore.lake import Lake
+from leamstore.tables.waiting import WITHOUT_END
 
 PREFIX: Final = "result_"
 
 _INPUTS: Final = {
     "settings": "name, value",
-    "models": "*",
+    # Where a file lies changes no number, nor does what a lake of an earlier program lacks.
+    "models": ", ".join(
+        column.name for column in schema.table("models").columns if not column.added
+    ),
     "layers": "*",
     "units": "model, block, checksum",
     "images": "image_id, dataset, gender, ethnicity, age, crop_to_identity, crop_to_canonical",
@@ -60,7 +64,7 @@ def inputs_checksum(lake: Lake) -> str:
         f"FROM (SELECT {columns} FROM {table}) AS chosen"
         for table, columns in _INPUTS.items()
     )
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         rows = connection.sql(f"FROM ({digests}) ORDER BY name").fetchall()
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
@@ -71,6 +75,8 @@ def write_results(
     results: Mapping[str, pl.DataFrame],
     settings: Mapping[str, Any],
     inputs: str,
+    *,
+    patience: float = WITHOUT_END,
 ) -> None:
     """Replace all result tables of a question in one transaction.
 
@@ -86,16 +92,20 @@ def write_results(
     inputs : str
         `inputs_checksum` from before they were computed: what was written meanwhile makes
         them out of date.
+    patience : float
+        Seconds to wait for processes that hold the tables open.
 
     Raises
     ------
+    LockedError
+        If it takes longer.
     LakeError
         If another question has written a table of such a name.
     """
     made = datetime.now(UTC).isoformat(timespec="seconds")
     provenance = Provenance(question, dict(settings), inputs, made)
     comment = json.dumps(asdict(provenance)).replace("'", "''")
-    with tables.writing(lake.tables_path) as connection:
+    with tables.writing(lake.tables_path, patience=patience) as connection:
         for name, written in _provenance(connection).items():
             if written.question == question:
                 connection.execute(f'DROP TABLE "{PREFIX}{name}"')
@@ -113,13 +123,13 @@ def write_results(
 
 def read_provenance(lake: Lake) -> dict[str, Provenance]:
     """Return what made each result table of a lake, by name without the prefix."""
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         return _provenance(connection)
 
 
 def read_results(lake: Lake, question: str) -> dict[str, pl.DataFrame]:
     """Return the result tables of a question by name without the prefix; none if it has none."""
-    with tables.reading(lake.tables_path) as connection:
+    with lake.kept_open() as connection:
         return {
             name: connection.sql(f'FROM "{PREFIX}{name}"').pl()
             for name, provenance in _provenance(connection).items()

@@ -9,7 +9,7 @@ from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
 from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of
-from tests.analyses.planted_faces import IMAGES, SIZE, patch
+from tests.analyses.planted_faces import IMAGES, SIZE, entry_of, patch
 
 CONTROLS = {
     "NET@norm": {"target": "norm", "positives": "none"},
@@ -69,7 +69,7 @@ def plant_lake(path, network, chips, maps):
         ]))  # fmt: skip
         tables.append(connection, "models", rows_of("models", [
             {"model": model, "catalog_name": "NET", "target": "cosine", "positives": "all",
-             "weights": "net.pth", "weights_sha256": "5e", "input_size": SIZE,
+             "entry": entry_of("NET", network), "input_size": SIZE,
              "alignment": "crop", "embedding_size": len(vectors[0]), **CONTROLS.get(model, {})}
             for model in maps
         ]))  # fmt: skip

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from analyses.rerun import lake_models
 from leamstore import arrays, pose, schema, tables
 from leamstore.arrays.blocks import Block
+from leamstore.catalog import Model
 from leamstore.lake import Lake, LakeSettings
 from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of
@@ -75,9 +75,19 @@ class Faces:
     models: tuple[str, ...] = MODELS
 
 
-def make_faces_lake(folder, monkeypatch, faces):
+def entry_of(name, network):
+    """The entry by which a lake runs a class of these tests again, as JSON."""
+    return Model(
+        name=name,
+        network=f"{network.__module__}:{network.__qualname__}",
+        family="x", loss="x", trained_on="x", weights=None, input_size=SIZE, alignment="crop",
+        colour_order="RGB", mean=(0, 0, 0), std=(1, 1, 1), embedding_size=16, layers=("conv1",),
+        citation="x",
+    ).model_dump_json()  # fmt: skip
+
+
+def make_faces_lake(folder, faces):
     """Make a lake of planted faces, of models that are all the one network."""
-    monkeypatch.setattr(lake_models.networks, "load", lambda *_, **__: faces.network().eval())
     lake = Lake.create(folder / "planted.lake", LakeSettings("landmarks", 0, faces.crops, 0))
     scale = schema.GRID // SIZE
     block, padding = Block(0, 1), [(0, arrays.SHARD_IMAGES - len(faces.chips))]
@@ -117,7 +127,8 @@ def _write_tables(lake, faces):
     with tables.writing(lake.tables_path) as connection:
         tables.append(connection, "images", rows_of("images", images))
         tables.append(connection, "models", rows_of("models", [
-            {"model": model, "input_size": SIZE, "alignment": "crop", "embedding_size": 16}
+            {"model": model, "input_size": SIZE, "alignment": "crop", "embedding_size": 16,
+             "catalog_name": model, "entry": entry_of(model, faces.network)}
             for model in faces.models
         ]))  # fmt: skip
         tables.append(connection, "layers", rows_of("layers", [

@@ -12,7 +12,8 @@ from ingest.faces.parsers import open_parser
 from ingest.photographs.datasets import open_dataset
 from ingest.repair import repair
 from ingest.run.models import Request
-from ingest.run.pipeline import Plan, ingest_photographs
+from ingest.run.pipeline import ingest_photographs
+from ingest.run.plan import Plan
 from leamstore import tables
 from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError

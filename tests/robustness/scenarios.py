@@ -21,7 +21,8 @@ from ingest.options import choose_cluster, open_lake
 from ingest.photographs.datasets import demo, folder
 from ingest.run import pipeline
 from ingest.run.models import Request
-from ingest.run.pipeline import Plan, ingest_photographs
+from ingest.run.pipeline import ingest_photographs
+from ingest.run.plan import Plan
 from leamstore.catalog import read_catalog
 from leamstore.lake import LakeSettings
 

@@ -5,11 +5,13 @@ The module `fetching` brings data sets that are published, `selection` takes a
 part of one.
 """
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from ingest.photographs.datasets import demo, fgnet, folder, imdb_face, lfw
+from ingest.photographs.datasets.attributes import distinct_values
 from ingest.photographs.datasets.photograph import Dataset, Photograph
 from leamstore.errors import LeamError
 
@@ -38,7 +40,7 @@ def open_dataset(name: str, root: str | Path) -> Dataset:
     Returns
     -------
     Dataset
-        Its photographs, ordered by identity, then path.
+        Its photographs, ordered by identity, then path, with a note on each attribute.
 
     Raises
     ------
@@ -51,7 +53,9 @@ def open_dataset(name: str, root: str | Path) -> Dataset:
         raise LeamError(
             f"There is no data set named {name!r}: choose one of {', '.join(DATASETS)}."
         )
-    return read(Path(root))
+    dataset = read(Path(root))
+    notes = (*distinct_values(dataset.photographs), *dataset.notes)
+    return dataclasses.replace(dataset, notes=notes)
 
 
 def _plain(name: str) -> str:

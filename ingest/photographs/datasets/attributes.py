@@ -1,24 +1,59 @@
 """Attributes of identities and images, from two optional csv files.
 
 ``identities.csv`` has the columns identity, gender, ethnicity; ``images.csv`` has path (relative
-to ROOT) and age. Each is looked for in ROOT, then in ROOT's parent; there it is taken only if it
-speaks of at least half of ROOT's identities or images, because a parent folder may well belong
-to something else. Names are compared in Unicode's composed form (NFC) and without spaces around
-them; rows that repeat are taken once, rows that contradict each other are an error.
+to ROOT, with slashes or backslashes) and age; the case of the files' names doesn't matter. Each is
+looked for in ROOT, then in ROOT's parent; there it is taken only if it speaks of at least half of
+ROOT's identities or images, because a parent folder may well belong to something else. Names are
+compared in Unicode's composed form (NFC) and without spaces around them; rows that repeat are
+taken once, rows that contradict each other are an error.
+
+Values are brought into one spelling (`value_of`), so that ``Female``, ``female `` and ``F`` are one
+group, and the paper's; what says that nothing is known is none.
 """
 
+import posixpath
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from itertools import combinations
+from pathlib import Path
 from typing import Final
 
+from ingest.photographs.datasets.photograph import Photograph
 from ingest.photographs.datasets.sentences import counted, some_of
-from ingest.photographs.datasets.tables import read_csv
+from ingest.photographs.datasets.tables import find_table, read_csv
 from leamstore.errors import LeamError
 
 MAX_AGE: Final = 150
 """Years above which an age is a mistake."""
+
+MOST_GROUPS: Final = 200
+"""Distinct values up to which they are compared by their letters."""
+
+UNKNOWN: Final = frozenset({
+    "", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "none", "null", "nil", "unknown", "unk",
+    "undefined", "unspecified", "missing", "not available", "not known", "not stated", "-", "--",
+    "---", "\N{EN DASH}", "\N{EM DASH}", ".", "?", "??", "???",
+})  # fmt: skip
+"""Values, in lower case, that say that nothing is known."""
+
+SPELLINGS: Final = {
+    "gender": {
+        "f": "female", "woman": "female", "women": "female",
+        "m": "male", "man": "male", "men": "male",
+    },
+    "ethnicity": {
+        name.lower(): name
+        for name in (
+            "African", "Asian", "Black", "Caucasian", "East Asian", "Hispanic", "Indian", "Latino",
+            "Middle Eastern", "South Asian", "Southeast Asian", "White",
+        )
+    },
+}  # fmt: skip
+"""How values are spelled that aren't left in lower case: genders as in the paper's Tables 22 and
+23, ethnicities as in its section 4.8 and in published data sets."""
 
 
 @dataclass(frozen=True)
@@ -64,46 +99,85 @@ def read_attributes(
     Raises
     ------
     LeamError
-        If the file in `root` can't be understood.
+        If the file in `root` can't be understood, or there are two that differ by case.
     """
-    own, beside = root / table.file_name, root.resolve().parent / table.file_name
-    if own.is_file():
-        rows = _read(own, table)
+    own = find_table(root, table.file_name)
+    if own:
+        rows = _read(own, table, notes)
         notes.append(_usage(own, rows.keys(), _known(keys)))
         return Attributes(rows)
-    if not beside.is_file():
-        return Attributes({})
+    said: list[str] = []
     try:
-        rows = _read(beside, table)
+        beside = find_table(root.resolve().parent, table.file_name)
+        rows = _read(beside, table, said) if beside else {}
     except LeamError as error:
         notes.append(f"Not used, as it lies outside {root}: {error}")
+        return Attributes({})
+    if not beside:
         return Attributes({})
     known = _known(keys)
     if 2 * len(rows.keys() & known) < len(known):
         notes.append(
             f"{beside} is not used, as it lies outside {root} and speaks of only "
-            f"{len(rows.keys() & known):,} of its {len(known):,} {beside.stem}."
+            f"{len(rows.keys() & known):,} of its {len(known):,} {Path(table.file_name).stem}."
         )
         return Attributes({})
-    notes.append(_usage(beside, rows.keys(), known))
+    notes += [*said, _usage(beside, rows.keys(), known)]
     return Attributes(rows)
 
 
+def note_other_tables(root: Path, tables: Sequence[AttributeTable], notes: list[str]) -> None:
+    """Tell `notes` of csv files in a data set's folder that are none of its `tables`."""
+    read = [table.file_name for table in tables]
+    others = sorted(
+        path.name
+        for path in root.glob("[!.]*")
+        if path.suffix.lower() == ".csv" and path.name.lower() not in read and path.is_file()
+    )
+    if others:
+        notes.append(
+            f"Not read in {root}: {some_of(others)}; attributes come from {' and '.join(read)}."
+        )
+
+
+def value_of(attribute: str, cell: str | None) -> str | None:
+    """Return what a cell says in the spelling common to a lake, or None if it says nothing.
+
+    Parameters
+    ----------
+    attribute : str
+        ``gender``, ``ethnicity`` or ``age``.
+    cell : str, optional
+        As a csv file has it.
+
+    Returns
+    -------
+    str, optional
+        In lower case, spaces and underscores as single spaces; names in `SPELLINGS` as there.
+    """
+    composed = unicodedata.normalize("NFC", cell or "").replace("_", " ").replace("\ufeff", "")
+    plain = " ".join(composed.split()).lower()
+    if plain in UNKNOWN:
+        return None
+    return SPELLINGS.get(attribute, {}).get(plain, plain)
+
+
 def years(age: str | None, place: object) -> float | None:
-    """Return an age in years, or None where none is stated.
+    """Return an age in years, or None where none is stated; a comma may stand for the point.
 
     Raises
     ------
     LeamError
         If it isn't a number of years; `place` says where it stands.
     """
-    if age is None:
+    known = value_of("age", age)
+    if known is None:
         return None
     try:
-        number = float(age)
+        number = float(re.sub(r"^(\d+),(\d{1,2})$", r"\1.\2", known))
     except ValueError:
         number = float("nan")
-    if not 0.0 <= number <= MAX_AGE:
+    if not 0.0 <= number <= MAX_AGE or " " in known:
         raise LeamError(
             f"{IMAGES.file_name} says that {place} shows someone aged {age!r}: "
             f"age is a number of years from 0 to {MAX_AGE}."
@@ -111,10 +185,60 @@ def years(age: str | None, place: object) -> float | None:
     return number
 
 
+def distinct_values(photographs: Sequence[Photograph]) -> list[str]:
+    """Return a sentence for each attribute that is stated: how many values, and of whom.
+
+    A further one warns of values that differ by one letter, which are likely meant to be one.
+    """
+    said = []
+    people = {photograph.identity: photograph for photograph in photographs}
+    for attribute in IDENTITIES.attributes:
+        counts = Counter(
+            value for person in people.values() if (value := getattr(person, attribute)) is not None
+        )
+        if counts:
+            values = some_of((f"{value} {n:,}" for value, n in counts.most_common()), 8)
+            stated = f"stated of {counts.total():,} of {len(people):,} identities"
+            said.append(
+                f"{attribute}: {counted(len(counts), 'distinct value')}, {stated}: {values}."
+            )
+        alike = [
+            f"{first!r} and {second!r}"
+            for first, second in combinations(
+                sorted(counts) if len(counts) <= MOST_GROUPS else (), 2
+            )
+            if _differ_by_one_letter(first, second)
+        ]
+        if alike:
+            said.append(
+                f"{attribute}: {some_of(alike)} differ by one letter; if one group is meant, give "
+                f"it one spelling in {IDENTITIES.file_name}."
+            )
+    ages = [photograph.age for photograph in photographs if photograph.age is not None]
+    if ages:
+        stated = f"stated of {len(ages):,} of {len(photographs):,} images"
+        values = f"{min(ages):g} to {max(ages):g} years"
+        said.append(f"age: {counted(len(set(ages)), 'distinct value')}, {stated}: {values}.")
+    return said
+
+
+def _differ_by_one_letter(first: str, second: str) -> bool:
+    """Tell whether one letter put in, left out or replaced makes one value the other.
+
+    Codes of one or two letters always would, and are meant to differ.
+    """
+    short, long = sorted((first.lower(), second.lower()), key=len)
+    if len(short) < 3 or len(long) - len(short) > 1:
+        return False
+    start = len(posixpath.commonprefix([short, long]))
+    return short[start:] == long[start + 1 :] or short[start + 1 :] == long[start + 1 :]
+
+
 def _usage(source: Path, stated: Iterable[str], known: set[str]) -> str:
     """Return a sentence on whom or what a file speaks of."""
     unknown = sorted(set(stated) - known)
-    used = f"{source} speaks of {len(known & set(stated)):,} of {len(known):,} {source.stem}"
+    kind = source.stem.lower()
+    used = f"{source} speaks of {len(known & set(stated)):,} of {len(known):,} {kind}"
     if not unknown:
         return f"{used}."
     return f"{used}; {counted(len(unknown), 'row')} name what isn't there ({some_of(unknown)})."
@@ -125,11 +249,14 @@ def _known(keys: Iterable[str]) -> set[str]:
 
 
 def _comparable(key: str) -> str:
-    return str(PurePosixPath(unicodedata.normalize("NFC", key.strip())))
+    composed = unicodedata.normalize("NFC", key.replace("\ufeff", "").strip())
+    return posixpath.normpath(composed.replace("\\", "/"))
 
 
-def _read(path: Path, table: AttributeTable) -> dict[str, dict[str, str]]:
-    """Return the attributes in a csv file by comparable key; empty cells are left out.
+def _read(path: Path, table: AttributeTable, notes: list[str]) -> dict[str, dict[str, str]]:
+    """Return the attributes in a csv file by comparable key; what says nothing is left out.
+
+    `notes` hears of values that are read otherwise than they are written.
 
     Raises
     ------
@@ -145,11 +272,26 @@ def _read(path: Path, table: AttributeTable) -> dict[str, dict[str, str]]:
         )
     rows: dict[str, dict[str, str]] = {}
     for key, *cells in frame.select(table.key, *attributes).iter_rows():
-        stated = {
-            attribute: cell.strip()
+        values = {
+            attribute: value_of(attribute, cell)
             for attribute, cell in zip(attributes, cells, strict=True)
-            if (cell or "").strip()
         }
+        stated = {attribute: value for attribute, value in values.items() if value is not None}
         if (key or "").strip() and rows.setdefault(_comparable(key), stated) != stated:
             raise LeamError(f"{path} contradicts itself about {key}: keep one row per {table.key}.")
+    notes += [
+        sentence
+        for attribute in attributes
+        if (sentence := _respelled(path, attribute, frame[attribute].drop_nulls().unique()))
+    ]
     return rows
+
+
+def _respelled(path: Path, attribute: str, cells: Iterable[str]) -> str:
+    """Return a sentence on the values of an attribute that are read otherwise than written."""
+    ways = [
+        f"{cell!r} as {value or 'unknown'}"
+        for cell in sorted(cells)
+        if cell.strip() and cell.strip() != (value := value_of(attribute, cell))
+    ]
+    return f"{path}: {attribute} reads {some_of(ways, 8)}." if ways else ""

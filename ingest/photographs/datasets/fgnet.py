@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from ingest.photographs.datasets.attributes import IDENTITIES, read_attributes
+from ingest.photographs.datasets.attributes import IDENTITIES, note_other_tables, read_attributes
 from ingest.photographs.datasets.folder import existing_folder, image_files
 from ingest.photographs.datasets.photograph import Dataset, Photograph
 from ingest.photographs.datasets.sentences import counted, some_of
@@ -48,6 +48,7 @@ def read(root: Path) -> Dataset:
         notes.append(f"Left out {counted(len(others), 'file')} of {folder} that are not {named}.")
     known = {path: match for path, match in matches.items() if match is not None}
     attributes = read_attributes(root, IDENTITIES, {match[1] for match in known.values()}, notes)
+    note_other_tables(root, (IDENTITIES,), notes)
     photographs = [
         Photograph(
             path,

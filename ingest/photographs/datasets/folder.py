@@ -4,10 +4,17 @@ Two optional csv files give attributes (see `ingest.photographs.datasets.attribu
 """
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import Final
 
-from ingest.photographs.datasets.attributes import IDENTITIES, IMAGES, read_attributes, years
+from ingest.photographs.datasets.attributes import (
+    IDENTITIES,
+    IMAGES,
+    note_other_tables,
+    read_attributes,
+    years,
+)
 from ingest.photographs.datasets.photograph import Dataset, Photograph
 from ingest.photographs.datasets.sentences import counted, some_of
 from leamstore.errors import LeamError
@@ -40,15 +47,17 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
     """
     notes: list[str] = []
     images = [
-        (path, folder.name)
+        (path, _composed(folder.name))
         for folder in _identity_folders(existing_folder(root), notes)
         for path in image_files(folder, notes)
     ]
+    images.sort(key=lambda image: (image[1], str(image[0])))
     if not images:
         raise LeamError(f"No folder right in {root} holds an image: {LAYOUT}{_hint(root)}.")
     keys = [f"{identity}/{path.name}" for path, identity in images]
     of_identities = read_attributes(root, IDENTITIES, {name for _, name in images}, notes)
     of_images = read_attributes(root, IMAGES, keys, notes)
+    note_other_tables(root, (IDENTITIES, IMAGES), notes)
     photographs = [
         Photograph(
             path,
@@ -61,6 +70,11 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
         for (path, identity), key in zip(images, keys, strict=True)
     ]
     return Dataset(dataset, root, tuple(photographs), tuple(notes))
+
+
+def _composed(name: str) -> str:
+    """Return a name in Unicode's composed form: macOS and Linux write the same name differently."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _hint(root: Path) -> str:

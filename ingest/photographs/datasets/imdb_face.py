@@ -40,7 +40,7 @@ from ingest.photographs.datasets.photograph import Dataset
 from ingest.photographs.datasets.polite import FAILURES, Asker, Manners, NoFileError
 from ingest.photographs.datasets.selection import select
 from ingest.photographs.datasets.sentences import counted, tally
-from ingest.photographs.datasets.tables import read_csv
+from ingest.photographs.datasets.tables import find_table, read_csv
 from ingest.photographs.decoding import decode_photograph
 from leamstore.catalog import files
 from leamstore.errors import LeamError, UnusableImageError
@@ -207,9 +207,9 @@ def read_links(root: Path) -> tuple[list[Link], int]:
     LeamError
         If there is no csv, or it is of another kind.
     """
-    path = root / TABLE
-    if not path.is_file():
-        raise LeamError(f"There is no {path}: get {TABLE} of IMDb-Face and put it there.")
+    path = find_table(root, TABLE.lower())
+    if path is None:
+        raise LeamError(f"There is no {root / TABLE}: get {TABLE} of IMDb-Face and put it there.")
     rows = read_csv(path)
     columns = ("name", "index", "image", "rect", "height width", "url")
     if lacking := [column for column in columns if column not in rows.columns]:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 
-def counted(count: int, noun: str) -> str:
-    """Return ``"1 file"`` or ``"2,000 files"``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Return ``"1 file"`` or ``"2,000 files"``; of nouns that take no s, `plural` is the plural."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or f'{noun}s'}"
 
 
 def some_of(names: Iterable[object], most: int = 3) -> str:

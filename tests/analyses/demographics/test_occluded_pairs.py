@@ -24,10 +24,10 @@ AGES = [{"age": age} for _ in range(PEOPLE) for age in (20.0, 23.4, None)]
 
 
 @pytest.fixture
-def measured(tmp_path, monkeypatch):
+def measured(tmp_path):
     chips, maps = planted(lambda person, _: person)
     faces = Faces(chips, maps, stated=tuple(AGES), models=("NET",))
-    lake = make_faces_lake(tmp_path, monkeypatch, faces)
+    lake = make_faces_lake(tmp_path, faces)
     return chips, measure_pairs(lake, EXPERIMENT, 0, silent)
 
 

@@ -223,12 +223,12 @@ def test_groups_that_are_all_large_enough_are_not_cautioned_about(make_lake):
 
 
 @pytest.fixture
-def aged(tmp_path, monkeypatch):
+def aged(tmp_path):
     """Twelve people whose second photograph is of 4 years later, and the third of 40."""
     chips, maps = planted_chips(lambda person, _: person, people=12)
     ages = tuple({"age": 20.0 + later} for _ in range(12) for later in (0, 4, 40))
     faces = Faces(chips, maps, stated=ages, models=("NET",))
-    return make_faces_lake(tmp_path, monkeypatch, faces)
+    return make_faces_lake(tmp_path, faces)
 
 
 def test_a_lake_with_ages_has_costs_and_scores_by_the_years_between(aged):

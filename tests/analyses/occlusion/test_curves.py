@@ -22,17 +22,15 @@ CURVES = Curves(
 )
 
 
-def draw(tmp_path, monkeypatch, relevant_patch=lambda person, _: person):
+def draw(tmp_path, relevant_patch=lambda person, _: person):
     chips, maps = planted(relevant_patch)
     faces = Faces(chips, maps, models=("NET",))
-    lake = make_faces_lake(tmp_path, monkeypatch, faces)
+    lake = make_faces_lake(tmp_path, faces)
     return chips, measure_curves(lake, CURVES, Experiment(), 0, silent)
 
 
-def test_hiding_the_persons_patch_first_loses_the_face_sooner_than_hiding_at_random(
-    tmp_path, monkeypatch
-):
-    _, reached = draw(tmp_path, monkeypatch)
+def test_hiding_the_persons_patch_first_loses_the_face_sooner_than_hiding_at_random(tmp_path):
+    _, reached = draw(tmp_path)
     points = draw_points(reached, SETTINGS).filter(measure="cosine", curve="deletion")
     shares = {
         mask: dict(points.filter(mask=mask).select("percent", "share").iter_rows())
@@ -45,8 +43,8 @@ def test_hiding_the_persons_patch_first_loses_the_face_sooner_than_hiding_at_ran
     assert areas.filter(mask="own - random")["high"].item() < 0
 
 
-def test_revealing_it_first_brings_the_face_back_sooner(tmp_path, monkeypatch):
-    _, reached = draw(tmp_path, monkeypatch)
+def test_revealing_it_first_brings_the_face_back_sooner(tmp_path):
+    _, reached = draw(tmp_path)
     points = draw_points(reached, SETTINGS).filter(measure="centred cosine", curve="insertion")
     whole = points.filter(percent=100)
     np.testing.assert_allclose(whole["share"], 1)
@@ -55,8 +53,8 @@ def test_revealing_it_first_brings_the_face_back_sooner(tmp_path, monkeypatch):
     assert gain["low"].item() > 0
 
 
-def test_a_point_of_a_curve_is_that_worked_out_by_hand(tmp_path, monkeypatch):
-    chips, reached = draw(tmp_path, monkeypatch)
+def test_a_point_of_a_curve_is_that_worked_out_by_hand(tmp_path):
+    chips, reached = draw(tmp_path)
     vectors = vectors_of(chips)
     before = after = 0.0
     for image in range(IMAGES):
@@ -103,7 +101,7 @@ def test_a_share_is_of_everybodys_likeness_together_and_no_mean_of_ratios():
     assert points["share"].item() == pytest.approx(1 / 4)
 
 
-def test_every_person_is_there_once_a_step(tmp_path, monkeypatch):
-    _, reached = draw(tmp_path, monkeypatch)
+def test_every_person_is_there_once_a_step(tmp_path):
+    _, reached = draw(tmp_path)
     assert reached.height == 2 * len(CURVES.masks) * len(CURVES.percents) * PEOPLE
     assert reached.select("curve", "mask", "percent", "identity").is_unique().all()

@@ -1,17 +1,15 @@
 import numpy as np
 import polars as pl
 import pytest
-import torch
-from torch import nn
 
 from analyses.occlusion import question as occlusion
 from analyses.occlusion.averages import average, contrast
 from analyses.occlusion.curves import Curves
 from analyses.question import LackingError, Settings
-from analyses.rerun import lake_models
 from analyses.rerun.drops import measure_drops, measure_people
 from analyses.rerun.experiment import Experiment
 from analyses.rerun.verification import MEASURES
+from leamstore import tables
 from leamstore.lake import Lake, LakeSettings
 from tests.analyses.conftest import silent
 from tests.analyses.planted_faces import (
@@ -21,6 +19,7 @@ from tests.analyses.planted_faces import (
     Faces,
     Patches,
     cosine,
+    entry_of,
     make_faces_lake,
     patch,
     planted,
@@ -31,9 +30,9 @@ EXPERIMENT = Experiment(percents=(6.25,), percent=6.25)
 
 
 @pytest.fixture
-def make_lake(tmp_path, monkeypatch):
+def make_lake(tmp_path):
     def make(*args, **kwargs):
-        return make_faces_lake(tmp_path, monkeypatch, Faces(*args, **kwargs))
+        return make_faces_lake(tmp_path, Faces(*args, **kwargs))
 
     return make
 
@@ -209,12 +208,17 @@ def test_a_lake_of_one_identity_lacks_strangers(make_lake):
         measure_drops(lake, EXPERIMENT, 0, silent)
 
 
-def test_another_network_than_the_lakes_is_refused(make_lake, monkeypatch):
+class Backwards(Patches):
+    """Embeds a chip as `Patches` does, the last patch first."""
+
+    def forward(self, chips):
+        return super().forward(chips).flip(1)
+
+
+def test_another_network_than_the_lakes_is_refused(make_lake):
     lake = make_lake(*planted(lambda person, _: person))
-    backwards = nn.Sequential(Patches(), nn.Unflatten(1, (16, 1, 1)), nn.Flatten())
-    backwards.append(nn.Linear(16, 16, bias=False))
-    backwards[-1].weight.data = torch.eye(16).flip(0)
-    monkeypatch.setattr(lake_models.networks, "load", lambda *_, **__: backwards.eval())
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("UPDATE models SET entry = ?", [entry_of("NET", Backwards)])
     with pytest.raises(LackingError, match="weights"):
         measure_drops(lake, EXPERIMENT, 0, silent)
 

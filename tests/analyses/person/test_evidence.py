@@ -6,7 +6,6 @@ from analyses.occlusion.averages import contrast
 from analyses.person.evidence import MEASURE, OwnMaps, occluded_positions, weigh_drops
 from analyses.person.verdict import ANY_FACE, IMAGE, PERSON, SENSITIVE
 from analyses.question import Settings
-from analyses.rerun import lake_models
 from analyses.rerun.drops import measure_drops
 from tests.analyses.conftest import silent
 from tests.analyses.planted import RedPatches, grey_chips, maps_at, plant_lake, redden
@@ -15,8 +14,7 @@ from tests.analyses.planted_faces import IMAGES
 SETTINGS = Settings(draws=200)
 
 
-def test_drops_are_weighed_as_the_question_of_occlusion_contrasts_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(lake_models.networks, "load", lambda *_, **__: RedPatches().eval())
+def test_drops_are_weighed_as_the_question_of_occlusion_contrasts_them(tmp_path):
     places = np.arange(6).repeat(IMAGES)
     chips = redden(grey_chips(len(places), np.random.default_rng(0)), places)
     lake = plant_lake(tmp_path / "a.lake", RedPatches, chips, {"NET": maps_at(places)})

@@ -6,7 +6,6 @@ from analyses.person.findings import findings
 from analyses.person.question import answer
 from analyses.person.verdict import ALIKE, PERSON
 from analyses.question import LackingError, Settings
-from analyses.rerun import lake_models
 from tests.analyses.conftest import silent
 from tests.analyses.planted import (
     CONTROLS,
@@ -23,11 +22,10 @@ SETTINGS = Settings(draws=200)
 
 
 @pytest.fixture
-def make_lake(tmp_path, monkeypatch):
+def make_lake(tmp_path):
     """Make a lake of chips and maps of NET; its controls' maps are of patches drawn at random."""
 
     def make(network, chips, maps, controls=tuple(CONTROLS)):
-        monkeypatch.setattr(lake_models.networks, "load", lambda *_, **__: network().eval())
         generator = np.random.default_rng(7)
         others = {name: maps_at(generator.integers(0, 16, len(maps))) for name in controls}
         return plant_lake(tmp_path / "planted.lake", network, chips, {"NET": maps, **others})

@@ -5,6 +5,7 @@ from torch import nn
 from analyses.rerun.drops import measure_drops
 from analyses.rerun.embedding_cache import digest_of, recall
 from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import runnable_models
 from tests.analyses.conftest import silent
 from tests.analyses.planted_faces import Faces, Patches, make_faces_lake, planted
 
@@ -27,7 +28,7 @@ class Otherwise(Counting):
 
 
 @pytest.fixture
-def measure(tmp_path, monkeypatch):
+def measure(tmp_path):
     """Measure drops in a lake of a network's own, and count the batches that takes."""
     chips, maps = planted(lambda person, _: person)
 
@@ -35,11 +36,11 @@ def measure(tmp_path, monkeypatch):
         folder = tmp_path / name
         if not folder.exists():
             folder.mkdir()
-            lakes[name] = make_faces_lake(
-                folder, monkeypatch, Faces(chips, maps, network, models=("NET",))
-            )
+            lakes[name] = make_faces_lake(folder, Faces(chips, maps, network, models=("NET",)))
+        runnable = runnable_models(lakes[name])
         before = Counting.batches
-        return measure_drops(lakes[name], experiment, 0, silent), Counting.batches - before
+        drops = measure_drops(lakes[name], experiment, 0, silent, runnable)
+        return drops, Counting.batches - before
 
     lakes = {}
     return measured

@@ -17,14 +17,14 @@ def test_identities_that_do_not_lie_together_stay_together():
     assert split_identities(["A", "B", "A"]) == [[0, 1, 2]]
 
 
-def test_a_lake_without_crops_whose_photographs_are_gone_is_lacking(tmp_path, monkeypatch):
+def test_a_lake_without_crops_whose_photographs_are_gone_is_lacking(tmp_path):
     chips, maps = planted(lambda person, _: person)
-    lake = make_faces_lake(tmp_path, monkeypatch, Faces(chips, maps, crops=False))
+    lake = make_faces_lake(tmp_path, Faces(chips, maps, crops=False))
     with pytest.raises(LackingError, match="no crops, and some of its photographs have gone"):
         plan_tasks(lake, Experiment(), seed=0)
 
 
-def test_a_layer_that_the_lake_has_no_maps_of_is_lacking(tmp_path, monkeypatch):
-    lake = make_faces_lake(tmp_path, monkeypatch, Faces(*planted(lambda person, _: person)))
+def test_a_layer_that_the_lake_has_no_maps_of_is_lacking(tmp_path):
+    lake = make_faces_lake(tmp_path, Faces(*planted(lambda person, _: person)))
     with pytest.raises(LackingError, match="no maps of layer 7 of IR_CASIA"):
         plan_tasks(lake, Experiment(layer=7), seed=0)

@@ -10,7 +10,7 @@ import psutil
 import skimage.data
 from PIL import Image
 
-from ingest.faces.survey import as_frame, is_new, look_at, survey
+from ingest.faces.survey import as_frame, look_at, survey
 from ingest.photographs.datasets import Photograph
 from leamstore import geometry, schema
 
@@ -60,18 +60,6 @@ def test_workers_yield_rows_in_order(tmp_path):
         path.write_text("no image")
     rows = list(survey([photograph(path) for path in paths], workers=2))
     assert [row["path"] for row in rows] == [str(path) for path in paths]
-
-
-def test_only_new_and_changed_files_are_looked_at(tmp_path):
-    path = tmp_path / "a.jpg"
-    path.write_text("no image")
-    row = look_at(photograph(path))
-    known = {row["path"]: (row["identity"], row["bytes"], row["modified"])}
-    assert is_new(photograph(path), {})
-    assert not is_new(photograph(path), known)
-    assert is_new(Photograph(path, "Someone_Else", "test"), known)
-    os.utime(path, ns=(0, 0))
-    assert is_new(photograph(path), known)
 
 
 def test_rows_fit_the_table(tmp_path):

@@ -40,6 +40,7 @@ def identity():
     return Identity(
         image_ids=np.array([7, 8, 9]),
         names=["a", "b", "c"],
+        paths=["a.jpg", "b.jpg", "c.jpg"],
         chips=random.integers(0, 256, (3, SIZE, SIZE, 3)).astype(np.uint8),
         chip_to_crop=np.stack([scaling(SIZE, schema.GRID)] * 3),
         labels=random.integers(0, 19, (3, schema.GRID, schema.GRID)).astype(np.uint8),

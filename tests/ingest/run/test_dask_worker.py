@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ingest.faces.survey import fingerprint
 from ingest.photographs.datasets import Photograph, open_dataset
+from ingest.photographs.fingerprint import fingerprint
 from ingest.run.block import Todo
 from ingest.run.dask_worker import Job, JobPlugin
 from ingest.run.environment import observe

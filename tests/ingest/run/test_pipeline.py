@@ -1,3 +1,4 @@
+import hashlib
 import os
 import shutil
 
@@ -5,16 +6,18 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from PIL import Image, ImageOps
 from polars.testing import assert_frame_equal
 from rich.progress import Progress
 
 from ingest.faces.parsers import open_parser
 from ingest.photographs.datasets import open_dataset
 from ingest.run.models import Request
-from ingest.run.pipeline import Plan, ingest_photographs
-from leamstore import arrays, schema, tables
+from ingest.run.pipeline import ingest_photographs
+from ingest.run.plan import Plan
+from leamstore import arrays, schema
 from leamstore.catalog import read_catalog
-from leamstore.errors import LakeError, LeamError
+from leamstore.errors import LakeError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.verify import verify
@@ -229,12 +232,14 @@ def test_a_file_that_changed_is_done_again(photographs, faces, tmp_path):
     ada = tmp_path / "faces" / "Eileen_Collins"
     first, second = sorted(ada.glob("*.jpg"))[:2]
     before = dict(lake.sql("SELECT path, sha256 FROM images").iter_rows())
-    shutil.copy(second, first)
+    with Image.open(second) as image:
+        ImageOps.mirror(image).save(first, quality=95)
     report = run(lake, open_dataset("folder", tmp_path / "faces").photographs)
     after = dict(lake.sql("SELECT path, sha256 FROM images").iter_rows())
     assert report.looked_at == 1
     assert report.images == 4
-    assert after[str(first)] == before[str(second)]
+    assert after[str(first)] == hashlib.sha256(first.read_bytes()).hexdigest()
+    assert after.keys() == before.keys()
     assert verify(lake) == []
 
 
@@ -299,18 +304,6 @@ def test_attributes_that_the_data_set_states_anew_are_taken_over(faces, tmp_path
     assert report.units == 0
     stated = lake.sql("SELECT DISTINCT identity, gender FROM images WHERE status = 'kept'")
     assert dict(stated.iter_rows()) == {"Grace_Hopper": "female", "Eileen_Collins": None}
-
-
-def test_a_photograph_that_changes_under_way_stops_with_a_sentence(faces, tmp_path):
-    shutil.copytree(faces, tmp_path / "faces")
-    lake = new_lake(tmp_path / "gone.lake")
-    photographs = open_dataset("folder", tmp_path / "faces").photographs
-    run(lake, photographs)
-    with tables.writing(lake.tables_path) as connection:
-        connection.execute("DELETE FROM units")
-    photographs[0].path.unlink()
-    with pytest.raises(LeamError, match="can't be read now"):
-        run(lake, photographs[1:])
 
 
 def test_a_second_ingest_on_a_lake_stops_with_a_sentence(whole, photographs):

@@ -95,12 +95,26 @@ def test_a_name_in_another_unicode_form_is_the_same_name(tmp_path):
     assert folder.read(tmp_path).photographs[0].gender == "female"
 
 
-@pytest.mark.parametrize("age", ["old", "-1", "151", "nan", "inf"])
+@pytest.mark.parametrize("age", ["old", "-1", "151", "inf"])
 def test_an_age_that_is_no_number_of_years_is_an_error(tmp_path, age):
     make(tmp_path, "Ann/1.jpg")
     (tmp_path / "images.csv").write_text(f"path,age\nAnn/1.jpg,{age}\n")
     with pytest.raises(LeamError, match=f"1.jpg shows someone aged '{age}'"):
         folder.read(tmp_path)
+
+
+def test_an_age_that_is_not_known_stops_nothing(tmp_path):
+    make(tmp_path, "Ann/1.jpg", "Ann/2.jpg")
+    (tmp_path / "images.csv").write_text("path,age\nAnn/1.jpg,nan\nAnn\\2.jpg,31\n")
+    assert [one.age for one in folder.read(tmp_path).photographs] == [None, 31.0]
+
+
+def test_csv_files_that_nothing_reads_are_named(tmp_path):
+    make(tmp_path, "Ann/1.jpg", "people.CSV")
+    (tmp_path / "identities.csv").write_text("identity,gender\nAnn,female\n")
+    assert folder.read(tmp_path).notes[-1] == (
+        f"Not read in {tmp_path}: people.CSV; attributes come from identities.csv and images.csv."
+    )
 
 
 def test_a_missing_folder_is_one_sentence(tmp_path):

@@ -1,0 +1,90 @@
+"""Whether a network can be explained, found out on chips of noise before any photograph is read."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ingest.leam.maps import Precision, arithmetic, embed, explain
+from ingest.networks.cell_geometry import LayerGeometry, layer_geometry
+from ingest.networks.from_catalog import running
+from ingest.networks.numbers import like
+from leamstore.catalog import Model
+from leamstore.errors import CatalogError, LeamError
+
+
+def check_network(
+    network: nn.Module, entry: Model, layers: Sequence[str], precision: Precision
+) -> dict[str, LayerGeometry]:
+    """Run a network as an ingest does, and return where the cells of its layers lie.
+
+    Raises
+    ------
+    LeamError
+        If it can't be run, is not what its entry says, or its layers can't be explained.
+    """
+    generator = torch.Generator().manual_seed(0)
+    chips = 255 * torch.rand(2, 3, entry.input_size, entry.input_size, generator=generator)
+    with _naming(entry):
+        plain = _embed_plainly(network, chips)
+        _check_embeddings(entry, plain, len(chips))
+        geometry = layer_geometry(network, layers, entry.input_size)
+        explain(network, chips, [(0, 1)], layers, precision=precision)
+        _check_agreement(plain, embed(network, chips))
+    return geometry
+
+
+@contextmanager
+def _naming(entry: Model) -> Iterator[None]:
+    try:
+        with running(entry):
+            yield
+    except LeamError as error:
+        raise LeamError(f"{entry.name} can't be explained: {error}") from error
+
+
+@torch.no_grad()
+def _embed_plainly(network: nn.Module, chips: Tensor) -> object:
+    """Return what a network gives when it is called as in any other program."""
+    with arithmetic("float32"):
+        return network(chips.to(like(network, chips)))
+
+
+def _check_embeddings(entry: Model, output: object, chips: int) -> None:
+    if not isinstance(output, Tensor):
+        raise CatalogError(
+            f"{entry.network} gives a {type(output).__name__} where an embedding of each chip "
+            f"(n, {entry.embedding_size}) belongs: let its callable return a module that gives "
+            "the embedding alone."
+        )
+    if output.ndim != 2 or len(output) != chips:
+        raise CatalogError(
+            f"{entry.network} gives {tuple(output.shape)} of {chips} chips, not an embedding of "
+            f"each ({chips}, {entry.embedding_size}): let its callable return a module that does."
+        )
+    if output.shape[1] != entry.embedding_size:
+        raise CatalogError(
+            f"its entry says embedding_size: {entry.embedding_size}, but {entry.network} gives "
+            f"{output.shape[1]} numbers: write embedding_size: {output.shape[1]}."
+        )
+
+
+def _check_agreement(plain: object, ours: Tensor) -> None:
+    """Refuse a network that gives other embeddings when it is run as an ingest runs it."""
+    assert isinstance(plain, Tensor)
+    plain = plain.float()
+    if not bool(plain.isfinite().all()):
+        return  # of noise; faces may do better, and those that don't are left out
+    if bool((F.cosine_similarity(plain, ours.float()) < _LEAST_AGREEMENT)[plain.any(1)].any()):
+        raise CatalogError(
+            "it gives another embedding when the same chips are run once more, in another layout "
+            "of memory: leave out of its forward what is drawn at random (a dropout that knows no "
+            "eval mode) or reads memory by strides."
+        )
+
+
+_LEAST_AGREEMENT: Final = 0.99
+"""Cosine of two embeddings of one chip, between which lie rounding and bfloat16 at most."""

@@ -1,0 +1,141 @@
+"""Models of a lake as it records them: what it takes to run one again."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ingest import networks
+from leamstore.catalog import Catalog, Model, files, read_catalog
+from leamstore.errors import CatalogError, WeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class RecordedModel:
+    """What it takes to run a model of a lake again.
+
+    Attributes
+    ----------
+    name : str
+        The model's name in the lake.
+    entry : leamstore.catalog.entries.Model
+    weights : Path or "random" or None
+        A file, random weights by `seed`, or None for those that the entry names.
+    seed : int
+    """
+
+    name: str
+    entry: Model
+    weights: Path | Literal["random"] | None
+    seed: int
+
+    @property
+    def catalog(self) -> Catalog:
+        """A catalog of this entry alone."""
+        return Catalog(models={self.entry.name: self.entry})
+
+    def load(self) -> "nn.Module":
+        """Build the network and give it its weights.
+
+        Raises
+        ------
+        LeamError
+            If one of them can't be had.
+        """
+        return networks.load(self.entry.name, self.weights, self.catalog, self.seed)
+
+
+def recorded_model(row: Mapping[str, Any], catalog: Catalog | None = None) -> RecordedModel:
+    """Return what it takes to run a model again, by its row of the table models.
+
+    Parameters
+    ----------
+    row : mapping
+        Of a lake of an earlier program, it may lack entry and weights_path.
+    catalog : Catalog, optional
+        The built-in one with the user's own, whose entries come before those of the lake: a
+        network may have moved to another module, and weights to another folder.
+
+    Raises
+    ------
+    CatalogError
+        If neither the lake nor the catalog has an entry of the model.
+    WeightsError
+        If no file with the sha256 of its weights is found.
+    """
+    entry = _entry(row, catalog or read_catalog())
+    word, _, seed = row["weights"].partition(", seed ")
+    is_random = word == "random" and row["weights_sha256"] is None
+    weights: Path | Literal["random"] | None = None
+    if is_random:
+        weights = "random"
+    elif row["weights_sha256"] is not None and not _are_the_entrys(row, entry):
+        weights = _find_file(row, entry)
+    return RecordedModel(row["model"], entry, weights, int(seed) if is_random and seed else 0)
+
+
+def _entry(row: Mapping[str, Any], catalog: Catalog) -> Model:
+    """Return the entry of the user's catalog, else that of the lake, else the built-in one."""
+    name, stored = row["catalog_name"], row.get("entry")
+    found = catalog.models.get(name)
+    if stored and found == read_catalog().models.get(name):
+        try:
+            return Model.model_validate_json(stored, context=_catalog_folder(row, stored))
+        except ValueError as error:
+            raise CatalogError(
+                f"the lake's entry of {row['model']} can't be read: name a catalog that has "
+                f"{name} by --catalog."
+            ) from error
+    if found is None:
+        raise CatalogError(
+            f"neither the lake nor the catalog has an entry {name}: name a catalog that has it "
+            "by --catalog."
+        )
+    return found
+
+
+def _catalog_folder(row: Mapping[str, Any], stored: str) -> Path | None:
+    """Return the folder of the user's catalog below which the file of weights was found."""
+    weights = Model.model_validate_json(stored).weights
+    path = Path(row.get("weights_path") or "")
+    if weights is None or path.parts[-len(Path(weights.file).parts) :] != Path(weights.file).parts:
+        return None
+    return path.parents[len(Path(weights.file).parts) - 1]
+
+
+def _are_the_entrys(row: Mapping[str, Any], entry: Model) -> bool:
+    """Say whether the weights are those that the entry names, which are fetched if they can be."""
+    if row["licence"] is None or entry.weights is None:
+        return False
+    from ingest.networks.weights import find_weights  # noqa: PLC0415, torch loads slowly
+
+    return _sha256(find_weights(entry.weights)) == row["weights_sha256"]
+
+
+def _find_file(row: Mapping[str, Any], entry: Model) -> Path:
+    places = list(_places(row, entry))
+    for path in places:
+        if path.is_file() and _sha256(path) == row["weights_sha256"]:
+            return path
+    where = " or ".join(map(str, places)) or "any place that the lake or the catalog knows"
+    raise WeightsError(
+        f"its weights, {row['weights']} (sha256 {row['weights_sha256']}), are not at {where}: put "
+        "that file there, or name a catalog that has it by --catalog."
+    )
+
+
+def _places(row: Mapping[str, Any], entry: Model) -> Iterator[Path]:
+    if row.get("weights_path"):
+        yield Path(row["weights_path"])
+    located = files.locate(entry.weights) if entry.weights else None
+    if located is not None:
+        yield located
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
