@@ -19,7 +19,7 @@ import polars as pl
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE
 from analyses.estimates import with_holm
-from analyses.person.controls import CONTROLS, Subject, command_to_add, find_subjects
+from analyses.person.controls import CONTROLS, Subject, controls_table, find_subjects
 from analyses.person.evidence import (
     AUC,
     MASKS,
@@ -74,7 +74,13 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         "person": verdicts,
         "person_claims": claims,
         "person_evidence": evidence,
-        "person_controls": _controls_table(lake, subjects),
+        "person_controls": controls_table(lake, subjects, CONTROLS).select(
+            "model",
+            "control",
+            "held",
+            pl.col("control").is_in(REQUIRED).alias("required"),
+            "command",
+        ),
         **runnable.left_out_tables("person"),
     }
 
@@ -139,27 +145,6 @@ def _layers_of(lake: Lake, subjects: list[Subject]) -> pl.DataFrame:
         "WHERE model IN (SELECT unnest(?)) ORDER BY model, position",
         [[subject.name for subject in subjects]],
     )
-
-
-def _controls_table(lake: Lake, subjects: list[Subject]) -> pl.DataFrame:
-    """Return which controls the lake holds of each model, and the commands that add the others."""
-    return pl.DataFrame(
-        [
-            {
-                "model": subject.name,
-                "control": control,
-                "held": subject.controls.get(control),
-                "required": control in REQUIRED,
-                "command": None
-                if control in subject.controls
-                else command_to_add(lake, subject, control),
-            }
-            for subject in subjects
-            for control in CONTROLS
-        ],
-        schema={"model": pl.String, "control": pl.String, "held": pl.String,
-                "required": pl.Boolean, "command": pl.String},
-    )  # fmt: skip
 
 
 QUESTION: Final = Question(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
 from analyses.estimates import interval_row, with_holm
+from analyses.findings import with_interval
 from analyses.likeness import Pairs, bhattacharyya, centre, correlation, earth_movers_distance
 from analyses.paper import beside_paper, read_table
 from analyses.question import LackingError, Layout, Question, Settings
@@ -250,20 +251,15 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
     return without_nan[0], without_nan[1]
 
 
-def measure(maps: Maps, pairs: Pairs, centred: bool) -> dict[str, NDArray[np.float64]]:
-    """Return how alike the maps of each pair are, by measure.
+def measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
+    """Return what measures how alike the maps of pairs are, by name, and of how many pairs.
 
     bc and emd compare the top 1 %. Both need distributions, and centred maps have negative
     values: there they compare where a map exceeds everybody's mean, ReLU(m - mean), and
     correlation, the cosine of whole centred maps, uses both signs. emd is taken of the first
     `MOST_EMD_PAIRS` pairs, in an order that is drawn. All-zero maps are like nothing (bc 0) and
-    at no distance (emd NaN).
+    at no distance (emd NaN). What depends on maps alone is done once.
     """
-    return {name: of(pairs[:most]) for name, (of, most) in measures(maps, centred).items()}
-
-
-def measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
-    """Return what measures pairs, all that depends on maps alone being done, and how many."""
     distributions = normalise(take_top(np.maximum(maps, 0), TOP_PERCENT))
     found: dict[str, tuple[Measure, int]] = {
         "bc": (partial(bhattacharyya, distributions), MOST_PAIRS),
@@ -433,7 +429,7 @@ def _person_found(where: str, rows: pl.DataFrame) -> list[str]:
             f"{where}, poses matched, {measure} {relevance}: a person's maps are more alike than "
             f"strangers' in {clear or 'none'} of {found.height} layers (interval clear of zero, "
             f"p < 0.05 after Holm); AUC {least:.2f} to {most['auc']:.2f}, most in "
-            f"{most['layer']}: {_between(most)}. Mean AUC {mean:.2f}"
+            f"{most['layer']}: {with_interval(most, '.2f', 'auc')}. Mean AUC {mean:.2f}"
             f"{_in_the_chip(of_measure.filter(frame='chip', matching=MATCHING[0]))}."
         )
     return sentences
@@ -444,12 +440,6 @@ def _in_the_chip(rows: pl.DataFrame) -> str:
         return ""
     mean = rows.select(pl.mean("auc")).item()
     return f"; in the chip's own frame, poses not matched, {mean:.2f}"
-
-
-def _between(row: dict[str, Any]) -> str:
-    if row["low"] is None:
-        return f"{row['auc']:.2f}"
-    return f"{row['auc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
 QUESTION = Question(
