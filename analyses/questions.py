@@ -1,26 +1,24 @@
 """All questions: a new one is a module and a line here."""
 
+from importlib import import_module
 from typing import Final
 
-from analyses.demographics import question as demographics
 from analyses.occlusion import question as occlusion
-from analyses.person import question as person
 from analyses.question import Question
-from analyses.regions import individuals, thresholds
-from analyses.regions import question as regions
-from analyses.sanity import question as sanity
-from analyses.similarity import question as similarity
 
-QUESTIONS: Final[tuple[Question, ...]] = (
-    regions.QUESTION,
-    similarity.QUESTION,
-    individuals.QUESTION,
-    thresholds.QUESTION,
-    occlusion.QUESTION,
-    person.QUESTION,
-    sanity.QUESTION,
-    demographics.QUESTION,
+_MODULES: Final = (
+    "analyses.regions.question",
+    "analyses.similarity.question",
+    "analyses.regions.individuals",
+    "analyses.regions.thresholds",
+    "analyses.occlusion.question",
+    "analyses.person.question",
+    "analyses.sanity.question",
+    "analyses.demographics.question",
 )
+"""Modules with a `Question` named QUESTION."""
+
+QUESTIONS: Final[tuple[Question, ...]] = tuple(import_module(name).QUESTION for name in _MODULES)
 
 
 def with_all_guides(questions: tuple[Question, ...]) -> tuple[Question, ...]:

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from polars import selectors
 
+from leamstore.file_names import file_name
+
 OKABE_ITO: Final = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B7A100", "#7F7F7F",
 )  # fmt: skip
@@ -107,12 +109,13 @@ def show_chart(
     ----------
     figure : plotly.graph_objects.Figure
     name : str
-        Name of the downloads, and no other chart's on the page.
+        What the downloads are called after (`file_name` of it), and no other chart's on the page.
     table : polars.DataFrame, optional
         The numbers drawn.
     look : Any
-        Passed on to ``st.plotly_chart``, under the key ``chart-<name>``.
+        Passed on to ``st.plotly_chart``, under the key ``chart-<file name>``.
     """
+    name = file_name(name)
     figure.update_layout(
         colorway=OKABE_ITO,
         margin={"l": 8, "r": 8, "t": 36 if figure.layout.title.text else 12, "b": 8},
@@ -137,6 +140,7 @@ def show_table(table: pl.DataFrame, name: str, **look: Any) -> None:
 
     `look` is passed on to ``st.dataframe``; ``column_config=None`` shows all by its own name.
     """
+    name = file_name(name)
     if "column_config" not in look:
         look["column_config"] = {column: in_words(column) for column in table.columns}
         shown = table.with_columns(_OF_REGIONS.str.replace_all("_", " "))
@@ -154,6 +158,7 @@ def in_words(column: str) -> str:
 
 def show_pictures(pictures: Sequence[NDArray[np.uint8]], titles: Sequence[str], name: str) -> None:
     """Show square pictures (size, size, 3) side by side, as many as fit, and their downloads."""
+    name = file_name(name)
     size = len(pictures[0])
     with st.container(horizontal=True):
         for picture, title in zip(pictures, titles, strict=True):
@@ -255,8 +260,8 @@ def _show_table_buttons(table: pl.DataFrame, name: str) -> None:
     )
 
 
-def _download(label: str, data: Any, file_name: str, kind: str) -> None:
+def _download(label: str, data: Any, file: str, kind: str) -> None:
     st.download_button(
-        label, data, file_name, kind, key=f"download-{file_name}", on_click="ignore",
-        help=f"Download {file_name}",
+        label, data, file, kind, key=f"download-{file}", on_click="ignore",
+        help=f"Download {file}",
     )  # fmt: skip

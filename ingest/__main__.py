@@ -2,8 +2,9 @@
 
 import json
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -20,6 +21,9 @@ from rich.text import Text
 
 from leamstore.catalog import read_catalog
 from leamstore.commandline import DebugOption, JsonOption, LakeOption, QuietOption, run
+
+if TYPE_CHECKING:
+    from ingest.run.plan import Execution
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -108,11 +112,21 @@ def ingest(
             rich_help_panel=_MODELS,
         ),
     ] = None,
-    parser: Annotated[
-        Literal["auto", "farl", "landmarks"],
+    detector: Annotated[
+        str,
         typer.Option(
-            help="What labels the facial regions; auto: farl if its weights are here or can be "
-            "fetched, else landmarks.",
+            help="What finds the faces: hog (dlib's, in milliseconds), cnn (dlib's, in seconds "
+            "without a GPU; faces that are turned or covered), mtcnn (small and dark faces).",
+            metavar="hog|cnn|mtcnn",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = "hog",
+    parser: Annotated[
+        str,
+        typer.Option(
+            help="What labels the facial regions, by its name in the catalog: farl, landmarks. "
+            "auto: the first whose weights are here or can be fetched.",
+            metavar="auto|NAME",
             rich_help_panel=_MAPS,
         ),
     ] = "auto",
@@ -197,7 +211,9 @@ def ingest(
         entry.chosen_layers(asked_layers)
     # torch loads slowly, and neither --help nor a name mistyped should wait for it.
     from ingest import options  # noqa: PLC0415
+    from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.leam.targets import find_target  # noqa: PLC0415
+    from ingest.networks.device import choose_device  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
     from ingest.run.pipeline import (  # noqa: PLC0415
         done_models,
@@ -220,17 +236,18 @@ def ingest(
         seed=seed,
     )
     chosen = options.choose_models(known, models, settings, console)
-    torch_device = options.choose_device(device if scheduler is None else "cpu")
-    parsing, stand_in = options.choose_parser(known, parser, torch_device, console)
+    torch_device = choose_device(device if scheduler is None else "cpu")
+    parsing, stand_in = find_parser(known, parser, str(torch_device), console)
     lake_settings = LakeSettings(
         parser=parsing.name,
         keep_pairs=options.choose_keep_pairs(keep_pairs, photographs),
         crops=crops,
         seed=seed,
+        detector=options.choose_detector(detector),
     )
     for note in (*data.notes, *([stand_in] if stand_in else [])):
         console.print(f"Note: {note}", style="yellow", markup=False)
-    with options.choose_cluster(scheduler, device) as cluster, _progress(console) as progress:
+    with choose_execution(scheduler, device) as execution, _progress(console) as progress:
         found = options.find_lake(lake, lake_settings)
         plan = Plan(
             photographs,
@@ -239,7 +256,7 @@ def ingest(
             torch_device,
             batch_size,
             workers,
-            cluster,
+            execution,
             present=data.photographs,
             prune=prune,
         )
@@ -252,6 +269,23 @@ def ingest(
         print(json.dumps(facts, indent=2))
     elif not quiet:
         summary.show(facts, Console())
+
+
+def choose_execution(scheduler: str | None, device: str) -> "AbstractContextManager[Execution]":
+    """Let the workers of a scheduler do the work; where none is named, this process.
+
+    Raises
+    ------
+    LeamError
+        If no scheduler answers at the address.
+    """
+    if scheduler is None:
+        from ingest.run.plan import in_this_process  # noqa: PLC0415
+
+        return nullcontext(in_this_process)
+    from ingest.run.dask_cluster import on_cluster  # noqa: PLC0415, dask loads slowly
+
+    return on_cluster(scheduler, device)
 
 
 class _Rate(ProgressColumn):

@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Literal
 
-import torch
 from rich.console import Console
 
-from ingest.faces.parsers import Parser, open_parser
+from ingest.faces.detection import DETECTORS
 from ingest.leam.maps import Precision
 from ingest.leam.targets import find_target
 from ingest.networks.weights import find_weights
@@ -23,9 +21,6 @@ from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.storage import Location, location
 from leamstore.tables.waiting import WITHOUT_END
-
-if TYPE_CHECKING:
-    from ingest.run.dask_cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -78,9 +73,9 @@ def choose_dataset(
     if images is not None and (name is not None or root is not None):
         raise LeamError("--images names a folder of identities by itself: leave --dataset out.")
     if images is not None:
-        return open_dataset("folder", images)
+        return open_dataset("folder", images, catalog)
     if name in (None, "demo"):
-        return open_dataset("demo", root or files.cache_folder() / "demo")
+        return open_dataset("demo", root or files.cache_folder() / "demo", catalog)
     if root is None:
         raise LeamError(f"--dataset {name} needs --root, the folder that holds it.")
     fetch_dataset(
@@ -91,7 +86,7 @@ def choose_dataset(
         max_identities=limits.max_identities,
         seed=limits.seed,
     )
-    return open_dataset(name, root)
+    return open_dataset(name, root, catalog)
 
 
 def choose_photographs(dataset: Dataset, limits: Limits) -> list[Photograph]:
@@ -131,56 +126,17 @@ def choose_models(
     return found
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; ``auto`` is a GPU where there is one.
+def choose_detector(name: str) -> str:
+    """Return the name of a detector of faces, if it is one.
 
     Raises
     ------
     LeamError
-        If ``cuda`` was asked for and there is none.
+        If there is no such detector.
     """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise LeamError("there is no CUDA device here: use --device cpu, or auto.")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-def choose_cluster(scheduler: str | None, device: str) -> "AbstractContextManager[Cluster | None]":
-    """Be connected to the scheduler at an address; where none is named, to nothing.
-
-    Raises
-    ------
-    LeamError
-        If none answers there.
-    """
-    if scheduler is None:
-        return nullcontext()
-    from ingest.run.dask_cluster import connected  # noqa: PLC0415, dask loads slowly
-
-    return connected(scheduler, device)
-
-
-def choose_parser(
-    catalog: Catalog, name: str, device: torch.device, console: Console
-) -> tuple[Parser, str | None]:
-    """Return the parser of that name, and a sentence where another had to stand in.
-
-    Raises
-    ------
-    LeamError
-        If ``farl`` was asked for and its weights can't be had.
-    """
-    if name == "landmarks":
-        return open_parser("landmarks"), None
-    try:
-        weights = find_weights(catalog.parser("farl").weights, console)
-    except WeightsError as error:
-        if name == "farl":
-            raise
-        note = f"Regions are labelled by landmarks, not by FaRL, whose weights are missing: {error}"
-        return open_parser("landmarks"), note
-    return open_parser("farl", weights, str(device)), None
+    if name not in DETECTORS:
+        raise LeamError(f"There is no detector {name!r}: choose one of {', '.join(DETECTORS)}.")
+    return name
 
 
 def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
@@ -226,19 +182,12 @@ def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
     for name, found in vars(lake.settings).items():
         asked = getattr(settings, name)
         if asked != found:
+            option = "--" + name.replace("_", "-")
             raise LakeError(
-                f"{path} was made with {_OPTION[name]} {found}, not {asked}, and the two don't "
+                f"{path} was made with {option} {found}, not {asked}, and the two don't "
                 "mix: give the same option, or another --lake."
             )
     return lake
-
-
-_OPTION: Final = {
-    "parser": "--parser",
-    "keep_pairs": "--keep-pairs",
-    "crops": "--crops",
-    "seed": "--seed",
-}
 
 
 def _all_models(catalog: Catalog, settings: ModelSettings, console: Console) -> ChosenModels:

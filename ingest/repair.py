@@ -44,7 +44,8 @@ def repair(
     """
     console = Console(stderr=True, quiet=quiet)
     # torch loads slowly, and --help shouldn't wait for it.
-    from ingest import options  # noqa: PLC0415
+    from ingest.faces.parsers import find_parser  # noqa: PLC0415
+    from ingest.networks.device import choose_device  # noqa: PLC0415
     from ingest.run.pipeline import finish_units  # noqa: PLC0415
     from ingest.run.plan import Plan  # noqa: PLC0415
     from leamstore.lake import Lake  # noqa: PLC0415
@@ -52,8 +53,8 @@ def repair(
 
     known = read_catalog(*(catalog or []))
     opened = Lake(lake, patience=WITHOUT_END)
-    torch_device = options.choose_device(device)
-    parser, _ = options.choose_parser(known, opened.settings.parser, torch_device, console)
+    torch_device = choose_device(device)
+    parser, _ = find_parser(known, opened.settings.parser, str(torch_device), console)
     requests, refusals = _requests(opened, known)
     plan = Plan((), requests, parser, torch_device, batch_size, workers)
     with Progress(console=console, disable=quiet) as progress:

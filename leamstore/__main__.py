@@ -228,10 +228,10 @@ def export(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Write every table as a Parquet or csv file."""
+    """Write every table and view as a Parquet or csv file, the answers of analyses too."""
     paths = export_tables(Lake(lake), folder, file_format, quiet)
     if not quiet:
-        Console().print(f"{len(paths)} tables in {folder}")
+        Console().print(f"{len(paths)} tables and views in {folder}")
 
 
 @app.command(name="catalog")

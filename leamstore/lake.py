@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -41,12 +41,16 @@ class LakeSettings:
         Whether the face crops are stored (labels always are).
     seed : int
         Seed of everything drawn at random.
+    detector : str
+        The detector that found the faces: hog, cnn or mtcnn. A lake that doesn't state one was
+        made with hog.
     """
 
     parser: str
     keep_pairs: int
     crops: bool
     seed: int
+    detector: str = "hog"
 
 
 def face_arrays(settings: LakeSettings) -> list[str]:
@@ -362,7 +366,8 @@ class Lake:
             ]
         if problems:
             return problems
-        missing = {field.name for field in fields(LakeSettings)} - set(values)
+        required = {field.name for field in fields(LakeSettings) if field.default is MISSING}
+        missing = required - set(values)
         if missing:
             return ["it was never finished; remove the folder and run ingest again"]
         problems = [
@@ -417,6 +422,7 @@ def _settings_of(values: Mapping[str, str]) -> LakeSettings:
         keep_pairs=int(values["keep_pairs"]),
         crops=values["crops"] == "True",
         seed=int(values["seed"]),
+        detector=values.get("detector", LakeSettings.detector),
     )
 
 

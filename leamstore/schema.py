@@ -146,7 +146,7 @@ TABLES: Final = (
         "settings",
         "a setting that holds for the whole lake",
         (
-            Column("name", "VARCHAR", "format_version, parser, keep_pairs, crops, seed, ..."),
+            Column("name", "VARCHAR", "format_version, parser, detector, keep_pairs, crops, seed"),
             Column("value", "VARCHAR", "its value as text"),
         ),
         ("name",),

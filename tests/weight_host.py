@@ -7,6 +7,7 @@ ok             the file; knows Range, If-Range and ETag
 plain          the file; knows no ranges and has no ETag
 slow           half of the file, then silence
 404, 403, 500  that answer
+busy           429 and a Retry-After of an hour
 flaky          503 the first time, then ok
 redirect       302 to ok
 loop           302 to itself
@@ -99,6 +100,8 @@ class WeightHost:
                     harm[behaviour]()
                 elif behaviour.isdigit():
                     self.send_error(int(behaviour))
+                elif behaviour == "busy":
+                    self._send(b"", 429, {"Retry-After": "3600"})
                 elif behaviour == "flaky" and first:
                     self.send_error(503)
                 elif behaviour in ("redirect", "loop"):

@@ -62,7 +62,7 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
     ages = tables.get("demographics_ages", pl.DataFrame(schema=["guiding", "judged"]))
     for (guiding, judged), rows in ages.group_by("guiding", "judged", maintain_order=True):
         yield Picture(
-            f"demographics_ages_{guiding}_{judged}".replace(" ", "_"),
+            f"demographics_ages_{guiding}_{judged}",
             f"Cosine by age difference, {judged} by maps of {guiding}",
             "Mean cosine of pairs by the years between anchor and positive: faces as they are, "
             "and with the anchor's pixels hidden in black at random and by own maps; a panel for "
@@ -73,7 +73,7 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
     scores = tables.get("demographics_age_scores", pl.DataFrame(schema=["guiding", "judged"]))
     for (guiding, judged), rows in scores.group_by("guiding", "judged", maintain_order=True):
         yield Picture(
-            f"demographics_age_scores_{guiding}_{judged}".replace(" ", "_"),
+            f"demographics_age_scores_{guiding}_{judged}",
             f"Scores of pairs by hidden percent, {judged} by maps of {guiding}",
             "How the cosines of pairs are distributed: faces as they are (0 %), and with the "
             "anchor's pixels hidden in black at random and by own maps; a panel for each span of "

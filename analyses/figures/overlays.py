@@ -1,6 +1,5 @@
 """Contact sheets (RQ1; the paper's Figures 3 to 7): maps on faces, by person, image and layer."""
 
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ def _sheets_of_model(
         for layer in layers
     }  # fmt: skip
     yield Picture(
-        _file_name("overlays", model),
+        f"overlays_{model}",
         f"Maps of {model}, layer by layer",
         f"{reading} Rows: people and one image of each, drawn by the seed; columns: layers from "
         "the input on. As the paper's Figures 3 and 4.",
@@ -111,7 +110,7 @@ def _sheets_of_model(
         yield _aligned_sheet(model, layers, faces, to_crop, drawing)
     for layer in layers:
         yield Picture(
-            _file_name("overlays", model, layer.name),
+            f"overlays_{model}_{layer.name}",
             f"Maps of {model}, {layer.name}",
             f"{reading} Rows: people; columns: their images, drawn by the seed. Maps of one person "
             "that resemble each other more than those of different people would hint at a pattern "
@@ -144,7 +143,7 @@ def _relevance_curves(model: str, layers: Sequence[_Layer]) -> Picture:
     for text in figure.legend(loc="outside right upper", frameon=False, fontsize=8).get_texts():
         text.set_parse_math(False)
     return Picture(
-        _file_name("relevance", model),
+        f"relevance_{model}",
         f"How far relevance spreads, {model}",
         "Share of the cells that reach a relevance, over the drawn images (logarithmic axis). "
         "The lines at 0.1 and 0.5 are those of the paper's Figures 5 and 6: what catches the eye "
@@ -177,7 +176,7 @@ def _top_sheet(
     )
     _draw_region_legend(figure, seen)
     return Picture(
-        _file_name("top_percent", model),
+        f"top_percent_{model}",
         f"The most relevant pixels of {model}",
         "The most relevant 1, 5 and 10 % of the pixels that the network is shown, on the grid on "
         "which the lake counts them by region, beside the parser's regions. Rows: people and one "
@@ -225,7 +224,7 @@ def _aligned_sheet(
     )
     titles = ["image A", "A's map on A", "image B", "B's map on B", "B's map on A"]
     return Picture(
-        _file_name("aligned", model),
+        f"aligned_{model}",
         f"Maps carried from image to image, {model}, {layer.name}",
         "Two images of one person, their maps, and the map of B brought to A by the landmarks "
         "(through the person's reference frame), as the question of similarity compares them. "
@@ -365,7 +364,3 @@ def _read_layer(lake: Lake, row: dict[str, Any], faces: Faces) -> _Layer:
     maps[there] = stored.oindex[places[there]]
     cells = Cells(row["stride"], row["offset"], row["input_size"])
     return _Layer(row["model"], row["layer"], cells, maps)
-
-
-def _file_name(*parts: str) -> str:
-    return re.sub(r"[^\w.@-]+", "_", "_".join(parts))

@@ -12,7 +12,8 @@ class Picture:
     Attributes
     ----------
     name : str
-        Name of its files, as in ``regions_by_layer``.
+        What its files are called after, as in ``regions_by_layer``; it may hold any name of the
+        lake's.
     title : str
         What it shows, in a line.
     caption : str

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from analyses.figures.picture import Picture
+from leamstore.file_names import file_name
 
 _DPI: Final = 160
 PAGE_INCHES: Final = 10.0
@@ -26,7 +27,9 @@ class Rendered:
 
     Attributes
     ----------
-    name, title, caption : str
+    name : str
+        The picture's, as its files have it.
+    title, caption : str
         As the picture has them.
     png, svg : bytes
     embedded : bytes
@@ -55,7 +58,7 @@ def render(picture: Picture, brands: Sequence[str]) -> Rendered:
     dpi = figure.dpi if photographs else _DPI
     svg, png = _saved(figure, "svg", dpi), _saved(figure, "png", dpi)
     return Rendered(
-        name=picture.name,
+        name=file_name(picture.name),
         title=picture.title,
         caption=picture.caption,
         png=png,

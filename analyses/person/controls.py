@@ -57,12 +57,16 @@ def find_subjects(lake: Lake) -> list[Subject]:
 
 
 def command_to_add(lake: Lake, subject: Subject, control: str) -> str:
-    """Return the command that adds a control to a lake: the last ingest's, with other options."""
-    commands = lake.sql("SELECT command FROM runs ORDER BY started DESC LIMIT 1")["command"]
+    """Return the command that adds a control: the model's last ingest, with other options."""
+    commands = lake.sql(
+        "SELECT command FROM runs ORDER BY coalesce(list_contains("
+        "json_extract_string(settings, '$.models[*]'), ?), false) DESC, started DESC LIMIT 1",
+        [subject.name],
+    )["command"]
     before = shlex.split(commands[0]) if len(commands) else shlex.split("python -m ingest")
     added = ["--models", subject.row["catalog_name"], "--lake", str(lake.path)]
     if control != RANDOM:
-        added += ["--target", control]
+        added += ["--target", control, *_weights_option(subject.row)]
     else:
         added += ["--weights", "random", "--target", subject.row["target"]]
         added += ["--positives", subject.row["positives"]]
@@ -87,6 +91,12 @@ def controls_table(lake: Lake, subjects: list[Subject], controls: Sequence[str])
     ]
     columns = ("model", "control", "held", "command")
     return pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row")
+
+
+def _weights_option(row: dict[str, Any]) -> list[str]:
+    """Return what names the weights, if they were a file and not those of the catalog's entry."""
+    was_a_file = row["weights_sha256"] is not None and row["licence"] is None
+    return ["--weights", row["weights_path"]] if was_a_file and row.get("weights_path") else []
 
 
 def _controls_of(subject: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str]:

@@ -86,6 +86,7 @@ def _counts(lake: Lake) -> dict[str, str]:
         "Images": f"{row['found']:,} found, {row['kept']:,} kept{share}",
         "Identities": f"{row['identities']:,}",
         "Data sets": ", ".join(row["datasets"] or ["none"]),
+        "Detector of faces": settings.detector,
         "Parser": settings.parser,
         "Kept pairs of an anchor": str(settings.keep_pairs),
         "Face crops": "kept" if settings.crops else "not kept",

@@ -110,12 +110,16 @@ def _written(pictures: Iterable[Any], facts: LakeFacts, folder: Path) -> list[Sh
     from analyses.figures.rendering import render  # noqa: PLC0415
 
     shown = []
+    figures = folder / "figures"
     for picture in pictures:
         drawn = render(picture, facts.brands)
-        (folder / "figures" / f"{drawn.name}.png").write_bytes(drawn.png)
-        (folder / "figures" / f"{drawn.name}.svg").write_bytes(drawn.svg)
+        name = drawn.name
+        while (figures / f"{name}.png").exists():
+            name += "-2"  # a model A_B's layer C and a model A's layer B_C
+        (figures / f"{name}.png").write_bytes(drawn.png)
+        (figures / f"{name}.svg").write_bytes(drawn.svg)
         shown.append(Shown(
-            drawn.name, drawn.title, drawn.caption, drawn.media_type, drawn.embedded, drawn.width
+            name, drawn.title, drawn.caption, drawn.media_type, drawn.embedded, drawn.width
         ))  # fmt: skip
     return shown
 

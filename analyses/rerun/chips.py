@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analyses.question import LackingError
 from ingest.faces.block_images import ChipKind, Chips, chips_to_image, load_chips
-from ingest.faces.detection import warp
+from ingest.faces.chips import warp
 from leamstore import arrays, geometry
 from leamstore.arrays.blocks import Block, blocks_of
 from leamstore.lake import Lake

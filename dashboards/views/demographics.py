@@ -104,7 +104,7 @@ def _show_drops(
         )  # fmt: skip
         figure.add_hline(y=0, line={"color": "#7F7F7F", "width": 1})
         st.markdown(f"**{groups}**")
-        show_chart(figure, f"drop-differences-{str(groups).replace(' ', '')}", part)
+        show_chart(figure, f"drop-differences-{groups}", part)
     with st.expander("All differences, with tests"):
         show_table(_rounded(own), "drop-differences-table")
 

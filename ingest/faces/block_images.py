@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ingest.faces.detection import chip_to_image, warp
+from ingest.faces.chips import chip_to_image, warp
 from ingest.photographs.decoding import read_photograph
 from ingest.photographs.fingerprint import is_unchanged
 from leamstore import geometry, schema

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from ingest.faces.detection import crop_to_image, single_face
+from ingest.faces.chips import crop_to_image
+from ingest.faces.detection import single_face
 from ingest.photographs.datasets import Photograph
 from ingest.photographs.decoding import read_photograph
 from ingest.photographs.fingerprint import fingerprint, stored_path
@@ -27,22 +28,24 @@ _CHUNKS_AHEAD: Final = 4
 """Chunks under way for each worker: however many photographs there are, few wait in memory."""
 
 
-def survey(photographs: Iterable[Photograph], workers: int) -> Generator[dict[str, Any]]:
+def survey(
+    photographs: Iterable[Photograph], workers: int, detector: str = "hog"
+) -> Generator[dict[str, Any]]:
     """Look at photographs in `workers` processes and yield a row of ``images`` for each, in order.
 
     A usable image is ``pending`` until its identity has a place; all others are ``rejected``
     with a reason.
     """
     if workers == 1:
-        yield from map(look_at, photographs)
+        yield from (look_at(photograph, detector) for photograph in photographs)
         return
     # Forking a process that runs torch's threads can deadlock, so workers are started anew.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_depend_on_parent)
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_process)
     waiting: deque[Future[list[dict[str, Any]]]] = deque()
     try:
         for chunk in chunks(photographs, _CHUNK):
-            waiting.append(executor.submit(_look_at_all, chunk))
+            waiting.append(executor.submit(_look_at_all, chunk, detector))
             if len(waiting) == _CHUNKS_AHEAD * workers:
                 yield from waiting.popleft().result()
         while waiting:
@@ -51,15 +54,22 @@ def survey(photographs: Iterable[Photograph], workers: int) -> Generator[dict[st
         executor.shutdown(cancel_futures=True)
 
 
-def look_at(photograph: Photograph) -> dict[str, Any]:
-    """Return the row of ``images`` for one photograph; nothing wrong with a file raises."""
+def look_at(photograph: Photograph, detector: str = "hog") -> dict[str, Any]:
+    """Return the row of ``images`` for one photograph; nothing wrong with a file raises.
+
+    Parameters
+    ----------
+    photograph : Photograph
+    detector : str
+        A key of `ingest.faces.detection.DETECTORS`.
+    """
     row: dict[str, Any] = {column.name: None for column in schema.table("images").columns}
     row |= attributes(photograph)
     try:
         row |= asdict(fingerprint(photograph.path))
         image = read_photograph(photograph.path)
         row |= {"height": image.shape[0], "width": image.shape[1]}
-        face = single_face(image)
+        face = single_face(image, detector)
     except UnusableImageError as error:
         return row | {"status": "rejected", "reason": error.reason, "detail": str(error)}
     return row | {
@@ -70,12 +80,14 @@ def look_at(photograph: Photograph) -> dict[str, Any]:
     }
 
 
-def _look_at_all(photographs: list[Photograph]) -> list[dict[str, Any]]:
-    return [look_at(photograph) for photograph in photographs]
+def _look_at_all(photographs: list[Photograph], detector: str) -> list[dict[str, Any]]:
+    return [look_at(photograph, detector) for photograph in photographs]
 
 
-def _depend_on_parent() -> None:
+def _begin_process() -> None:
     """Leave Ctrl-C to the process that started this one, and end when that one is killed."""
+    # There are as many processes as cores, and MTCNN's torch would start as many threads in each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from torch.nn.parameter import UninitializedParameter
 from ingest.networks.fitting import fill
 from ingest.networks.numbers import like
 from ingest.networks.weights import find_weights, read_state_dict, require_finite
-from leamstore.catalog import Catalog, Model, read_catalog
+from leamstore.catalog import Catalog, Model, read_catalog, resolve
 from leamstore.errors import CatalogError, LeamError, WeightsError
 
 
@@ -90,7 +89,7 @@ class Normalisation:
 
 def _build(model: Model) -> nn.Module:
     """Return the network of a catalog entry as its callable leaves it, fed normalised chips."""
-    build = _resolve(model, model.network)
+    build = resolve(model, model.network)
     try:
         network = build()
     except Exception as error:  # the user's own code can raise anything
@@ -169,7 +168,7 @@ def _read(model: Model, path: Path) -> Mapping[str, Tensor]:
     """Read a model's weights by the reader of its entry."""
     if model.weights is None:
         return read_state_dict(path)
-    read = _resolve(model, model.weights.reader)
+    read = resolve(model, model.weights.reader)
     try:
         state = read(path)
     except LeamError:
@@ -182,16 +181,6 @@ def _read(model: Model, path: Path) -> Mapping[str, Tensor]:
             "network's tensors by their names."
         )
     return state
-
-
-def _resolve(model: Model, entry_point: str) -> Any:
-    try:
-        return resolve_name(entry_point)
-    except (ImportError, AttributeError) as error:
-        raise CatalogError(
-            f"{entry_point}, which the catalog names for {model.name}, can't be imported "
-            f"({error}): install its package, or run from the folder it lies in."
-        ) from error
 
 
 def _randomise(network: nn.Module, size: int) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from dask.typing import Key
@@ -23,13 +24,17 @@ from torch import Tensor
 
 from ingest.faces.survey import chunks
 from ingest.photographs.datasets import Photograph
+from ingest.photographs.fingerprint import fingerprint
 from ingest.run import dask_worker
 from ingest.run.block import OpenRun, References, Seen, Todo
 from ingest.run.dask_worker import Job, JobPlugin
+from ingest.run.environment import observe
+from ingest.run.plan import Execution, Run
 from ingest.run.writer import Writer
 from leamstore.dask_client import connect
 from leamstore.errors import LeamError
 from leamstore.safety import run_token
+from leamstore.storage import Location
 
 _AHEAD: Final = 2
 """Tasks that each worker has at a time: one to work on, and the next one."""
@@ -90,6 +95,49 @@ def connected(address: str, device: str) -> Iterator[Cluster]:
         finally:
             with suppress(OSError):  # a scheduler that is gone can't be told
                 client.close()
+
+
+@contextmanager
+def on_cluster(address: str, device: str) -> Iterator[Execution]:
+    """Be connected to a scheduler, whose workers do the work of runs.
+
+    Raises
+    ------
+    LeamError
+        If none answers at the address.
+    """
+    with connected(address, device) as cluster:
+        yield lambda run: cluster_executor(cluster, job_of(run, device), run.progress)
+
+
+def job_of(run: Run, device: str) -> Job:
+    """Return what tells workers about a run; on their machines, paths begin at the root."""
+    lake, plan = run.lake, run.plan
+    requests = tuple(
+        replace(one, weights=one.weights.absolute()) if isinstance(one.weights, Path) else one
+        for one in plan.requests
+    )
+    files = (one.path.absolute() for one in plan.photographs)
+    photograph = next((file for file in files if file.is_file()), None)
+    return Job(
+        run_id=run.run_id,
+        lake=_absolute(lake.path),
+        maps=_absolute(lake.maps_path),
+        faces=_absolute(lake.faces_path),
+        settings=lake.settings,
+        catalog=requests[0].catalog,
+        requests=requests,
+        device=device,
+        batch_size=plan.batch_size,
+        readers=plan.workers,
+        environment=observe(requests[0].catalog, requests, lake.settings.parser),
+        photograph=photograph,
+        fingerprint=fingerprint(photograph) if photograph else None,
+    )
+
+
+def _absolute(place: Location) -> Location:
+    return place.absolute() if isinstance(place, Path) else place
 
 
 @contextmanager

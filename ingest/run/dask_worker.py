@@ -20,10 +20,10 @@ from distributed.worker import Worker
 from rich.console import Console
 from torch import Tensor
 
-from ingest.faces.parsers import Parser
+from ingest.faces.parsers import Parser, find_parser
 from ingest.faces.survey import look_at
 from ingest.leam.identity import RunModel
-from ingest.options import choose_device, choose_parser
+from ingest.networks.device import choose_device
 from ingest.photographs.datasets import Photograph
 from ingest.photographs.fingerprint import Fingerprint, fingerprint
 from ingest.run.block import OpenRun, References, Todo, embeddings_of, units_of
@@ -126,7 +126,8 @@ class JobPlugin(WorkerPlugin):
         """Return the rows of ``images`` of photographs."""
         self.check()
         with self._saying_who():
-            return [look_at(photograph) for photograph in photographs]
+            detector = self.job.settings.detector
+            return [look_at(photograph, detector) for photograph in photographs]
 
     def embed(self, block: Todo) -> dict[str, Tensor]:
         """Return what each model named makes of a block's images."""
@@ -190,7 +191,8 @@ class JobPlugin(WorkerPlugin):
     @cached_property
     def _parser(self) -> Parser:
         quiet = Console(quiet=True)
-        parser, _ = choose_parser(self.job.catalog, self.job.settings.parser, self._device, quiet)
+        name, device = self.job.settings.parser, str(self._device)
+        parser, _ = find_parser(self.job.catalog, name, device, quiet)
         return parser
 
     @contextmanager

@@ -43,7 +43,11 @@ def observe(catalog: Catalog, requests: Iterable[Request], parser: str) -> dict[
         "version of this project": _digest_of_code(),
         "catalog.yaml": _digest_of(built_in()),
         **{f"weights of {one.name}": str(one.row()["weights_sha256"]) for one in requests},
-        **{f"weights of {one.name}": _digest_of(find_weights(one.weights)) for one in parsers},
+        **{
+            f"weights of {one.name}": _digest_of(find_weights(one.weights))
+            for one in parsers
+            if one.weights is not None
+        },
     }
 
 

@@ -44,17 +44,21 @@ class LocalExecutor:
     ----------
     workers : int
         Processes that look for faces.
+    detector : str
+        What they find faces with.
     stopwatch : Stopwatch
         Counts the time spent waiting for photographs.
     """
 
-    def __init__(self, workers: int, stopwatch: Stopwatch) -> None:
+    def __init__(self, workers: int, detector: str, stopwatch: Stopwatch) -> None:
         self._workers = workers
+        self._detector = detector
         self._stopwatch = stopwatch
 
     def look_at(self, photographs: Sequence[Photograph]) -> Generator[dict[str, Any]]:
         """Look at photographs in processes of this machine."""
-        return survey(photographs, min(self._workers, -(-len(photographs) // _WORTH_A_PROCESS)))
+        workers = min(self._workers, -(-len(photographs) // _WORTH_A_PROCESS))
+        return survey(photographs, workers, self._detector)
 
     def embed(
         self, open_run: OpenRun, blocks: Sequence[Todo], seen: Callable[[int], object]

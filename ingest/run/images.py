@@ -8,16 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from rich.progress import Progress
 
 from ingest.faces.survey import as_frame, attributes
 from ingest.photographs.datasets import Photograph
 from ingest.photographs.fingerprint import is_unchanged, stored_path
 from ingest.photographs.reconciliation import KnownPhotograph, Sighting, reconcile
 from ingest.run.execution import Executor
-from ingest.run.outcome import Outcome
 from ingest.run.placement import Placement, place_images
-from ingest.run.plan import Plan
+from ingest.run.plan import Run
 from leamstore import arrays, tables
 from leamstore.lake import Lake, face_arrays
 from leamstore.safety.recovery import clear_retired
@@ -27,36 +25,35 @@ _SURVEY_COMMIT: Final = 256
 """Photographs after which the survey's rows are committed, so that an interruption costs few."""
 
 
-def update_images(
-    lake: Lake, plan: Plan, executor: Executor, run_id: str, outcome: Outcome, progress: Progress
-) -> None:
+def update_images(run: Run, executor: Executor) -> None:
     """Find a lake's photographs again, look at new ones, and give identities their places.
 
     Photographs that are no longer in the data set stay, unless the plan is to prune.
     """
+    lake, plan = run.lake, run.plan
     known = lake.sql("SELECT path, identity, bytes, modified, sha256 FROM images")
     present = plan.present or plan.photographs
     found = reconcile([KnownPhotograph(*row) for row in known.iter_rows()], present)
     chosen = {stored_path(photograph.path) for photograph in plan.photographs}
     new = [photograph for photograph in found.new if stored_path(photograph.path) in chosen]
-    survey = _Survey(lake, run_id, frozenset(known["path"]))
-    survey.look_at(new, executor, progress)
+    survey = _Survey(run, frozenset(known["path"]))
+    survey.look_at(new, executor)
     removed = (*found.replaced, *(one.path for one in found.departed if plan.prune))
     changes = _Changes(removed, found.renewed, found.relabelled, as_frame(survey.held))
-    _count_departed(lake, [one.path for one in found.departed], plan, outcome)
-    outcome.looked_at = len(new)
-    _place(lake, run_id, changes)
+    _count_departed(run, [one.path for one in found.departed])
+    run.outcome.looked_at = len(new)
+    _place(run, changes)
     _renew_attributes(lake, present)
 
 
-def _count_departed(lake: Lake, paths: Sequence[str], plan: Plan, outcome: Outcome) -> None:
+def _count_departed(run: Run, paths: Sequence[str]) -> None:
     """Tell the outcome of kept photographs that are no longer in the data set."""
     if paths:
-        kept = lake.sql("SELECT identity FROM images WHERE status = 'kept' AND path IN "
+        kept = run.lake.sql("SELECT identity FROM images WHERE status = 'kept' AND path IN "
                         "(SELECT unnest(?))", [list(paths)])  # fmt: skip
-        outcome.departed = kept.height
-        outcome.departed_identities = kept["identity"].n_unique()
-        outcome.pruned = plan.prune
+        run.outcome.departed = kept.height
+        run.outcome.departed_identities = kept["identity"].n_unique()
+        run.outcome.pruned = run.plan.prune
 
 
 class _Survey:
@@ -68,18 +65,16 @@ class _Survey:
         Rows of files under whose path the table has another photograph: both can't be there.
     """
 
-    def __init__(self, lake: Lake, run_id: str, known_paths: frozenset[str]) -> None:
+    def __init__(self, run: Run, known_paths: frozenset[str]) -> None:
         self.held: list[dict[str, Any]] = []
-        self._lake = lake
-        self._run_id = run_id
+        self._run = run
         self._known_paths = known_paths
 
-    def look_at(
-        self, photographs: Sequence[Photograph], executor: Executor, progress: Progress
-    ) -> None:
+    def look_at(self, photographs: Sequence[Photograph], executor: Executor) -> None:
         """Look at photographs and enter what was seen, a few hundred at a time."""
         if not photographs:
             return
+        progress = self._run.progress
         task = progress.add_task("Faces", total=len(photographs))
         rows: list[dict[str, Any]] = []
         with closing(executor.look_at(photographs)) as seen:
@@ -93,8 +88,8 @@ class _Survey:
 
     def _enter(self, rows: list[dict[str, Any]]) -> None:
         if rows:
-            with tables.writing(self._lake.tables_path) as connection:
-                ledger.require_running(connection, self._run_id)
+            with tables.writing(self._run.lake.tables_path) as connection:
+                ledger.require_running(connection, self._run.run_id)
                 tables.append(connection, "images", as_frame(rows))
 
 
@@ -135,11 +130,12 @@ class _Changes:
         return pl.concat([untouched, pl.DataFrame(touched, schema=stay.schema), held])
 
 
-def _place(lake: Lake, run_id: str, changes: _Changes) -> None:
+def _place(run: Run, changes: _Changes) -> None:
     """Enter the changes, and give the identities whose kept images change new places.
 
     All units of such an identity are done again: the maps of its images are means over the others.
     """
+    lake = run.lake
     images = lake.sql("SELECT * FROM images")
     changed = changes.applied_to(images)
     leaving = [*changes.removed, *(one.former_path for one in changes.relabelled)]
@@ -157,7 +153,7 @@ def _place(lake: Lake, run_id: str, changes: _Changes) -> None:
     former = changed.filter(pl.col("path").is_in(rows["path"].implode()))["former_path"]
     retired = images.filter(is_placed & pl.col("identity").is_in(list(placement.moved)))
     with tables.writing(lake.tables_path) as connection:
-        ledger.require_running(connection, run_id)
+        ledger.require_running(connection, run.run_id)
         ledger.retire_images(connection, retired["image_id"].to_list())
         connection.execute(
             "DELETE FROM images WHERE path IN (SELECT unnest(?))",

@@ -7,12 +7,10 @@ import secrets
 import shlex
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import polars as pl
 import torch
@@ -20,13 +18,12 @@ from rich.progress import Progress
 from torch import Tensor
 
 from ingest.leam.targets import find_target, references_of
-from ingest.photographs.fingerprint import fingerprint
 from ingest.run.block import OpenRun, References, Todo
-from ingest.run.execution import Executor, LocalExecutor
+from ingest.run.execution import Executor
 from ingest.run.images import update_images
 from ingest.run.models import OpenModel, Request, open_model
 from ingest.run.outcome import Outcome
-from ingest.run.plan import Plan
+from ingest.run.plan import Plan, Run
 from ingest.run.writer import Writer
 from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import blocks_of
@@ -34,12 +31,7 @@ from leamstore.errors import LakeError
 from leamstore.lake import Lake, LakeSettings, face_arrays
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.recovery import recover
-from leamstore.storage import Location
 from leamstore.tables import ledger
-
-if TYPE_CHECKING:
-    from ingest.run.dask_cluster import Cluster
-    from ingest.run.dask_worker import Job
 
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "zarr", "duckdb", "xarray")
 
@@ -83,12 +75,12 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
         rows = _model_rows(lake, plan)
         with outcome.stopwatch.measured("models"):
             plan = with_new_models(plan, lake.settings, done_models(lake))
-        run_id = _enter_run(lake, plan)
-        with _executor(lake, plan, run_id, outcome, progress) as executor:
+        run = Run(lake, plan, _enter_run(lake, plan), progress, outcome)
+        with plan.execution(run) as executor:
             with outcome.stopwatch.measured("faces"):
-                update_images(lake, plan, executor, run_id, outcome, progress)
-            _do_missing_units(lake, plan, rows, executor, run_id, outcome, progress)
-        _end_run(lake, run_id, outcome)
+                update_images(run, executor)
+            _do_missing_units(run, rows, executor)
+        _end_run(run)
     return outcome
 
 
@@ -102,74 +94,24 @@ def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     """
     with ingest_lock(lake.path):
         recover(lake)
-        outcome = Outcome()
         rows = _model_rows(lake, plan)
-        run_id = _enter_run(lake, plan)
-        with _executor(lake, plan, run_id, outcome, progress) as executor:
-            _do_missing_units(lake, plan, rows, executor, run_id, outcome, progress)
-        _end_run(lake, run_id, outcome)
-    return outcome
+        run = Run(lake, plan, _enter_run(lake, plan), progress, Outcome())
+        with plan.execution(run) as executor:
+            _do_missing_units(run, rows, executor)
+        _end_run(run)
+    return run.outcome
 
 
-def _executor(
-    lake: Lake, plan: Plan, run_id: str, outcome: Outcome, progress: Progress
-) -> AbstractContextManager[Executor]:
-    if plan.cluster is None:
-        return nullcontext(LocalExecutor(plan.workers, outcome.stopwatch))
-    from ingest.run.dask_cluster import cluster_executor  # noqa: PLC0415, dask loads slowly
-
-    return cluster_executor(plan.cluster, _order(lake, plan, plan.cluster, run_id), progress)
-
-
-def _order(lake: Lake, plan: Plan, cluster: "Cluster", run_id: str) -> "Job":
-    """Return what tells workers about the run; on their machines, paths begin at the root."""
-    from ingest.run.dask_worker import Job  # noqa: PLC0415
-    from ingest.run.environment import observe  # noqa: PLC0415
-
-    requests = tuple(
-        replace(one, weights=one.weights.absolute()) if isinstance(one.weights, Path) else one
-        for one in plan.requests
-    )
-    files = (one.path.absolute() for one in plan.photographs)
-    photograph = next((file for file in files if file.is_file()), None)
-    return Job(
-        run_id=run_id,
-        lake=_absolute(lake.path),
-        maps=_absolute(lake.maps_path),
-        faces=_absolute(lake.faces_path),
-        settings=lake.settings,
-        catalog=requests[0].catalog,
-        requests=requests,
-        device=cluster.device,
-        batch_size=plan.batch_size,
-        readers=plan.workers,
-        environment=observe(requests[0].catalog, requests, lake.settings.parser),
-        photograph=photograph,
-        fingerprint=fingerprint(photograph) if photograph else None,
-    )
-
-
-def _absolute(place: Location) -> Location:
-    return place.absolute() if isinstance(place, Path) else place
-
-
-def _do_missing_units(
-    lake: Lake,
-    plan: Plan,
-    rows: Mapping[str, dict[str, Any]],
-    executor: Executor,
-    run_id: str,
-    outcome: Outcome,
-    progress: Progress,
-) -> None:
+def _do_missing_units(run: Run, rows: Mapping[str, dict[str, Any]], executor: Executor) -> None:
+    lake, plan, progress = run.lake, run.plan, run.progress
     images = lake.images
-    rows = _compared(lake, plan, rows, images)
-    todo = _blocks_to_do(lake, plan, images)
+    rows = _compared(run, rows, images)
+    todo = _blocks_to_do(run, images)
     if not todo:
         return
-    with outcome.stopwatch.measured("models"):
-        opened = _open_models(lake, plan, todo)
-        _make_room(lake, plan, rows, opened, todo)
+    with run.outcome.stopwatch.measured("models"):
+        opened = _open_models(run, todo)
+        _make_room(run, rows, opened, todo)
         open_run = OpenRun(
             maps=lake.maps_path,
             faces=lake.faces_path,
@@ -192,7 +134,7 @@ def _do_missing_units(
         }
         for name, model in opened.items()
     }
-    with Writer(lake, run_id, outcome, descriptions) as writer:
+    with Writer(lake, run.run_id, run.outcome, descriptions) as writer:
         executor.finish(
             open_run,
             todo,
@@ -228,11 +170,11 @@ def _enter_run(lake: Lake, plan: Plan) -> str:
     return str(run["run_id"])
 
 
-def _end_run(lake: Lake, run_id: str, outcome: Outcome) -> None:
-    with tables.writing(lake.tables_path) as connection:
+def _end_run(run: Run) -> None:
+    with tables.writing(run.lake.tables_path) as connection:
         connection.execute(
             "UPDATE runs SET ended = ?, summary = ? WHERE run_id = ?",
-            [datetime.now(UTC), json.dumps(outcome.as_dict()), run_id],
+            [datetime.now(UTC), json.dumps(run.outcome.as_dict()), run.run_id],
         )
 
 
@@ -255,7 +197,7 @@ def _model_rows(lake: Lake, plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def _compared(
-    lake: Lake, plan: Plan, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
+    run: Run, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
 ) -> dict[str, dict[str, Any]]:
     """Return the rows of the models with what their targets compare these images with."""
     digest = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
@@ -264,9 +206,9 @@ def _compared(
             **rows[request.name],
             "compared_with": digest if find_target(request.target).needs_references else None,
         }
-        for request in plan.requests
+        for request in run.plan.requests
     }
-    _refuse_others(lake, compared)
+    _refuse_others(run.lake, compared)
     return compared
 
 
@@ -304,10 +246,10 @@ def _renew_model(lake: Lake, row: Mapping[str, Any]) -> None:
         )
 
 
-def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
-    with lake.kept_open() as connection:
+def _blocks_to_do(run: Run, images: pl.DataFrame) -> list[Todo]:
+    with run.lake.kept_open() as connection:
         done = ledger.done_units(connection)
-    names = (ledger.FACES, *(request.name for request in plan.requests))
+    names = (ledger.FACES, *(request.name for request in run.plan.requests))
     todo = []
     for block in blocks_of(images["image_id"], images["identity"]):
         own = ledger.block_images(images, block)
@@ -318,12 +260,12 @@ def _blocks_to_do(lake: Lake, plan: Plan, images: pl.DataFrame) -> list[Todo]:
     return todo
 
 
-def _open_models(lake: Lake, plan: Plan, todo: Sequence[Todo]) -> dict[str, OpenModel]:
+def _open_models(run: Run, todo: Sequence[Todo]) -> dict[str, OpenModel]:
     """Return the models that have something to do, opened."""
     needed = {name for one in todo for name in one.names}
     return {
-        request.name: _open(plan, request, lake.settings)
-        for request in plan.requests
+        request.name: _open(run.plan, request, run.lake.settings)
+        for request in run.plan.requests
         if request.name in needed
     }
 
@@ -341,16 +283,16 @@ def _open(plan: Plan, request: Request, settings: LakeSettings) -> OpenModel:
 
 
 def _make_room(
-    lake: Lake,
-    plan: Plan,
+    run: Run,
     rows: Mapping[str, dict[str, Any]],
     opened: Mapping[str, OpenModel],
     todo: Sequence[Todo],
 ) -> None:
     """Make the arrays that the blocks need; those of a model that has no unit begin anew."""
+    lake = run.lake
     shards = max(one.block.first_shard + one.block.shards for one in todo)
     arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
-    entries = {request.name: request.entry for request in plan.requests}
+    entries = {request.name: request.entry for request in run.plan.requests}
     for name in opened.keys() - done_models(lake):
         arrays.remove_model(lake.maps_path, name)
     for name, model in opened.items():

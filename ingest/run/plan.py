@@ -1,17 +1,27 @@
-"""What an ingest is to do."""
+"""What an ingest is to do, by whom, and how far it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
+from rich.progress import Progress
 
 from ingest.faces.parsers import Parser
 from ingest.photographs.datasets import Photograph
+from ingest.run.execution import Executor, LocalExecutor
 from ingest.run.models import OpenModel, Request
+from ingest.run.outcome import Outcome
+from leamstore.lake import Lake
 
-if TYPE_CHECKING:
-    from ingest.run.dask_cluster import Cluster
+Execution = Callable[["Run"], AbstractContextManager[Executor]]
+"""Makes ready whoever does the work of a run."""
+
+
+def in_this_process(run: "Run") -> AbstractContextManager[Executor]:
+    """Let this process do the work of a run."""
+    detector = run.lake.settings.detector
+    return nullcontext(LocalExecutor(run.plan.workers, detector, run.outcome.stopwatch))
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,8 @@ class Plan:
         Images in one forward pass.
     workers : int
         Processes that look for faces, and threads that read photographs.
-    cluster : ingest.run.dask_cluster.Cluster, optional
-        Whose workers do the work; without one, this process does.
+    execution : callable, optional
+        Who does the work; by default this process.
     present : sequence of Photograph, optional
         All photographs of the data set, where `photographs` are some of them.
     prune : bool
@@ -46,7 +56,30 @@ class Plan:
     device: torch.device
     batch_size: int
     workers: int
-    cluster: "Cluster | None" = None
+    execution: Execution = in_this_process
     present: Sequence[Photograph] = ()
     prune: bool = False
     opened: Mapping[str, OpenModel] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A plan being carried out on a lake.
+
+    Attributes
+    ----------
+    lake : Lake
+    plan : Plan
+    run_id : str
+        Its name in the table runs.
+    progress : Progress
+        Where it is shown how far it is.
+    outcome : Outcome
+        What it has done so far.
+    """
+
+    lake: Lake
+    plan: Plan
+    run_id: str
+    progress: Progress
+    outcome: Outcome

@@ -8,12 +8,18 @@ from rich.table import Table
 
 from ingest.photographs.datasets.sentences import counted
 from ingest.run.outcome import Outcome
+from leamstore.arrays import SHARD_IMAGES
+from leamstore.errors import some
 from leamstore.lake import Lake
 from leamstore.stand_ins import brands
 
 
 def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the lake holds now, what this run did to it, and what it passed over."""
+    """Return what the lake holds now, what this run did to it, and what it passed over.
+
+    Images ``without_direction`` are by model those that have no pairs with it, since the embedding
+    is zero or not finite.
+    """
     images = lake.sql(
         "SELECT coalesce(reason, status) AS what, count(*) AS n FROM images GROUP BY 1 ORDER BY 1"
     )
@@ -21,12 +27,23 @@ def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> d
         "SELECT model, weights, sum(images)::BIGINT AS images, sum(pairs)::BIGINT AS pairs "
         "FROM models LEFT JOIN units USING (model) GROUP BY ALL ORDER BY model"
     )
+    left_out = lake.sql(
+        f"""
+        SELECT units.model, list(path ORDER BY image_id) AS paths FROM units JOIN images
+        ON image_id // {SHARD_IMAGES} BETWEEN block AND block + shards - 1
+        WHERE units.model IN (SELECT model FROM models)
+        AND (units.model, image_id) NOT IN (SELECT model, image_id FROM embeddings)
+        GROUP BY 1 ORDER BY 1
+        """
+    )
     return {
         "lake": str(lake.path),
+        "detector": lake.settings.detector,
         "parser": lake.settings.parser,
         "brands": brands(lake),
         "images": dict(images.iter_rows()),
         "models": models.to_dicts(),
+        "without_direction": dict(left_out.iter_rows()),
         "passed_over": dict(passed_over),
         "run": outcome.as_dict(),
         "bytes": lake.stored_bytes,
@@ -43,6 +60,15 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         images.add_row(what if what == "kept" else f"rejected: {what}", f"{count:,}")
     console.print(images)
     console.print(_models(facts))
+    for name, paths in facts["without_direction"].items():
+        count = "1 image has" if len(paths) == 1 else f"{len(paths):,} images have"
+        console.print(
+            f"{count} no pairs and no maps with {name}, because its embedding of them, or of all "
+            f"others of that person, is zero, NaN or infinite: {some(paths)}.",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
     if run["units"]:
         console.print(f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps")
         console.print(_stages(run))

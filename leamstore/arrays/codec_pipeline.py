@@ -7,21 +7,26 @@ shards are encoded by `leamstore.arrays.shard_encoding`, and put in place by Zar
 """
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Final, Self
 
+import zarr
 from zarr.abc.codec import CodecPipeline
 from zarr.abc.store import ByteGetter, ByteSetter, Store
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import NDBuffer, default_buffer_prototype
 from zarr.core.codec_pipeline import BatchedCodecPipeline
 from zarr.core.metadata import ArrayMetadata, ArrayV3Metadata
+from zarr.registry import register_pipeline
 from zarr.storage import LocalStore
 from zarrs import ZarrsCodecPipeline
 
 from leamstore.arrays.shard_encoding import ShardEncoder
+from leamstore.storage import Location
 
 Part = tuple[ByteGetter, ArraySpec, Any, Any, bool]
 """A shard, its shape, what of it goes where, and whether that is all of it."""
@@ -35,8 +40,8 @@ class CheckedPipeline(ZarrsCodecPipeline):
         """Return the pipeline of an array; NotImplementedError, by which Zarr takes its own."""
         if not isinstance(store, LocalStore) or not isinstance(array_metadata, ArrayV3Metadata):
             raise NotImplementedError
-        zarr = BatchedCodecPipeline.from_codecs(array_metadata.codecs)
-        return cls(array_metadata, store, impl=None, python_impl=zarr)
+        python_impl = BatchedCodecPipeline.from_codecs(array_metadata.codecs)
+        return cls(array_metadata, store, impl=None, python_impl=python_impl)
 
     async def read(
         self, batch_info: Iterable[Part], out: NDBuffer, drop_axes: tuple[int, ...] = ()
@@ -88,3 +93,25 @@ class CheckedPipeline(ZarrsCodecPipeline):
     def _zarr(self) -> CodecPipeline:
         assert self.python_impl is not None, "only codec_pipeline.strict leaves it out"
         return self.python_impl
+
+
+register_pipeline(CheckedPipeline)
+
+_OPENING: Final = threading.RLock()
+"""Zarr's configuration is the process's: two threads that set it could restore it in disorder."""
+
+
+@contextmanager
+def checked_pipeline(store: Location) -> Iterator[None]:
+    """Give arrays that are opened meanwhile a `CheckedPipeline`, which they keep.
+
+    Zarr chooses an array's pipeline when the array is opened, by its configuration, and all other
+    arrays of the process are left to what the user configured. In an object store there is nothing
+    to read in Rust.
+    """
+    if not isinstance(store, Path):
+        yield
+        return
+    name = f"{CheckedPipeline.__module__}.{CheckedPipeline.__name__}"
+    with _OPENING, zarr.config.set({"codec_pipeline.path": name}):
+        yield

@@ -13,10 +13,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
-from zarr.registry import register_pipeline
 
 from leamstore import schema
-from leamstore.arrays.codec_pipeline import CheckedPipeline
+from leamstore.arrays.codec_pipeline import checked_pipeline
 from leamstore.errors import LakeError, MissingArrayError
 from leamstore.storage import Location, error_sentence, zarr_store
 
@@ -28,9 +27,6 @@ SHARD_IMAGES: Final = 64
 
 _CHUNK_BYTES: Final = 2**19
 """A chunk has at most this many: so that one map is read soon, and many maps in few chunks."""
-
-register_pipeline(CheckedPipeline)
-zarr.config.set({"codec_pipeline.path": f"{CheckedPipeline.__module__}.CheckedPipeline"})
 
 _FILL: Final = {"float16": np.nan, "float32": np.nan, "int32": -1, "uint8": 0}
 
@@ -114,7 +110,8 @@ def write_shards(store: Location, name: str, start: int, rows: np.ndarray) -> No
     LakeError
         If start or end do not lie on a border between shards, or beyond the array.
     """
-    array = zarr.open_array(store=zarr_store(store), path=name, mode="r+", zarr_format=3)
+    with checked_pipeline(store):
+        array = zarr.open_array(store=zarr_store(store), path=name, mode="r+", zarr_format=3)
     stop = start + len(rows)
     per_shard = (array.shards or array.chunks)[0]
     if start % per_shard or stop % per_shard or stop > array.shape[0]:
@@ -130,8 +127,10 @@ def clear_images(store: Location, image_ids: Sequence[int]) -> None:
     if not image_ids:
         return
     slots = np.asarray(image_ids, dtype=np.int64)
-    root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
-    for _, node in root.members(max_depth=None):
+    with checked_pipeline(store):
+        root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
+        nodes = [node for _, node in root.members(max_depth=None)]
+    for node in nodes:
         if isinstance(node, zarr.Array) and node.shape[0]:
             _clear(node, slots)
 
@@ -159,7 +158,7 @@ def open_array(store: Location, name: str) -> zarr.Array:
         If its metadata can't be understood.
     """
     try:
-        with _understood(store / name):
+        with _understood(store / name), checked_pipeline(store):
             return zarr.open_array(store=zarr_store(store), path=name, mode="r", zarr_format=3)
     except (FileNotFoundError, KeyError) as error:
         raise MissingArrayError(f"{store} holds no array {name}.") from error

@@ -9,6 +9,7 @@ from leamstore.catalog.entries import (
     Weights,
     built_in,
     read_catalog,
+    resolve,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Weights",
     "built_in",
     "read_catalog",
+    "resolve",
 ]

@@ -8,6 +8,7 @@ at once, with its line.
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
@@ -171,8 +172,13 @@ class Parser(_Entry):
     """A face parser: it labels the pixels of a face crop with regions."""
 
     name: Text
+    title: Text
+    """Its name in sentences."""
+    parser: EntryPoint
+    """Function from the file of the weights, or None, and a torch device's name to the parser."""
     description: Text
-    weights: Weights
+    weights: Weights | None
+    """None: it needs none."""
     input_size: PositiveInt | None
     """Side in pixels of what the parser's network sees; None: it has no network."""
     citation: Text
@@ -182,6 +188,8 @@ class Dataset(_Entry):
     """A data set: photographs with identities."""
 
     name: Text
+    reader: EntryPoint
+    """Function from its folder to its photographs."""
     description: Text
     layout: Text
     """What lies where below its folder, ROOT."""
@@ -254,6 +262,23 @@ class Catalog(_Entry):
             If there is none; names the closest one.
         """
         return _find(self.datasets, name, "data set")
+
+
+def resolve(entry: Model | Parser | Dataset, entry_point: str) -> Any:
+    """Return what an entry names as ``package.module:callable``.
+
+    Raises
+    ------
+    CatalogError
+        If it can't be imported.
+    """
+    try:
+        return resolve_name(entry_point)
+    except (ImportError, AttributeError) as error:
+        raise CatalogError(
+            f"{entry_point}, which the catalog names for {entry.name}, can't be imported "
+            f"({error}): install its package, or run from the folder it lies in."
+        ) from error
 
 
 def built_in() -> Path:

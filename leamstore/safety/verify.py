@@ -46,6 +46,7 @@ def verify(lake: Lake, catalog: Catalog | None = None) -> list[Fault]:
         _rows_without_unit,
         _missing_rows,
         _counts_that_do_not_add_up,
+        _cosines_that_are_none,
     )
     found = [fault for check in of_tables for fault in _at_once(check, lake)]
     found += _other_weights(lake, catalog) if catalog else ()
@@ -248,6 +249,13 @@ def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Fault]:
             )
 
 
+def _cosines_that_are_none(lake: Lake) -> Iterator[Fault]:
+    none = lake.sql("SELECT model, anchor FROM pairs WHERE NOT isfinite(cosine)")
+    if none.height:
+        problem = f"{none.height} cosines are not finite"
+        yield Fault("pairs", problem, Owners(lake).of_rows("pairs", none))
+
+
 def _other_weights(lake: Lake, catalog: Catalog) -> Iterator[Fault]:
     """Yield models that bear a catalog's name and were run with other weights than it states."""
     for model in lake.sql("FROM models ORDER BY model").to_dicts():
@@ -319,7 +327,7 @@ def _stray_file(store: Path, file: Path, names: Container[str]) -> Iterator[Faul
     if file.name.endswith(PARTIAL):
         yield Fault(place, "it was being written", files=(file,))
     elif array not in names:
-        advice = "move it out of the lake"
+        advice = "the next ingest clears it if one was cut short; else move it out of the lake"
         yield Fault(place, "it belongs to no array of the tables", advice=advice)
     elif not all(part.isdecimal() for part in shard.split("/")):
         yield Fault(place, "it is no shard", files=(file,))

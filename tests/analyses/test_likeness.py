@@ -37,8 +37,9 @@ def sparse():
     return normalise(maps)
 
 
-def test_coefficients_of_all_pairs_equal_the_double_loop_across_blocks(sparse, monkeypatch):
-    monkeypatch.setattr(likeness, "_ROWS", 2)
+@pytest.mark.parametrize("rows", [2, 512])
+def test_coefficients_equal_the_double_loop_whatever_the_rows_at_a_time(sparse, monkeypatch, rows):
+    monkeypatch.setattr(likeness, "_ROWS", rows)
     pairs = np.array(list(product(range(6), repeat=2)))[::-1]
 
     found = bhattacharyya(sparse, pairs)

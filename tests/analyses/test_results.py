@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import polars as pl
@@ -5,7 +7,7 @@ import pytest
 
 from analyses.question import LackingError, Question, Settings
 from analyses.questions import QUESTIONS
-from analyses.results import answer_question, choose_questions
+from analyses.results import answer_question, choose_questions, write_late
 from leamstore import tables
 from leamstore.errors import LakeError
 from leamstore.tables.results import read_results
@@ -81,6 +83,30 @@ def test_a_changed_lake_is_asked_again(lake, question, counting):
 def test_again_computes_what_has_not_changed(lake, question, counting):
     ask(lake, question)
     assert ask(lake, question, again=True).tables["times"].item() == 2
+
+
+def test_an_answer_waits_for_no_reader_longer_than_its_patience_and_is_written_late(lake, question):
+    script = (
+        f"import duckdb; held = duckdb.connect({str(lake.tables_path)!r}, read_only=True); "
+        "print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        reader.stdout.readline()
+        answers = [
+            answer_question(lake, one, Settings(), silent, patience=0.1)
+            for one in (question, replace(question, name="other"))
+        ]
+        assert [answer.state for answer in answers] == ["answered", "answered"]
+        assert [answer.tables["times"].item() for answer in answers] == [1, 2]
+        assert all(answer.unwritten for answer in answers)
+        assert read_results(lake, "count") == {}
+        reader.communicate(b"\n")
+    (written,) = write_late(lake, answers[:1], Settings())
+    assert not written.unwritten
+    assert lake.sql("SELECT times FROM result_times").item() == 1
+    assert ask(lake, question).state == "kept"
 
 
 def test_what_is_lacking_is_said_and_leaves_nothing(lake):

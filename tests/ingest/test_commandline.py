@@ -92,6 +92,16 @@ def test_a_lake_of_another_parser_or_seed_is_not_mixed(made):
     assert SENTENCE_ONLY not in done.stderr
 
 
+def test_a_lake_of_another_detector_is_not_mixed(made):
+    folder, _ = made
+    done = ingest(
+        "--models", "DLIB_R29", "--lake", folder / "demo.lake", "--detector", "mtcnn",
+        LEAM_CACHE=str(folder / "cache"),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "was made with --detector hog, not mtcnn" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -100,6 +110,7 @@ def test_a_lake_of_another_parser_or_seed_is_not_mixed(made):
         (["--models", "DLIB_R29", "--target", "love"], "There is no target 'love'"),
         (["--models", "DLIB_R29", "--layers", "conv77"], "has no layer conv77"),
         (["--models", "DLIB_R29", "--parser", "farl"], "by hand from"),
+        (["--models", "DLIB_R29", "--detector", "eyes"], "choose one of hog, cnn, mtcnn"),
         (["--models", "DLIB_R29", "--keep-pairs", "some"], "takes none, all or a number"),
         (["--models", "DLIB_R29", "--device", "cuda"], "no CUDA device"),
         (["--models", "DLIB_R29", "--weights", "nowhere.pt"], "no file nowhere.pt"),
@@ -122,6 +133,33 @@ def test_a_mistake_is_one_sentence_and_leaves_no_lake(
     assert ended.value.code == 1
     assert sentence in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "none.lake").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--models", "DLIB_R29", "--layers", "0,conv77"], "DLIB_R29 has no layer conv77"),
+        (["--models", "DLIB_R29", "--layers", " , "], "DLIB_R29 is to run no layer"),
+        (["--layers", "conv77"], "has no layer conv77"),
+        (["--models", "DLIB_29"], "did you mean DLIB_R29"),
+    ],
+)
+def test_a_wrong_name_is_refused_before_torch_is_loaded(options, sentence, tmp_path):
+    program = """
+import sys
+from ingest.__main__ import app
+try:
+    app()
+except Exception as error:
+    print(error)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *options, "--lake", str(tmp_path / "none.lake")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert sentence in done.stdout
+    assert done.stdout.endswith("False\n")
 
 
 def test_debug_shows_where_a_mistake_came_from(tmp_path):

@@ -12,9 +12,12 @@ import polars as pl
 import psutil
 import pytest
 
+from leamstore import schema
 from leamstore.__main__ import app
 from leamstore.commandline import run
 from leamstore.errors import LakeError
+from leamstore.file_names import file_name
+from leamstore.tables.results import write_results
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,23 @@ def test_export_writes_every_table(leamstore, lake, tmp_path, file_format):
     again = leamstore("export", folder, "--lake", lake.path, "--format", file_format)
     assert again.returncode == 1
     assert "name an empty folder" in again.stderr
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+def test_export_writes_answers_and_views_too(leamstore, lake, tmp_path, file_format):
+    nested = pl.DataFrame({"region": ["nose"], "shares": [[0.1, 0.2]]})
+    results = {"regions": nested, "a/b c": nested}
+    write_results(lake, "regions", results, {}, "inputs")
+    done = leamstore("export", tmp_path / "out", "--lake", lake.path, "--format", file_format)
+    assert done.returncode == 0, done.stderr
+    names = {path.stem for path in (tmp_path / "out").iterdir()}
+    assert names >= {spec.name for spec in (*schema.TABLES, *schema.VIEWS)}
+    assert names >= {"result_regions", file_name("result_a/b c")}
+    assert f"{len(names)} tables and views" in done.stdout
+    tables = lake.sql(
+        "SELECT count(*) FROM information_schema.tables WHERE table_catalog = current_catalog()"
+    )
+    assert len(names) == tables.item()
 
 
 def test_an_unknown_format_is_a_sentence(leamstore, lake, tmp_path):

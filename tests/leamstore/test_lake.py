@@ -2,16 +2,19 @@ import pickle
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import duckdb
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from polars.testing import assert_frame_equal
 
 from leamstore import arrays, tables
 from leamstore.errors import LakeError
 from leamstore.lake import Lake, LakeSettings
+from leamstore.safety.verify import verify
 from leamstore.storage import location
 
 
@@ -19,6 +22,14 @@ def test_a_lake_keeps_its_settings(tmp_path):
     settings = LakeSettings(parser="farl", keep_pairs=3, crops=False, seed=7)
     Lake.create(tmp_path / "a.lake", settings)
     assert Lake(tmp_path / "a.lake").settings == settings
+    other = replace(settings, detector="mtcnn")
+    assert Lake.create(tmp_path / "b.lake", other).settings == other
+
+
+def test_a_lake_that_states_no_detector_was_made_with_hog(lake):
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("DELETE FROM settings WHERE name = 'detector'")
+    assert Lake(lake.path).settings.detector == "hog"
 
 
 def test_a_missing_lake_says_how_to_make_one(tmp_path):
@@ -104,6 +115,66 @@ def test_a_layer_is_chosen_by_name_or_position(lake):
     assert by_name.identical(by_position)
 
 
+@pytest.fixture
+def unlike(lake):
+    """The lake with a model more, of which the only layer is NET's second: called last, at 2."""
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("INSERT INTO models SELECT * REPLACE ('ONE' AS model) FROM models")
+        connection.execute(
+            "INSERT INTO layers SELECT * REPLACE ('ONE' AS model, 'last' AS layer, 2 AS position) "
+            "FROM layers WHERE layer = 'conv2'"
+        )
+        connection.execute(
+            "INSERT INTO embeddings SELECT * REPLACE ('ONE' AS model) FROM embeddings"
+        )
+    shutil.copytree(lake.maps_path / "NET/conv2", lake.maps_path / "ONE/last")
+    shutil.copy(lake.maps_path / "NET/zarr.json", lake.maps_path / "ONE/zarr.json")
+    return lake
+
+
+def test_models_of_unlike_layers_share_the_positions_that_one_of_them_has(unlike):
+    cube = unlike.cube(size=4)
+    assert cube.model.values.tolist() == ["NET", "ONE"]
+    assert cube.layer.values.tolist() == [0, 1, 2]
+    assert cube.layer_name.values.tolist() == [["conv1", "conv2", ""], ["", "", "last"]]
+    values = cube.sel(image=1).values
+    assert (values[0, :2] == 2 / 8).all()
+    assert (values[1, 2] == 2 / 8).all()
+    for model, layer in ((0, 2), (1, 0), (1, 1)):
+        assert np.isnan(values[model, layer]).all()
+
+
+@pytest.mark.parametrize(
+    ("layers", "positions"), [(["last", 0], [2, 0]), ("conv2", [1]), (2, [2]), (np.int64(0), [0])]
+)
+def test_a_layer_that_one_model_has_is_nan_for_the_others(unlike, layers, positions):
+    cube = unlike.cube(layers=layers, size=4)
+    assert cube.layer.values.tolist() == positions
+    finite = np.isfinite(cube.values).all((0, 3, 4))
+    held = [[0 in positions, 1 in positions, 2 in positions]]
+    assert finite.sum() == np.isfinite(cube.values).any((0, 3, 4)).sum() == sum(held[0])
+
+
+def test_the_name_of_one_model_or_layer_is_as_good_as_a_list_of_it(lake):
+    one = lake.cube(models="NET", layers="conv2", size=4)
+    assert one.identical(lake.cube(models=["NET"], layers=["conv2"], size=4))
+
+
+def test_means_sums_and_deviations_of_many_maps_are_right(lake):
+    values = np.random.default_rng(0).random((64, 512, 512), np.float32).astype(np.float16)
+    zarr.create_array(
+        lake.maps_path / "NET", name="conv1/large", data=values, chunks=(8, 512, 512),
+        dimension_names=("image", "large_y", "large_x"),
+    )  # fmt: skip
+    maps = lake.maps["NET/conv1/large"]
+    exact = values.astype(np.float64)
+    assert float(maps.mean()) == pytest.approx(exact.mean(), rel=1e-5)
+    assert float(maps.std()) == pytest.approx(exact.std(), rel=1e-5)
+    assert float(maps.sum()) == pytest.approx(exact.sum(), rel=1e-5)
+    assert arrays.open_array(lake.maps_path, "NET/conv1/large").dtype == np.float16
+    assert lake.maps["NET/conv1/relevance"].dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [({"models": ["NOT"]}, "has no model NOT; it has NET"),
@@ -126,6 +197,28 @@ def test_an_empty_lake_has_no_cube(tmp_path):
     empty = Lake.create(tmp_path / "a.lake", LakeSettings("farl", 0, True, 0))
     with pytest.raises(LakeError, match="holds no maps yet"):
         empty.cube()
+
+
+@pytest.fixture
+def earlier(lake):
+    """The lake as programs made it before the table models told how to run a model again."""
+    with tables.writing(lake.tables_path) as connection:
+        for column in ("entry", "weights_path"):
+            connection.execute(f"ALTER TABLE models DROP COLUMN {column}")
+    return lake
+
+
+def test_a_lake_without_columns_that_were_added_later_opens(earlier):
+    opened = Lake(earlier.path)
+    assert opened.cube(size=4).shape == (4, 1, 2, 4, 4)
+    assert verify(opened) == []
+
+
+def test_a_lake_without_any_other_column_is_refused(earlier):
+    with tables.writing(earlier.tables_path) as connection:
+        connection.execute("ALTER TABLE models DROP COLUMN licence")
+    with pytest.raises(LakeError, match="table models has no column licence"):
+        Lake(earlier.path)
 
 
 def test_a_lake_opens_without_any_of_our_code(lake):

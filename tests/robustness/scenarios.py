@@ -16,10 +16,11 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
+from ingest.__main__ import choose_execution
 from ingest.faces.parsers import open_parser
-from ingest.options import choose_cluster, open_lake
+from ingest.options import open_lake
 from ingest.photographs.datasets import demo, folder
-from ingest.run import pipeline
+from ingest.run import images
 from ingest.run.models import Request
 from ingest.run.pipeline import ingest_photographs
 from ingest.run.plan import Plan
@@ -27,7 +28,7 @@ from leamstore.catalog import read_catalog
 from leamstore.lake import LakeSettings
 
 # Rows of the survey are committed every few photographs, as they are every 256 elsewhere.
-pipeline._SURVEY_COMMIT = 5
+images._SURVEY_COMMIT = 5
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def ingest(photographs: Path, lake: Path, scheduler: str | None = None) -> None:
         for weights in (None, "random")
     ]  # fmt: skip
     settings = LakeSettings("landmarks", keep_pairs=1, crops=True, seed=0)
-    with choose_cluster(scheduler, "cpu") as cluster:
+    with choose_execution(scheduler, "cpu") as execution:
         plan = Plan(
             photographs=folder.read(photographs).photographs,
             requests=requests,
@@ -78,7 +79,7 @@ def ingest(photographs: Path, lake: Path, scheduler: str | None = None) -> None:
             device=torch.device("cpu"),
             batch_size=16,
             workers=1,
-            cluster=cluster,
+            execution=execution,
         )
         ingest_photographs(open_lake(lake, settings), plan, Progress(disable=True))
 

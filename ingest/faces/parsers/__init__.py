@@ -1,17 +1,16 @@
 """Parsers: which facial region each pixel of the crop belongs to."""
 
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
-from ingest.faces.parsers.landmarks import LandmarkParser
+from ingest.networks.weights import find_weights
+from leamstore.catalog import Catalog, read_catalog, resolve
 from leamstore.errors import CatalogError, WeightsError
 from leamstore.geometry import Points
-
-PARSERS: Final = ("farl", "landmarks")
-"""Names of the parsers, the best first."""
 
 
 class Parser(Protocol):
@@ -42,31 +41,69 @@ class Parser(Protocol):
         """
 
 
-def open_parser(name: str, weights: Path | None = None, device: str = "cpu") -> Parser:
+def open_parser(
+    name: str,
+    weights: Path | None = None,
+    device: str = "cpu",
+    catalog: Catalog | None = None,
+) -> Parser:
     """Return a parser, ready to parse.
 
     Parameters
     ----------
     name : str
-        One of `PARSERS`.
+        Its name in the catalog.
     weights : Path, optional
         The parser's weights; the landmark parser needs none.
     device : str
         Where torch computes, such as ``cpu`` or ``cuda``.
+    catalog : Catalog, optional
+        By default the built-in one.
 
     Raises
     ------
     CatalogError
-        If there is no such parser.
+        If the catalog has no such parser, or its entry leads to none.
     WeightsError
         If the parser needs weights and got none, or a file that isn't its weights.
     """
-    if name == "landmarks":
-        return LandmarkParser()
-    if name == "farl":
-        if weights is None:
-            raise WeightsError("The parser farl needs its weights: give their file.")
-        from ingest.faces.parsers.farl import FarlParser  # noqa: PLC0415, facer loads slowly
+    entry = (catalog or read_catalog()).parser(name)
+    parser: Parser = resolve(entry, entry.parser)(weights, device)
+    return parser
 
-        return FarlParser(weights, device)
-    raise CatalogError(f"There is no parser named {name!r}; there are {', '.join(PARSERS)}.")
+
+def find_parser(
+    catalog: Catalog, name: str, device: str, console: Console
+) -> tuple[Parser, str | None]:
+    """Return the parser of a name, and a sentence where another had to stand in.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    name : str
+        Its name in the catalog, or ``auto``: the first whose weights are here or can be fetched.
+    device : str
+        Where torch computes.
+    console : Console
+        Where a download shows its progress.
+
+    Raises
+    ------
+    LeamError
+        If the catalog has no parser of that name, or its weights can't be had.
+    """
+    entries = list(catalog.parsers.values()) if name == "auto" else [catalog.parser(name)]
+    missing: list[str] = []
+    for entry in entries:
+        try:
+            weights = entry.weights and find_weights(entry.weights, console)
+        except WeightsError as error:
+            if entry is entries[-1]:
+                raise
+            missing.append(f"not by {entry.title}, whose weights are missing: {error}")
+            continue
+        parser = open_parser(entry.name, weights, device, catalog)
+        reasons = " ".join(missing)
+        note = f"Regions are labelled by {entry.title}, {reasons}" if missing else None
+        return parser, note
+    raise CatalogError("The catalog has no parser: --parser needs one.")

@@ -12,13 +12,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ingest.faces.detection import five_points
+from ingest.faces.chips import five_points
 from leamstore.errors import WeightsError
 from leamstore.geometry import Points
 from leamstore.schema import GRID, REGIONS, UNLABELLED
 
 MODEL: Final = "farl/celebm/448"
 """facer's name of the network."""
+
+
+def open_farl(weights: Path | None, device: str) -> "FarlParser":
+    """Return the parser, as the catalog names it.
+
+    Raises
+    ------
+    WeightsError
+        If no weights are given, or a file that isn't its weights.
+    """
+    if weights is None:
+        raise WeightsError("The parser farl needs its weights: give their file.")
+    return FarlParser(weights, device)
 
 
 class FarlParser:

@@ -1,41 +1,32 @@
 """Data sets: from files on disk to photographs with an identity and, where stated, attributes.
 
-Every data set is a module with ``read(root) -> Dataset``; `open_dataset` finds it by name.
+Every data set is a module with ``read(root) -> Dataset``, which its entry in the catalog names.
 The module `fetching` brings data sets that are published, `selection` takes a
 part of one.
 """
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-from ingest.photographs.datasets import demo, fgnet, folder, imdb_face, lfw
 from ingest.photographs.datasets.attributes import distinct_values
 from ingest.photographs.datasets.photograph import Dataset, Photograph
+from leamstore.catalog import Catalog, read_catalog, resolve
 from leamstore.errors import LeamError
 
-__all__ = ["DATASETS", "Dataset", "Photograph", "open_dataset"]
-
-DATASETS: Final[dict[str, Callable[[Path], Dataset]]] = {
-    folder.NAME: folder.read,
-    demo.NAME: demo.read,
-    lfw.NAME: lfw.read,
-    fgnet.NAME: fgnet.read,
-    imdb_face.NAME: imdb_face.read,
-}
-"""Readers by the data set's name."""
+__all__ = ["Dataset", "Photograph", "open_dataset"]
 
 
-def open_dataset(name: str, root: str | Path) -> Dataset:
+def open_dataset(name: str, root: str | Path, catalog: Catalog | None = None) -> Dataset:
     """Read a data set.
 
     Parameters
     ----------
     name : str
-        A key of `DATASETS`; case, hyphens and underscores don't matter.
+        Its name in the catalog; case, hyphens and underscores don't matter.
     root : str or Path
         Folder that holds the data set; ``demo`` writes its images there.
+    catalog : Catalog, optional
+        By default the built-in one.
 
     Returns
     -------
@@ -47,13 +38,11 @@ def open_dataset(name: str, root: str | Path) -> Dataset:
     LeamError
         If the name is unknown, or the folder is missing, empty or laid out otherwise.
     """
-    readers = {_plain(known): read for known, read in DATASETS.items()}
-    read = readers.get(_plain(name))
-    if read is None:
-        raise LeamError(
-            f"There is no data set named {name!r}: choose one of {', '.join(DATASETS)}."
-        )
-    dataset = read(Path(root))
+    known = (catalog or read_catalog()).datasets
+    entry = {_plain(other): entry for other, entry in known.items()}.get(_plain(name))
+    if entry is None:
+        raise LeamError(f"There is no data set named {name!r}: choose one of {', '.join(known)}.")
+    dataset: Dataset = resolve(entry, entry.reader)(Path(root))
     notes = (*distinct_values(dataset.photographs), *dataset.notes)
     return dataclasses.replace(dataset, notes=notes)
 

@@ -37,11 +37,11 @@ from ingest.photographs.datasets import folder
 from ingest.photographs.datasets.answers import Answer, Answers
 from ingest.photographs.datasets.files import write_atomically
 from ingest.photographs.datasets.photograph import Dataset
-from ingest.photographs.datasets.polite import FAILURES, Asker, Manners, NoFileError
 from ingest.photographs.datasets.selection import select
 from ingest.photographs.datasets.sentences import counted, tally
 from ingest.photographs.datasets.tables import find_table, read_csv
 from ingest.photographs.decoding import decode_photograph
+from ingest.photographs.http import FAILURES, Client, NoFileError, Policy
 from leamstore.catalog import files
 from leamstore.errors import LeamError, UnusableImageError
 
@@ -60,6 +60,9 @@ REASONS: Final = FAILURES | {
 
 ASKED_AGAIN: Final = frozenset({"unreachable", "busy", "not-asked"})
 """Reasons that speak of the network, not of the address."""
+
+POLICY: Final = Policy()
+"""How hosts are asked: they are strangers, and there are many."""
 
 MARGIN: Final = 0.5
 """How far the rect is widened on each side, in units of its longer side."""
@@ -136,7 +139,7 @@ def fetch(
     max_images: int | None = None,
     max_identities: int | None = None,
     seed: int = 0,
-    manners: Manners | None = None,
+    policy: Policy = POLICY,
     workers: int = 8,
     console: Console | None = None,
 ) -> Counter[str]:
@@ -149,7 +152,7 @@ def fetch(
     max_images, max_identities, seed
         Which addresses to ask, as in `selection.select`; as most addresses are
         dead by now, far fewer images will come.
-    manners : Manners, optional
+    policy : ingest.photographs.http.Policy
         How to ask.
     workers : int
         Threads.
@@ -183,7 +186,7 @@ def fetch(
             "bad-row": bad_rows,
         }
     )
-    asking = _ask(new, manners or Manners(), workers)
+    asking = _ask(new, policy, workers)
     try:
         with closing(asking), _bar(console or Console(stderr=True)) as progress:
             task = progress.add_task("IMDb-Face", total=len(new), tally="")
@@ -289,13 +292,13 @@ def _usable(rows: polars.DataFrame) -> polars.DataFrame:
     )
 
 
-def _ask(links: Iterable[Link], manners: Manners, workers: int) -> Generator[Answer, None, None]:
+def _ask(links: Iterable[Link], policy: Policy, workers: int) -> Generator[Answer, None, None]:
     """Ask for photographs, save their faces, and yield the answers as they come."""
-    asker = Asker(manners)
+    client = Client(policy)
 
     def ask(link: Link) -> Answer:
         try:
-            _save(decode_photograph(io.BytesIO(asker.get(link.url)), link.url), link)
+            _save(decode_photograph(io.BytesIO(client.get(link.url)), link.url), link)
         except (NoFileError, UnusableImageError) as error:
             return Answer(link.image, link.url, error.reason, str(error))
         return Answer(link.image, link.url)
@@ -305,7 +308,7 @@ def _ask(links: Iterable[Link], manners: Manners, workers: int) -> Generator[Ans
             yield from _as_they_come(executor, ask, links, 4 * workers)
         finally:
             # Whatever is under way or waiting ends soon, and leaving the executor waits for it.
-            asker.stop()
+            client.stop()
 
 
 def _save(photograph: NDArray[np.uint8], link: Link) -> None:

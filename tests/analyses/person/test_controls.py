@@ -15,9 +15,9 @@ def lake_of(path, *models):
     return plant_lake(path, Colours, chips, {model: maps_at([0] * 6) for model in models})
 
 
-def record_run(lake, command, hour):
+def record_run(lake, command, hour, models=()):
     row = {"run_id": str(hour), "command": command, "versions": json.dumps({}),
-           "settings": json.dumps({}), "started": datetime(2026, 1, 1, hour, tzinfo=UTC),
+           "settings": json.dumps({"models": models}), "started": datetime(2026, 1, 1, hour, tzinfo=UTC),
            "ended": None, "summary": None}  # fmt: skip
     with tables.writing(lake.tables_path) as connection:
         tables.append(connection, "runs", pl.DataFrame([row]))
@@ -41,4 +41,19 @@ def test_the_command_is_the_last_ingests_with_the_controls_options(tmp_path):
     )
     assert command_to_add(lake, subject, RANDOM).endswith(
         "--weights random --target cosine --positives all"
+    )
+
+
+def test_a_model_of_a_users_catalog_or_file_gets_its_controls_from_these(tmp_path):
+    lake = lake_of(tmp_path / "a.lake", "NET")
+    record_run(
+        lake, "python -m ingest --catalog mine.yaml --models NET --weights f.pth", 1, ["NET"]
+    )
+    record_run(lake, "python -m ingest --models OTHER", 2, ["OTHER"])
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("UPDATE models SET weights_sha256 = '5e', weights_path = '/w/f.pth'")
+    (subject,) = find_subjects(lake)
+    assert command_to_add(lake, subject, "norm") == (
+        f"python -m ingest --catalog mine.yaml --models NET --lake {lake.path} --target norm "
+        "--weights /w/f.pth"
     )

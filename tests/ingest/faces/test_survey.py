@@ -54,6 +54,23 @@ def test_whatever_is_wrong_with_a_file_is_a_row_with_a_reason(tmp_path):
     assert {row["reason"] for row in rows.values()} <= set(schema.REJECTIONS)
 
 
+def test_a_face_that_one_detector_misses_is_found_by_another(tmp_path):
+    small = Image.fromarray(skimage.data.astronaut()[40:190, 145:295]).resize((40, 40))
+    small.save(tmp_path / "small.png")
+    assert look_at(photograph(tmp_path / "small.png"))["reason"] == "no-face"
+    (row,) = survey([photograph(tmp_path / "small.png")], workers=1, detector="mtcnn")
+    assert row["status"] == "pending"
+
+
+def test_processes_use_the_detector_that_is_asked_for(tmp_path):
+    small = Image.fromarray(skimage.data.astronaut()[40:190, 145:295]).resize((40, 40))
+    paths = [tmp_path / f"{number}.png" for number in range(2)]
+    for path in paths:
+        small.save(path)
+    rows = list(survey([photograph(path) for path in paths], workers=2, detector="mtcnn"))
+    assert [row["status"] for row in rows] == ["pending", "pending"]
+
+
 def test_workers_yield_rows_in_order(tmp_path):
     paths = [tmp_path / f"{number}.jpg" for number in range(6)]
     for path in paths:

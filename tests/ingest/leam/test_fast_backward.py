@@ -76,6 +76,98 @@ def test_a_frozen_form_gives_torchs_output_and_gradient(name, x):
     assert_close(frozen, plain)
 
 
+def dead_channel(x):
+    """Channel 3 of a batch norm, far below 0, as a channel that training has left behind."""
+    normalise = norm()
+    normalise.bias[3] = -50
+    return normalise(x)
+
+
+MEETINGS = {
+    "norm, relu, mean, square root": lambda x: dead_channel(x).relu().mean((2, 3)).sqrt(),
+    "norm, F.relu, mean, square root": lambda x: F.relu(dead_channel(x)).mean((2, 3)).sqrt(),
+    "norm, F.relu, mean pool, square root": lambda x: F.avg_pool2d(
+        F.relu(dead_channel(x)), 5
+    ).sqrt(),
+    "norm, F.relu, maximum pool, square root": lambda x: F.max_pool2d(
+        F.relu(dead_channel(x)), 5
+    ).sqrt(),
+    "norm, F.relu, square root cell by cell": lambda x: F.relu(dead_channel(x)).sqrt(),
+    "norm, F.relu, power": lambda x: F.relu(dead_channel(x)).mean((2, 3)).pow(0.3),
+    "norm, F.relu, logarithm": lambda x: F.relu(dead_channel(x)).sum((2, 3)).log(),
+    "norm, F.relu, division": lambda x: 1 / F.relu(dead_channel(x)).sum((2, 3)),
+    "norm, F.relu, norm of 0": lambda x: F.relu(dead_channel(x)).norm(dim=(2, 3)),
+    "norm, F.relu, clamp, square root": lambda x: F.relu(dead_channel(x))
+    .clamp(min=0, max=2)
+    .mean((2, 3))
+    .sqrt(),
+    "norm, prelu of slope 0, square root": lambda x: F.prelu(
+        dead_channel(x), torch.zeros(4).double()
+    )
+    .mean((2, 3))
+    .sqrt(),
+    "norm, relu6, square root": lambda x: F.relu6(dead_channel(x)).mean((2, 3)).sqrt(),
+    "norm, relu in place, square root": lambda x: F.relu(dead_channel(x), inplace=True)
+    .mean((2, 3))
+    .sqrt(),
+    "norm of weight 0, relu, division": lambda x: 1
+    / F.relu(F.batch_norm(x, torch.zeros(4).double(), torch.ones(4).double(),
+                          weight=torch.tensor([1.0, 0, 1, 1]).double())).sum((2, 3)),
+    "norm, convolution, F.relu, square root": lambda x: F.relu(
+        convolution()(dead_channel(x)) - 100
+    )
+    .mean((2, 3))
+    .sqrt(),
+    "affine, relu, square root": lambda x: F.relu(torch.addcmul(SHIFT - 50, x, SCALE))
+    .mean((2, 3))
+    .sqrt(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEETINGS)
+def test_where_an_infinite_gradient_meets_a_slope_of_0_the_numbers_are_torchs(name, x):
+    plain, frozen = (outcome(MEETINGS[name], x, frozen) for frozen in (False, True))
+    assert_close(frozen, plain, equal_nan=True)
+    assert not plain[1].isnan().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("slope", [-0.7, 0.1, 0.3, 1.7])
+def test_activations_alone_are_torchs_to_the_bit(x, dtype, slope):
+    x = x.detach().to(dtype).requires_grad_()
+    for activation in (F.relu, lambda x: F.prelu(x, torch.full((4,), slope, dtype=dtype))):
+        plain, frozen = (outcome(activation, x, frozen) for frozen in (False, True))
+        assert all(torch.equal(*pair) for pair in zip(plain, frozen, strict=True))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: F.conv2d(input=x, weight=torch.ones(2, 4, 3, 3).double(), padding=1),
+        lambda x: F.prelu(input=x, weight=torch.full((4,), 0.25).double()),
+        lambda x: F.relu(input=x, inplace=False),
+        lambda x: F.batch_norm(
+            input=x, running_mean=torch.ones(4).double(), running_var=torch.ones(4).double()
+        ),
+        lambda x: F.batch_norm(
+            x, torch.ones(4).double(), torch.ones(4).double(), None, None, False
+        ),
+        lambda x: torch.addcmul(input=SHIFT, tensor1=x, tensor2=SCALE),
+        lambda x: torch.addcmul(SHIFT, x, SCALE, value=2),
+    ],
+)
+def test_torchs_names_of_arguments_are_those_of_the_forms(call, x):
+    assert_close(outcome(call, x, True), outcome(call, x, False))
+
+
+def test_a_view_is_had_of_memory_in_another_layout(x):
+    images = x.detach().to(memory_format=torch.channels_last)
+    with Frozen():
+        flat, alike = images.view(len(images), -1), images.view_as(torch.empty(2, 100))
+    assert torch.equal(flat, images.flatten(1))
+    assert torch.equal(alike, images.flatten(1))
+
+
 def test_a_norm_that_is_used_twice_gets_both_gradients(x):
     normalise, convolve = norm(), convolution()
 

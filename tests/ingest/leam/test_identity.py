@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from ingest.leam.identity import Identity, RunLayer, RunModel, draw_kept_pairs, 
 from ingest.leam.region_counts import CLASSES, ClassGrid, Upsampling, count_regions
 from ingest.leam.targets import find_target, mean_of_positives
 from leamstore import schema
+from leamstore.errors import LeamError
 from leamstore.geometry import scaling
 
 SIZE = 16
@@ -129,3 +132,60 @@ def test_another_seed_draws_other_pairs():
     names = ["a", "b", "c"]
     drawn = {tuple(draw_kept_pairs(PAIRS, names, keep=1, seed=seed)) for seed in range(8)}
     assert len(drawn) > 1
+
+
+class Sieve(nn.Module):
+    """Divides the embedding of a black chip by 0."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x) / (x.amax((1, 2, 3)) > 0)[:, None]
+
+
+def sieving(**settings):
+    run = model(**settings)
+    layers = (replace(run.layers[0], name="network.0"),)
+    return replace(run, network=Sieve(run.network).eval(), layers=layers)
+
+
+@pytest.mark.parametrize("by_pair", [True, False])
+def test_an_image_without_direction_is_as_if_it_were_not_there(identity, by_pair):
+    run = sieving(by_pair=by_pair)
+    identity.chips[1] = 0
+    shown = explain_identity(run, identity)
+    alone = explain_identity(run, identity.at(np.array([0, 2])))
+    assert shown.images.tolist() == [0, 2]
+    assert alone.images.tolist() == [0, 1]
+    for found, expected in zip(
+        (shown.embeddings, *vars(shown.layers["network.0"]).values()),
+        (alone.embeddings, *vars(alone.layers["network.0"]).values()),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, expected)
+        assert np.isfinite(found).all()
+
+
+def test_an_image_that_is_left_alone_has_nothing_to_show(identity):
+    identity.chips[1:] = 0
+    shown = explain_identity(sieving(), identity)
+    assert (len(shown.images), len(shown.embeddings), shown.layers) == (0, 0, {})
+
+
+def test_a_map_with_nan_is_refused_by_model_layer_and_image(identity):
+    class Root(nn.Module):
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, x):
+            embedding = self.network(x)
+            return embedding + (embedding * 0).pow(2).sqrt()
+
+    run = model()
+    layers = (replace(run.layers[0], name="network.0"),)
+    run = replace(run, network=Root(run.network).eval(), layers=layers)
+    with pytest.raises(LeamError, match=r"^NET makes maps with NaN .*network\.0 and image a\.jpg"):
+        explain_identity(run, identity)

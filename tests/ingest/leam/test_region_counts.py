@@ -11,6 +11,7 @@ from ingest.leam.region_counts import (
     top_pixels,
 )
 from leamstore import schema
+from leamstore.errors import LeamError
 from leamstore.geometry import scaling
 
 GRID = schema.GRID
@@ -126,3 +127,14 @@ def test_what_lies_beyond_the_crop_is_unlabelled():
 def test_unlabelled_pixels_have_a_class_of_their_own():
     labels = np.full((GRID, GRID), schema.UNLABELLED, np.uint8)
     assert (classes_on_chip(labels, scaling(150, GRID), 150) == UNLABELLED_CLASS).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.001, 1.001, 60000])
+def test_a_map_that_is_no_relevance_is_refused_and_never_an_index(value):
+    labels = np.full((1, GRID, GRID), FACE, np.uint8)
+    relevance = np.zeros((2, GRID, GRID), np.float16)
+    relevance[1, 3, 4] = value
+    with pytest.raises(LeamError, match="1 of 2 maps can't be counted"):
+        count_regions(
+            relevance, whole_grid(), ClassGrid.of(labels), np.array([0, 0]), schema.TOP_PERCENTS
+        )

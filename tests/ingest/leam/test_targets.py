@@ -7,8 +7,10 @@ from torch.testing import assert_close
 from ingest.leam.targets import (
     TARGETS,
     find_target,
+    has_direction,
     mean_of_others,
     mean_of_positives,
+    references_of,
     stranger_of_image,
     stranger_of_person,
 )
@@ -153,3 +155,29 @@ def test_a_lone_image_has_no_mean_of_positives():
 def test_an_unknown_target_is_named_with_those_there_are():
     with pytest.raises(LeamError, match="no target 'cosin': choose one of cosine, dot"):
         find_target("cosin")
+
+
+@pytest.mark.parametrize(
+    ("vector", "has"),
+    [
+        ([3.0, 4.0], True),
+        ([1e-6, 0.0], True),
+        ([0.0, 0.0], False),
+        ([torch.nan, 1.0], False),
+        ([torch.inf, 1.0], False),
+        ([-torch.inf, torch.inf], False),
+        ([1e30, 1e30], False),
+        ([1e-30, 1e-30], False),
+    ],
+)
+def test_only_an_embedding_of_a_finite_length_has_a_direction(vector, has):
+    assert has_direction(torch.tensor([[1.0, 0.0], vector])).tolist() == [True, has]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_references_leave_out_images_without_a_direction(name):
+    target = TARGETS[name]
+    broken = torch.cat([torch.full((1, 2), torch.nan), EMBEDDINGS, torch.zeros(1, 2)])
+    found = references_of(target, broken, ["a", *IDENTITIES, "b"], 0)
+    assert_close(found[1:-1], target.references(EMBEDDINGS, IDENTITIES, 0))
+    assert found[[0, -1]].isnan().all()

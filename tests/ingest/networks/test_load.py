@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from ingest.networks import load
 from ingest.networks.cell_geometry import layer_geometry
-from leamstore.catalog import read_catalog
+from leamstore.catalog import Catalog, read_catalog
 from leamstore.errors import CatalogError, WeightsError
 
 CATALOG = read_catalog()
@@ -30,6 +30,19 @@ def nothing():
 
 def broken():
     raise ValueError("no licence key")
+"""
+
+READERS = """
+import torch
+
+def fails(path):
+    raise KeyError("weights")
+
+def lists(path):
+    return [path]
+
+def nans(path):
+    return {"body.0.weight": torch.full((3, 3, 1, 1), torch.nan)}
 """
 
 ENTRY = """
@@ -207,3 +220,25 @@ def test_weights_of_another_network_are_refused_by_their_names(mine, tmp_path, s
 def test_an_entry_that_leads_to_no_network_is_refused(mine, network, sentence):
     with pytest.raises(CatalogError, match=sentence):
         load("MINE", catalog=mine(network))
+
+
+@pytest.mark.parametrize(
+    ("reader", "sentence"),
+    [
+        ("fails", r"my_networks:fails can't read .*w\.pth: KeyError\('weights'\)"),
+        ("lists", r"my_networks:lists makes a list of .*w\.pth: let it return the network's"),
+        ("nans", "MINE, with .*w.pth, holds NaN or infinite numbers in body.0.weight"),
+    ],
+)
+def test_a_reader_of_ones_own_that_goes_wrong_is_a_sentence(mine, tmp_path, reader, sentence):
+    catalog = mine()
+    with (tmp_path / "my_networks.py").open("a") as file:
+        file.write(READERS)
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    entry = catalog.model("MINE").model_dump()
+    entry["weights"] = {
+        "file": "w.pth", "page": "http://example.org", "licence": "none",
+        "reader": f"my_networks:{reader}",
+    }  # fmt: skip
+    with pytest.raises(WeightsError, match=sentence):
+        load("MINE", tmp_path / "w.pth", catalog=Catalog(models={"MINE": entry}))

@@ -205,3 +205,36 @@ def test_the_weights_of_dlib_are_no_state_dict(tmp_path):
     path = find_weights(read_catalog().model("DLIB_R29").weights)
     shutil.copy(path, tmp_path / "w.dat")
     assert refusal(tmp_path / "w.dat").startswith("is damaged, incomplete, or no file of tensors")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2])
+def test_a_checkpoint_with_numbers_that_are_none_is_refused_by_the_tensors_name(
+    tmp_path, value, dtype
+):
+    broken = torch.zeros(3, 3)
+    broken[1, 2] = value
+    torch.save(STATE | {"fc.weight": broken.to(dtype)}, tmp_path / "w.pth")
+    assert refusal(tmp_path / "w.pth").startswith("holds NaN or infinite numbers in fc.weight: ")
+
+
+def test_what_torch_compile_puts_into_names_is_taken_off(tmp_path):
+    names = {f"_orig_mod.{name}": value for name, value in STATE.items()}
+    torch.save(
+        {"state_dict": {f"module.{name}": names[name] for name in names}}, tmp_path / "w.pth"
+    )
+    assert_is_state(read_state_dict(tmp_path / "w.pth"))
+    torch.save({"stem._orig_mod.0.weight": torch.ones(1)}, tmp_path / "part.pth")
+    assert list(read_state_dict(tmp_path / "part.pth")) == ["stem.0.weight"]
+
+
+def test_what_lies_beside_the_tensors_is_passed_over(tmp_path):
+    optimizer = {"state": {0: {"exp_avg": torch.tensor(torch.inf)}}, "lr": 0.1}
+    torch.save({"epoch": 3, "net": STATE, "optimizer": optimizer}, tmp_path / "w.pth")
+    assert list(read_state_dict(tmp_path / "w.pth")) == [f"net.{name}" for name in STATE]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_a_torchscript_archive_is_told_from_a_damaged_file(tmp_path):
+    torch.jit.script(torch.nn.Conv2d(3, 4, 3)).save(tmp_path / "w.pt")
+    assert refusal(tmp_path / "w.pt").startswith("is a TorchScript archive, which is a program")

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import socket
 import threading
@@ -7,14 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ingest.photographs.download import Patience, fetch
+from ingest.photographs.download import POLICY, fetch
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 from tests.weight_host import WeightHost
 
 CONTENT = bytes(range(256)) * 2**13
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-HASTE = Patience(attempts=3, pause=0.0, silence=0.3)
+HASTE = dataclasses.replace(POLICY, attempts=3, pause=0.0, timeout=0.3)
 NAME = "zoo/w.pth"
 
 
@@ -128,6 +129,12 @@ def test_a_failure_is_a_sentence_with_the_address(host, folder, behaviour, compl
 def test_a_host_that_gives_nothing_leaves_nothing_behind(host, folder):
     refusal(entry(host.address("404", "w.pth")))
     assert files_in(folder) == set()
+
+
+def test_a_host_that_wants_an_hour_is_not_waited_for(host):
+    address = host.address("busy", "w.pth")
+    assert "answers 429 Too Many Requests" in refusal(entry(address))
+    assert len(host.requests) == 1
 
 
 def test_what_can_be_resumed_is_kept_apart_from_the_file(host, folder):

@@ -2,6 +2,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import skimage.data
+from PIL import Image
 
 from ingest.photographs.datasets import Photograph, open_dataset
 from ingest.photographs.fingerprint import fingerprint
@@ -67,6 +69,14 @@ def test_another_lake_at_the_path_is_a_sentence(job):
     run_token.withdraw(job.lake)
     with pytest.raises(LeamError, match=r"10.0.0.2.*is not the lake of the run"):
         plugin(job).check()
+
+
+def test_a_worker_finds_faces_with_the_detector_of_the_lake(job, tmp_path):
+    small = Image.fromarray(skimage.data.astronaut()[40:190, 145:295]).resize((40, 40))
+    small.save(tmp_path / "small.png")
+    other = replace(job, settings=replace(job.settings, detector="mtcnn"))
+    (row,) = plugin(other).look_at([Photograph(tmp_path / "small.png", "Eileen", "folder")])
+    assert row["status"] == "pending"
 
 
 def test_a_worker_looks_at_photographs_as_this_process_does(job, photographs, tmp_path):

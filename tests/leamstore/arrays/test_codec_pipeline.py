@@ -1,11 +1,15 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 import zarr
+from zarr.core.codec_pipeline import BatchedCodecPipeline
 from zarrs import ZarrsCodecPipeline
 
 from leamstore import arrays
 from leamstore.arrays import SHARD_IMAGES
-from leamstore.arrays.codec_pipeline import CheckedPipeline
+from leamstore.arrays.codec_pipeline import CheckedPipeline, checked_pipeline
 
 NAME = "NET/conv1/relevance"
 ENTRIES_IN_CHUNK = 16
@@ -76,8 +80,43 @@ def test_a_flipped_bit_costs_its_own_shard_only(store, noise):
     np.testing.assert_array_equal(array[SHARD_IMAGES : 2 * SHARD_IMAGES], noise[SHARD_IMAGES:])
 
 
+@pytest.fixture
+def opened(store):
+    """Every door of ours once, after which Zarr's configuration has to be what it was."""
+    before = zarr.config.get("codec_pipeline.path")
+    arrays.open_array(store, NAME)
+    arrays.open_tree(store)
+    arrays.clear_images(store, [0])
+    arrays.open_root(store)
+    assert zarr.config.get("codec_pipeline.path") == before
+
+
+def test_a_users_own_arrays_are_left_to_zarr(opened, tmp_path):
+    own = zarr.create_array(tmp_path / "own.zarr", shape=(4,), chunks=(2,), dtype="f4")
+    own[:] = 1
+    for array in (own, zarr.open_array(tmp_path / "own.zarr", mode="r")):
+        assert type(array.async_array.codec_pipeline) is BatchedCodecPipeline
+        assert (array[:] == 1).all()
+
+
+def test_a_users_own_pipeline_stays_what_the_user_chose(store, tmp_path):
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
+        arrays.open_array(store, NAME)
+        own = zarr.create_array(tmp_path / "own.zarr", shape=(4,), chunks=(2,), dtype="f4")
+        assert type(own.async_array.codec_pipeline) is ZarrsCodecPipeline
+
+
+def test_zarrs_configuration_outlives_threads_that_open_at_once(store):
+    before = zarr.config.get("codec_pipeline.path")
+    with ThreadPoolExecutor(8) as executor:
+        opened = list(executor.map(lambda _: arrays.open_array(store, NAME), range(64)))
+    assert zarr.config.get("codec_pipeline.path") == before
+    assert {type(array.async_array.codec_pipeline) for array in opened} == {CheckedPipeline}
+
+
 def test_arrays_that_are_in_no_folder_are_left_to_zarr():
-    array = zarr.create_array(zarr.storage.MemoryStore(), shape=(4,), chunks=(2,), dtype="f4")
+    with checked_pipeline(Path("anywhere")):
+        array = zarr.create_array(zarr.storage.MemoryStore(), shape=(4,), chunks=(2,), dtype="f4")
     assert not isinstance(array.async_array.codec_pipeline, CheckedPipeline)
     array[:] = 1
     assert (array[:] == 1).all()

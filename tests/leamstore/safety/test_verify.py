@@ -82,6 +82,7 @@ def test_a_whole_lake_has_no_findings(lake):
             "INSERT INTO embeddings SELECT model, 9, vector, chip_to_crop FROM embeddings LIMIT 1",
             "maps.zarr/NET/conv2/peak, shard 0: 1 rows of the tables have nothing here",
         ),
+        ("UPDATE pairs SET cosine = 'nan' WHERE anchor = 1", "pairs: 1 cosines are not finite"),
         (
             "UPDATE pairs SET positive = 2 WHERE anchor = 0",
             "maps.zarr/NET/conv1/positive, shard 0: it names other images than the tables",

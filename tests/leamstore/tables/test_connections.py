@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 import duckdb
@@ -5,8 +7,7 @@ import polars as pl
 import pytest
 
 from leamstore import schema, tables
-from leamstore.errors import LakeError
-from leamstore.tables import connections
+from leamstore.errors import LakeError, LockedError
 
 
 @pytest.fixture
@@ -83,14 +84,61 @@ def test_a_reader_waits_for_a_writer(path):
     assert seen == [[("1",)]]
 
 
-def test_a_reader_gives_up_with_a_sentence(path, monkeypatch):
-    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.1)
+def test_a_reader_gives_up_with_a_sentence(path):
     with (
         tables.writing(path),
-        pytest.raises(LakeError, match="locked by another process"),
-        tables.reading(path),
+        pytest.raises(LockedError, match="locked by another process"),
+        tables.reading(path, patience=0.1),
     ):
         pass
+
+
+@pytest.fixture
+def hold(path):
+    """Start processes that hold the file open, until the test or their time ends."""
+    started = []
+
+    def start(read_only, seconds=60.0):
+        script = (
+            f"import duckdb, time; held = duckdb.connect({str(path)!r}, read_only={read_only}); "
+            f"print(flush=True); time.sleep({seconds})"
+        )
+        started.append(subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE))
+        started[-1].stdout.readline()
+        return started[-1].pid
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_writer_that_gives_up_names_the_process_that_reads(path, hold):
+    pid = hold(read_only=True)
+    with (
+        pytest.raises(LockedError, match=rf"locked by process {pid} \(.*python.*\) for 0 seconds"),
+        tables.writing(path, patience=0.1),
+    ):
+        pass
+
+
+def test_a_reader_that_gives_up_names_the_process_that_writes(path, hold):
+    pid = hold(read_only=False)
+    with (
+        pytest.raises(LockedError, match=rf"locked by process {pid} "),
+        tables.reading(path, patience=0.1),
+    ):
+        pass
+
+
+def test_a_writer_waits_for_a_reader_and_says_for_whom(path, hold, caplog):
+    pid = hold(read_only=True, seconds=3)
+    with tables.writing(path) as connection:
+        tables.append(connection, "settings", setting())
+    (said,) = caplog.messages
+    assert said.startswith(f"{path} is held open by process {pid} (")
+    with tables.reading(path) as connection:
+        assert connection.sql("SELECT value FROM settings").fetchall() == [("1",)]
 
 
 def test_a_file_that_is_no_database_is_a_sentence(tmp_path):

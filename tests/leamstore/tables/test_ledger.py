@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from leamstore import tables
+from leamstore import arrays, tables
 from leamstore.arrays.blocks import Block
 from leamstore.errors import LakeError
 from leamstore.safety.recovery import recover
@@ -48,6 +48,49 @@ def test_a_run_that_a_later_one_took_for_dead_commits_nothing_more(lake):
     ):
         ledger.commit_unit(connection, "NET", BLOCK, images, unit_rows("NET"), "dead")
     assert lake.sql("FROM units ORDER BY ALL").equals(before)
+
+
+def test_a_model_is_entered_with_its_first_unit_and_not_again(lake):
+    images = lake.images
+    for family in ("first", "second"):
+        rows = lake.sql("FROM models WHERE model = 'NET'").with_columns(
+            model=pl.lit("NEW"), network=pl.lit(family)
+        )
+        layers = lake.sql("FROM layers WHERE model = 'NET'").with_columns(model=pl.lit("NEW"))
+        with tables.writing(lake.tables_path) as connection:
+            assert ("NEW" in ledger.done_models(connection)) == (family == "second")
+            ledger.commit_unit(
+                connection, "NEW", BLOCK, images, unit_rows("NEW"), "run",
+                {"models": rows, "layers": layers},
+            )  # fmt: skip
+    assert lake.sql("SELECT network FROM models WHERE model = 'NEW'").rows() == [("first",)]
+    assert lake.sql("SELECT count(*) FROM layers WHERE model = 'NEW'").item() == 2
+
+
+def test_a_unit_that_is_not_committed_leaves_no_model(lake):
+    images = lake.images
+    rows = lake.sql("FROM models").with_columns(model=pl.lit("NEW"))
+    broken = unit_rows("NEW") | {"pairs": pl.DataFrame({"nonsense": [1]})}
+    with pytest.raises(LakeError), tables.writing(lake.tables_path) as connection:
+        ledger.commit_unit(connection, "NEW", BLOCK, images, broken, "run", {"models": rows})
+    assert lake.sql("SELECT model FROM models").rows() == [("NET",)]
+
+
+def test_arrays_of_a_model_that_no_table_knows_go_after_a_run_that_was_cut_short(lake):
+    arrays.require_layer(lake.maps_path, "NEW", "conv1", (4, 4), {}, shards=1, keep_pairs=1)
+    with tables.writing(lake.tables_path) as connection:
+        connection.execute("INSERT INTO runs VALUES ('dead', '', '{}', '{}', now(), NULL, NULL)")
+    recover(lake)
+    assert list(arrays.open_root(lake.maps_path).group_keys()) == ["NET"]
+
+
+def test_a_unit_counts_the_images_of_which_it_has_embeddings(lake):
+    rows = {table: frame.clear() for table, frame in unit_rows("NET").items()}
+    images = lake.images
+    with tables.writing(lake.tables_path) as connection:
+        ledger.commit_unit(connection, "NET", BLOCK, images, rows, "run")
+    units = lake.sql("SELECT model, images, pairs FROM units ORDER BY model")
+    assert units.rows() == [("NET", 0, 0), ("faces", 4, 0)]
 
 
 def test_the_checksum_follows_places_identities_and_contents(lake):

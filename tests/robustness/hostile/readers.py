@@ -1,6 +1,7 @@
 """The readers of the product, each as a function whose answer is words."""
 
 import contextlib
+import dataclasses
 import io
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ from ingest.photographs.datasets import Photograph, open_dataset
 from ingest.photographs.datasets.answers import Answers
 from ingest.photographs.datasets.archive import unpack
 from ingest.photographs.datasets.imdb_face import read_links
-from ingest.photographs.datasets.polite import Asker, Manners, NoFileError
-from ingest.photographs.download import Patience, fetch
+from ingest.photographs.download import POLICY, fetch
+from ingest.photographs.http import Client, NoFileError, Policy
 from leamstore.__main__ import app
 from leamstore.catalog import RemoteFile, read_catalog
 from leamstore.commandline import run
@@ -74,16 +75,16 @@ def host(_room: Room, behaviour: str) -> str:
             file="zoo/w.pth", addresses=(running.address(behaviour, "w.pth"),), size=len(CONTENT),
             page="http://example.org/zoo", licence="none",
         )  # fmt: skip
-        haste = Patience(attempts=2, pause=0.0, silence=0.2)
+        haste = dataclasses.replace(POLICY, attempts=2, pause=0.0, timeout=0.2)
         return str(fetch(file, Console(file=io.StringIO()), haste))
 
 
 def image_host(_room: Room, behaviour: str) -> str:
     """Ask a host of images for one of at most a mebibyte."""
-    manners = Manners(timeout=0.3, deadline=1.0, max_bytes=2**20, attempts=1)
+    policy = Policy(timeout=0.3, deadline=1.0, max_bytes=2**20, attempts=1)
     with WeightHost({"a.jpg": CONTENT}) as running:
         try:
-            return f"{len(Asker(manners).get(running.address(behaviour, 'a.jpg')))} bytes"
+            return f"{len(Client(policy).get(running.address(behaviour, 'a.jpg')))} bytes"
         except NoFileError as error:
             return f"{error.reason}: {error}"
 

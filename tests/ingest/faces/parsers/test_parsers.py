@@ -1,6 +1,7 @@
 import pytest
 
-from ingest.faces.parsers import PARSERS, open_parser
+from ingest.faces.parsers import open_parser
+from leamstore.catalog import read_catalog
 from leamstore.errors import CatalogError, WeightsError
 
 
@@ -19,5 +20,5 @@ def test_farl_opens_the_weights_it_is_given(tmp_path):
 
 
 def test_an_unknown_parser_is_refused_with_the_known_ones():
-    with pytest.raises(CatalogError, match=", ".join(PARSERS)):
+    with pytest.raises(CatalogError, match=", ".join(read_catalog().parsers)):
         open_parser("bisenet")

@@ -37,7 +37,10 @@ def entry(name, addresses, content=None, file="archive.zip"):
         "page": "https://example.org/",
         "licence": "free",
     }
-    return Dataset(name=name, description="d", layout="l", archive=remote, citation=None)
+    reader = "ingest.photographs.datasets.folder:read"
+    return Dataset(
+        name=name, reader=reader, description="d", layout="l", archive=remote, citation=None
+    )
 
 
 def test_a_published_archive_is_fetched_and_unpacked_once(tmp_path, host, answer):

@@ -12,10 +12,12 @@ from rich.console import Console
 
 from ingest.photographs.datasets import demo, imdb_face
 from ingest.photographs.datasets.imdb_face import Link, crop_face, fetch, read, read_links
-from ingest.photographs.datasets.polite import Manners, NoFileError
+from ingest.photographs.http import NoFileError, Policy
 from leamstore.errors import LeamError
 
-HASTY = Manners(timeout=1.2, deadline=6.0, attempts=3, pause=0.01, max_bytes=500_000, patience=2)
+HASTY = Policy(
+    timeout=1.2, deadline=6.0, attempts=3, pause=0.01, max_bytes=500_000, connection_failures=2
+)
 HEADER = "name,index,image,rect,height width,url"
 
 
@@ -42,7 +44,7 @@ def write_csv(root, *rows):
 
 
 def fetched(root, **options):
-    options = {"manners": HASTY, "console": Console(quiet=True)} | options
+    options = {"policy": HASTY, "console": Console(quiet=True)} | options
     return dict(fetch(root, **options))
 
 

@@ -1,0 +1,133 @@
+"""How a face is cut from its photograph: the crop, and the chips that networks see.
+
+The crop and every chip are squares cut from the photograph by a similarity fitted to the
+landmarks. Their affines are kept, so that what is found on a chip can be laid on the crop, on
+the photograph, or on another face.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from leamstore import geometry, pose
+from leamstore.geometry import Affine, Points
+from leamstore.schema import GRID
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How a chip is cut: where in the chip which points of the face belong.
+
+    Parameters
+    ----------
+    points : callable
+        From landmarks (68, 2) to the points (n, 2) that are fitted.
+    template : (n, 2) float64
+        Where they belong, in pixels of a chip with side `size`.
+    size : int
+        Side in pixels for which the template is stated.
+    """
+
+    points: Callable[[Points], Points]
+    template: Points
+    size: int
+
+
+def five_points(landmarks: Points) -> Points:
+    """Return eye centres, nose tip and mouth corners (..., 5, 2) from (..., 68, 2) landmarks.
+
+    The person's right eye and mouth corner, on the left of the image, come first.
+    """
+    eyes = landmarks[..., 36:48, :].reshape(*landmarks.shape[:-2], 2, 6, 2).mean(axis=-2)
+    return np.concatenate([eyes, landmarks[..., [30, 48, 54], :]], axis=-2)
+
+
+def _firm_points(landmarks: Points) -> Points:
+    """Return the landmarks to which dlib fits its chips: no jaw, eyebrows or lower lip."""
+    return landmarks[_FIRM]
+
+
+_FIRM: Final = np.r_[27:55, 60:65]
+
+_DLIB: Final = Alignment(_firm_points, pose.CANONICAL[_FIRM - pose.INNER.start], GRID)
+_ARCFACE: Final = Alignment(
+    five_points,
+    np.array([
+        (38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366),
+        (41.5493, 92.3655), (70.7299, 92.2041),
+    ]),
+    112,
+)  # fmt: skip
+
+ALIGNMENTS: Final = {"crop": _DLIB, "dlib": _DLIB, "arcface": _ARCFACE}
+"""The crop's frame is that of dlib's face chips; ArcFace's template is InsightFace's."""
+
+
+def crop_to_image(landmarks: Points) -> Affine:
+    """Return the affine from the face crop's pixels to the photograph's.
+
+    The crop is dlib's face chip with padding 0.25, at `GRID` x `GRID` pixels.
+
+    Parameters
+    ----------
+    landmarks : (68, 2)
+        In image pixels.
+    """
+    return chip_to_image(landmarks, "crop", GRID)
+
+
+def chip_to_image(landmarks: Points, alignment: str, size: int) -> Affine:
+    """Return the affine from a chip's pixels to the photograph's.
+
+    Parameters
+    ----------
+    landmarks : (68, 2)
+        In image pixels.
+    alignment : str
+        A name in `ALIGNMENTS`.
+    size : int
+        Side of the chip in pixels.
+    """
+    way = ALIGNMENTS[alignment]
+    template_to_image = geometry.fit_similarity(way.template, way.points(landmarks))
+    return geometry.compose(template_to_image, geometry.scaling(size, way.size))
+
+
+def warp(image: NDArray[np.uint8], to_image: Affine, size: int) -> NDArray[np.uint8]:
+    """Return a square cut from a photograph, bilinearly sampled, black outside of it.
+
+    Where it shrinks by two or more, the photograph is first averaged over blocks of as many
+    whole pixels, so that fine patterns don't alias.
+
+    Parameters
+    ----------
+    image : (h, w, 3) uint8
+        Photograph.
+    to_image : (2, 3) float64
+        From pixels of the square to pixels of the photograph.
+    size : int
+        Side of the square in pixels.
+
+    Returns
+    -------
+    (size, size, 3) uint8
+    """
+    photograph = Image.fromarray(image)
+    block = int(round(np.hypot(*to_image[:, 0]), 6))
+    if block > 1:
+        photograph = photograph.reduce(block)
+        to_image = geometry.compose(geometry.scaling(block, 1), to_image)
+    # Pillow's coordinates are half a pixel larger: a whole number is a pixel's edge.
+    corner = geometry.apply(to_image, np.array([[-0.5, -0.5]]))[0] + 0.5
+    coefficients = np.column_stack([to_image[:, :2], corner]).ravel()
+    square = photograph.transform(
+        (size, size),
+        Image.Transform.AFFINE,
+        tuple(coefficients.tolist()),
+        Image.Resampling.BILINEAR,
+    )
+    return np.asarray(square)
