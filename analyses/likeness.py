@@ -11,8 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-Maps = NDArray[np.float32]
-"""(n, y, x)."""
+from leamstore.layers import Maps
 
 Pairs = NDArray[np.int64]
 """(k, 2) positions of maps."""

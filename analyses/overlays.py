@@ -5,15 +5,15 @@ and its map over it, so that a colour always means relevance; the less relevant,
 face shows.
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from leamstore import geometry
-from leamstore.frames import Maps, lay_on_grid
 from leamstore.geometry import Affine
+from leamstore.layers import CellGrid, Maps
+from leamstore.poses import carry
 from leamstore.schema import GRID, REGION_NAMES
 
 Pixels = NDArray[np.uint8]
@@ -50,36 +50,12 @@ _REGION_COLOURS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Where a layer's cells lie on the chip: cell i is centred at ``stride * i + offset``.
-
-    Attributes
-    ----------
-    stride, offset : float
-        Chip pixels.
-    input_size : int
-        Side of the chip in pixels.
-    """
-
-    stride: float
-    offset: float
-    input_size: int
-
-
-def crop_to_chip(chip_to_crop: Affine, size: int) -> Affine:
-    """Return the affines from a picture of `size` pixels of the whole crop to chip pixels.
-
-    Parameters
-    ----------
-    chip_to_crop : (..., 2, 3)
-        As the table embeddings holds them.
-    """
-    return geometry.compose(geometry.invert(chip_to_crop), geometry.scaling(size, GRID))
-
-
 def draw_maps(
-    maps: NDArray[np.floating], cells: Cells, to_chip: Affine, size: int, drawing: Drawing = "cells"
+    maps: NDArray[np.floating],
+    grid: CellGrid,
+    to_chip: Affine,
+    size: int,
+    drawing: Drawing = "cells",
 ) -> Maps:
     """Lay a layer's maps on a picture, each cell where it lies on the face.
 
@@ -88,7 +64,7 @@ def draw_maps(
     maps : (n, height, width)
         Maps at the layer's own resolution.
     to_chip : (n, 2, 3)
-        From the picture's pixels to those of each map's chip, as `crop_to_chip` gives them.
+        From the picture's pixels to those of each map's chip, as `Poses.grid_to_chip` gives them.
     size : int
         Side of the picture.
 
@@ -99,20 +75,20 @@ def draw_maps(
         outside.
     """
     if drawing == "smooth":
-        return lay_on_grid(maps, to_chip, cells.stride, cells.offset, cells.input_size, size)
+        return carry(maps, grid, to_chip, size, beyond="zero")
     along = np.arange(size, dtype=np.float64)
     picture = np.stack(np.meshgrid(along, along), -1).reshape(-1, 2)
     points = geometry.apply(to_chip, picture)
     last = np.array(maps.shape[:0:-1]) - 1
-    nearest = np.floor((points - cells.offset) / cells.stride + 0.5).clip(0, last).astype(np.int64)
+    nearest = np.floor((points - grid.offset) / grid.stride + 0.5).clip(0, last).astype(np.int64)
     drawn = maps[np.arange(len(maps))[:, None], nearest[..., 1], nearest[..., 0]]
-    middle = (cells.input_size - 1) / 2
-    inside = (np.abs(points - middle) <= cells.input_size / 2 + 1e-6).all(-1)
+    middle = (grid.input_size - 1) / 2
+    inside = (np.abs(points - middle) <= grid.input_size / 2 + 1e-6).all(-1)
     return np.where(inside, drawn, 0).astype(np.float32).reshape(-1, size, size)
 
 
 def top_borders(
-    maps: NDArray[np.floating], cells: Cells, percents: ArrayLike
+    maps: NDArray[np.floating], grid: CellGrid, percents: ArrayLike
 ) -> NDArray[np.float32]:
     """Return the least relevance among the most relevant percents of each map's chip.
 
@@ -129,11 +105,10 @@ def top_borders(
     -------
     (n, k) float32
     """
-    to_chip = geometry.scaling(GRID, cells.input_size)[None]
     counts = np.maximum(np.round(np.asarray(percents) / 100 * GRID * GRID).astype(np.int64), 1)
     borders = np.empty((len(maps), len(counts)), np.float32)
     for place in range(len(maps)):
-        laid = draw_maps(maps[place, None], cells, to_chip, GRID, "smooth").ravel()
+        laid = grid.resample(maps[place].astype(np.float64), GRID).ravel().astype(np.float32)
         borders[place] = np.partition(laid, laid.size - counts)[laid.size - counts]
     return borders
 

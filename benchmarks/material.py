@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from benchmarks.benchmark import Settings
 from ingest import networks
-from leamstore import arrays
 from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
@@ -109,8 +108,8 @@ def demo_lake(settings: Settings) -> Lake:
 
 def pair_maps(lake: Lake, layer: str) -> NDArray[np.float16]:
     """Return all pair maps (pair, y, x) of a layer of DLIB_R29."""
-    stored = arrays.open_array(lake.maps_path, f"DLIB_R29/{layer}/pair_relevance")
-    maps = np.asarray(stored[:])
+    stored = next(one for one in lake.layers("DLIB_R29") if one.name == layer)
+    maps = np.asarray(stored.open("pair_relevance")[:])
     return maps[~np.isnan(maps).any((1, 2))]
 
 

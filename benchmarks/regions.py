@@ -12,10 +12,11 @@ from benchmarks.leam import make_maps
 from benchmarks.material import Study, studies
 from benchmarks.timing import medians
 from ingest.leam.maps import rounds
-from ingest.leam.region_counts import ClassGrid, Upsampling, count_regions
+from ingest.leam.region_counts import ClassGrid, count_regions
 from ingest.networks.cell_geometry import layer_geometry
 from leamstore import schema
 from leamstore.catalog import read_catalog
+from leamstore.layers import CellGrid
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def share_of_leam(settings: Settings) -> Iterator[Measured]:
         count = partial(
             _count_all,
             _maps_by_round(study),
-            _upsamplings(study),
+            _cells(study),
             drawn_classes(len(study.chips), settings.seed),
         )
         seconds = medians({"leam": partial(make_maps, study), "regions": count}, settings.repeats)
@@ -61,16 +62,12 @@ def _maps_by_round(study: Study) -> list[_Maps]:
     ]
 
 
-def _count_all(made: list[_Maps], upsamplings: dict[str, Upsampling], grid: ClassGrid) -> None:
+def _count_all(made: list[_Maps], cells: dict[str, CellGrid], grid: ClassGrid) -> None:
     for one in made:
-        count_regions(
-            one.maps, upsamplings[one.layer], grid, one.anchors, (schema.PAIR_TOP_PERCENT,)
-        )
+        count_regions(one.maps, cells[one.layer], grid, one.anchors, (schema.PAIR_TOP_PERCENT,))
 
 
-def _upsamplings(study: Study) -> dict[str, Upsampling]:
+def _cells(study: Study) -> dict[str, CellGrid]:
     size = read_catalog().model(study.model).input_size
-    return {
-        layer: Upsampling.of_layer((own.height, own.width), own.stride, own.offset, size)
-        for layer, own in layer_geometry(study.network, study.layers, size).items()
-    }
+    geometry = layer_geometry(study.network, study.layers, size)
+    return {name: layer.cells for name, layer in geometry.items()}

@@ -14,8 +14,7 @@ from analyses import likeness
 from benchmarks.benchmark import Measured, Settings
 from benchmarks.material import demo_lake, pair_maps
 from benchmarks.timing import medians
-from leamstore.frames import normalise, take_top
-from leamstore.geometry import resample
+from leamstore.layers import CellGrid, normalise, take_top
 
 Distributions = NDArray[np.float64]
 
@@ -99,7 +98,6 @@ def _loop_over_pairs(distributions: Distributions, pairs: NDArray[np.int64]) -> 
     return [float(np.sqrt(distributions[i] * distributions[j]).sum()) for i, j in pairs]
 
 
-def _on_grid(maps: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    stride = size / maps.shape[1]
-    way = resample(maps.shape[1], stride, (stride - 1) / 2, size, size).matrix
-    return way @ maps @ way.T
+def _on_grid(maps: NDArray[np.float64], size: int) -> NDArray[np.floating]:
+    cells = maps.shape[1]
+    return CellGrid(cells, cells, size / cells, (size / cells - 1) / 2, size).resample(maps, size)

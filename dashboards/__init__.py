@@ -13,7 +13,7 @@ and a line in `dashboards.views.PAGES`. What is common to all pages lies in one 
     What a page is given: ``room.ask(sql, *parameters)`` is cached until the lake changes, and
     ``room.filters`` are the sidebar's model, layer and identity, of which `PAGE` names those it
     uses. An expensive pure function of the lake takes ``room`` as an argument and is decorated
-    with ``st.cache_data(hash_funcs={Room: hash_of_room})``: a room hashes as its lake's state.
+    with ``st.cache_data(hash_funcs=HASHES)``: a room hashes as its lake's state.
 `dashboards.selections`
     Every widget that shapes what is seen: it is remembered across pages, and stands in the
     address, so that a view can be sent to a colleague. Never call ``st.selectbox`` directly.

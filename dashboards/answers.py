@@ -13,7 +13,7 @@ from analyses.questions import QUESTIONS, with_all_guides
 from analyses.results import recorded_settings
 from dashboards import selections
 from dashboards.page import nothing_here
-from dashboards.room import Room, hash_of_room
+from dashboards.room import HASHES, Room
 from leamstore.errors import LakeError
 from leamstore.tables import results
 
@@ -123,9 +123,7 @@ def choose_run(rows: pl.DataFrame, model: str | None) -> pl.DataFrame:
     return own.filter(guiding=guide)
 
 
-@st.cache_resource(
-    show_spinner="Reading the answer", max_entries=32, hash_funcs={Room: hash_of_room}
-)
+@st.cache_resource(show_spinner="Reading the answer", max_entries=32, hash_funcs=HASHES)
 def _read(room: Room, question: str) -> Answer | None:
     tables = results.read_results(room.lake, question)
     if not tables:
@@ -151,7 +149,7 @@ def _read(room: Room, question: str) -> Answer | None:
     return Answer(tables, written.settings, findings, asked[0].notes, written.made, is_current)
 
 
-@st.cache_data(show_spinner=False, max_entries=8, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner=False, max_entries=8, hash_funcs=HASHES)
 def _inputs(room: Room) -> str:
     return results.inputs_checksum(room.lake)
 

@@ -13,38 +13,25 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from analyses.overlays import Cells, Drawing, draw_maps
-from analyses.rerun.masks import cut_masks, order_pixels
-from dashboards.room import Room, hash_of_room
+from analyses.overlays import Drawing, draw_maps
+from dashboards.room import HASHES, Room
 from leamstore import arrays, geometry
-from leamstore.frames import Frame, Poses
 from leamstore.geometry import Affine
+from leamstore.layers import CellGrid, Layer
+from leamstore.poses import Frame, Poses
 from leamstore.schema import GRID, REGION_NAMES, UNLABELLED
+
+FRAME_NAMES: Final[dict[Frame, str]] = {
+    "chip": "the model's chip",
+    "crop": "the face crop",
+    "identity": "the person's pose",
+    "canonical": "everybody's pose",
+}
 
 UNLABELLED_NAME: Final = "unlabelled"
 
-_AFFINES: Final = ("chip_to_crop", "crop_to_identity", "crop_to_canonical")
 _NO_CROP: Final = 200
 _CHUNKS: Final = 400
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer of a model: a row of the table layers, with the side of the model's chip."""
-
-    model: str
-    layer: str
-    position: int
-    height: int
-    width: int
-    stride: float
-    offset: float
-    input_size: int
-
-    @property
-    def cells(self) -> Cells:
-        """Where its cells lie on the chip."""
-        return Cells(self.stride, self.offset, self.input_size)
 
 
 @dataclass(frozen=True)
@@ -63,51 +50,58 @@ class Face:
     labels: NDArray[np.uint8]
 
 
+@st.cache_resource(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
 def layers_of(room: Room, model: str) -> list[Layer]:
     """Return the layers of a model, from the input on."""
-    rows = room.ask(
-        'SELECT model, layer, position, height, width, stride, "offset", input_size '
-        "FROM layers JOIN models USING (model) WHERE model = ? ORDER BY position",
-        model,
-    )
-    return [Layer(**row) for row in rows.iter_rows(named=True)]
+    return room.lake.layers(model)
+
+
+def selected_layer(room: Room) -> Layer | None:
+    """Return the layer that the sidebar has selected; None where the lake has no maps of it."""
+    layers = layers_of(room, str(room.filters.model))
+    return next((layer for layer in layers if layer.name == room.filters.layer), None)
 
 
 def poses_of(room: Room, model: str, image_id: int) -> Poses:
-    """Return how one image is carried from frame to frame; affines (1, 2, 3)."""
-    row = room.ask(
-        f"SELECT {', '.join(_AFFINES)} FROM embeddings JOIN images USING (image_id) "
-        "WHERE model = ? AND image_id = ?",
-        model,
-        image_id,
+    """Return the pose of one image."""
+    return Poses.of(
+        room.ask(
+            "SELECT * FROM images JOIN embeddings USING (image_id) "
+            "WHERE model = ? AND image_id = ?",
+            model,
+            image_id,
+        )
     )
-    return Poses(*(row[name].to_numpy().astype(np.float64) for name in _AFFINES))
 
 
+@st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
 def read_relevance(
     room: Room, layer: Layer, image_id: int, pair_id: int | None = None
-) -> NDArray[np.float16]:
+) -> NDArray[np.float32]:
     """Return the map (height, width) of an image, or of a kept pair of which it is the anchor."""
-    array, place = ("relevance", image_id) if pair_id is None else ("pair_relevance", pair_id)
-    return np.asarray(_read(room, "maps", f"{layer.model}/{layer.layer}/{array}", place))
+    return (layer.read([image_id]) if pair_id is None else layer.read_pairs([pair_id]))[0]
 
 
-@st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs={Room: hash_of_room})
-def read_face(
-    room: Room, model: str, image_id: int, frame: Frame, input_size: int, size: int
+def read_face(room: Room, layer: Layer, image_id: int, frame: Frame, size: int) -> Face:
+    """Return a face of `size` pixels in a frame; the chip is that of the layer's model."""
+    return _read_face(room, layer.model, layer.grid.input_size, image_id, frame, size)
+
+
+@st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
+def _read_face(
+    room: Room, model: str, input_size: int, image_id: int, frame: Frame, size: int
 ) -> Face:
-    """Return a face of `size` pixels in a frame; the chip is `input_size` chip pixels wide."""
     settings = dict(room.ask("SELECT name, value FROM settings").iter_rows())
     to_crop = _to_crop(poses_of(room, model, image_id), frame, input_size, size)
-    labels = np.asarray(_read(room, "faces", f"labels/{settings['parser']}", image_id))
+    labels = np.asarray(_read(room, f"labels/{settings['parser']}", image_id))
     pixels = np.full((size, size, 3), _NO_CROP, np.uint8)
     if settings["crops"] == "True":
-        crop = np.asarray(_read(room, "faces", "crop", image_id))
+        crop = np.asarray(_read(room, "crop", image_id))
         pixels = _warp(crop, to_crop, size)
     return Face(pixels, nearest(labels, to_crop, size, UNLABELLED))
 
 
-@st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
 def draw_map(
     room: Room,
     layer: Layer,
@@ -120,22 +114,13 @@ def draw_map(
     """Return a map (size, size) as it lies in a frame; 0 outside of the chip."""
     relevance = read_relevance(room, layer, image_id, pair_id)
     poses = poses_of(room, layer.model, image_id)
-    to_chip = poses.grid_to_chip(frame, size, layer.input_size)
-    return draw_maps(relevance[None], layer.cells, to_chip, size, drawing)[0]
+    to_chip = poses.grid_to_chip(frame, size, layer.grid.input_size)
+    return draw_maps(relevance[None], layer.grid, to_chip, size, drawing)[0]
 
 
-def on_grid(relevance: NDArray[np.floating], layer: Layer) -> NDArray[np.float64]:
+def on_grid(relevance: NDArray[np.floating], layer: Layer) -> NDArray[np.floating]:
     """Return a map on the grid (512, 512) over the chip, on which pixels are counted."""
-    rows, columns = (
-        geometry.resample(cells, layer.stride, layer.offset, layer.input_size, GRID).matrix
-        for cells in relevance.shape
-    )
-    return rows @ relevance.astype(np.float64) @ columns.T
-
-
-def top_pixels(gridded: NDArray[np.float64], percent: float) -> NDArray[np.bool_]:
-    """Return where the most relevant percent of pixels lie, ties broken by pixel order."""
-    return cut_masks(order_pixels(gridded[None]), percent)[0]
+    return layer.grid.resample(relevance.astype(np.float64), GRID)
 
 
 def count_regions(activated: NDArray[np.bool_], labels: NDArray[np.uint8]) -> pl.DataFrame:
@@ -171,11 +156,11 @@ def count_regions(activated: NDArray[np.bool_], labels: NDArray[np.uint8]) -> pl
 
 
 def in_frame(
-    activated: NDArray[np.bool_], poses: Poses, frame: Frame, input_size: int, size: int
+    activated: NDArray[np.bool_], poses: Poses, frame: Frame, grid: CellGrid, size: int
 ) -> NDArray[np.bool_]:
     """Carry pixels (512, 512) of the grid over the chip into a picture (size, size) of a frame."""
-    to_chip = poses.grid_to_chip(frame, size, input_size)[0]
-    to_grid = geometry.compose(geometry.scaling(input_size, GRID), to_chip)
+    to_chip = poses.grid_to_chip(frame, size, grid.input_size)[0]
+    to_grid = geometry.compose(geometry.scaling(grid.input_size, GRID), to_chip)
     return nearest(activated, to_grid, size, False)
 
 
@@ -227,7 +212,6 @@ def _warp(crop: NDArray[np.uint8], to_crop: Affine, size: int) -> NDArray[np.uin
     return np.asarray(picture)
 
 
-@st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs={Room: hash_of_room})
-def _read(room: Room, store: str, name: str, place: int) -> NDArray[Any]:
-    path = room.lake.maps_path if store == "maps" else room.lake.faces_path
-    return np.asarray(arrays.open_array(path, name)[place])
+@st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
+def _read(room: Room, name: str, place: int) -> NDArray[Any]:
+    return np.asarray(arrays.open_array(room.lake.faces_path, name)[place])

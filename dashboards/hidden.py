@@ -20,7 +20,6 @@ from analyses.cohort import draw_identities
 from analyses.rerun.fills import FILLS, hide
 from analyses.rerun.masks import (
     Order,
-    carry_maps,
     cut_masks,
     draw_sources,
     mirror,
@@ -29,10 +28,11 @@ from analyses.rerun.masks import (
 )
 from dashboards import faces, selections
 from dashboards.charts import show_pictures
-from dashboards.faces import Layer
 from dashboards.page import nothing_here
-from dashboards.room import Room, hash_of_room
+from dashboards.room import HASHES, Room
 from leamstore import arrays
+from leamstore.layers import Layer
+from leamstore.poses import carry
 
 STRANGERS: Final = 2000
 """Images among which strangers are sought."""
@@ -91,10 +91,10 @@ def sources_of(room: Room, model: str, face: Whose) -> dict[str, Whose]:
     }
 
 
-@st.cache_data(show_spinner=False, max_entries=200, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner=False, max_entries=200, hash_funcs=HASHES)
 def orders_of(room: Room, layer: Layer, face: Whose) -> dict[str, Order]:
     """Return the orders (1, y, x) in which masks hide a face's chip, by the mask's name."""
-    size = layer.input_size
+    size = layer.grid.input_size
     orders = {
         mask: _order(faces.read_relevance(room, layer, whose.image_id), layer)
         for mask, whose in sources_of(room, layer.model, face).items()
@@ -128,9 +128,7 @@ def show_hidden(
     """
     orders = orders_of(room, layer, face)
     shown = [mask for mask in masks if mask in orders]
-    whole = faces.read_face(
-        room, layer.model, face.image_id, "chip", layer.input_size, layer.input_size
-    ).pixels
+    whole = faces.read_face(room, layer, face.image_id, "chip", layer.grid.input_size).pixels
     pictures = [whole, *(hide_pixels(room, layer, whole, orders[mask], *hidden) for mask in shown)]
     show_pictures(
         [_enlarge(picture) for picture in pictures],
@@ -142,7 +140,7 @@ def show_hidden(
         f"{mask}: {sources[mask].name}" for mask in shown if mask in sources and mask != "own"
     )
     st.caption(
-        f"{face.name} on the chip of {layer.model}; maps of {layer.layer}. "
+        f"{face.name} on the chip of {layer.model}; maps of {layer.name}. "
         + (f"Whose maps: {told}. " if told else "")
         + f"Everybody's mean map and mean colour are of up to {MEAN_OF * arrays.SHARD_IMAGES} and "
         f"{COLOUR_OF} images."
@@ -164,7 +162,7 @@ def hide_pixels(
     return hide(chips, cut_masks(order, percent), filling)[0].round().astype(np.uint8)
 
 
-@st.cache_data(show_spinner=False, max_entries=100, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner=False, max_entries=100, hash_funcs=HASHES)
 def mean_map(room: Room, layer: Layer) -> NDArray[np.float64]:
     """Return the mean map (y, x) of the images of `MEAN_OF` shards, drawn."""
     drawn = room.ask(
@@ -176,12 +174,10 @@ def mean_map(room: Room, layer: Layer) -> NDArray[np.float64]:
         _SEED,
         MEAN_OF,
     )["image_id"]
-    stored = arrays.open_array(room.lake.maps_path, f"{layer.model}/{layer.layer}/relevance")
-    maps = np.asarray(stored.get_orthogonal_selection(drawn.to_numpy()))
-    return np.asarray(maps.astype(np.float64).mean(0))
+    return layer.mean_map(drawn)
 
 
-@st.cache_data(show_spinner=False, max_entries=8, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner=False, max_entries=8, hash_funcs=HASHES)
 def mean_colour(room: Room, layer: Layer) -> NDArray[np.float64]:
     """Return the mean colour (3,) of `COLOUR_OF` chips, drawn; grey if the lake holds no crops."""
     if room.ask("SELECT value FROM settings WHERE name = 'crops'")["value"].item() != "True":
@@ -193,12 +189,12 @@ def mean_colour(room: Room, layer: Layer) -> NDArray[np.float64]:
         _SEED,
         COLOUR_OF,
     )["image_id"].sort()
-    size = layer.input_size
-    chips = (faces.read_face(room, layer.model, one, "chip", size, size).pixels for one in drawn)
+    size = layer.grid.input_size
+    chips = (faces.read_face(room, layer, one, "chip", size).pixels for one in drawn)
     return np.mean([chip.mean((0, 1)) for chip in chips], axis=0)
 
 
-@st.cache_data(show_spinner=False, max_entries=50, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner=False, max_entries=50, hash_funcs=HASHES)
 def _drawn_sources(
     room: Room, model: str, identity: str
 ) -> tuple[pl.DataFrame, dict[str, NDArray[np.int64]]]:
@@ -231,10 +227,10 @@ def _whose(images: pl.DataFrame, place: int) -> Whose:
 
 
 def _order(relevance: NDArray[np.floating], layer: Layer) -> Order:
-    carried = carry_maps(
-        relevance[None], layer.stride, layer.offset, np.eye(2, 3), layer.input_size
+    grid, unmoved = layer.grid, np.eye(2, 3)
+    return order_pixels(
+        carry(relevance[None], grid, unmoved, grid.input_size, beyond="nearest", dtype=np.float64)
     )
-    return order_pixels(carried)
 
 
 def _enlarge(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

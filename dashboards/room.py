@@ -2,6 +2,7 @@
 
 import hashlib
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ import polars as pl
 import streamlit as st
 
 from leamstore.lake import Lake
+from leamstore.layers import Layer
 from leamstore.storage import location
 from leamstore.tables.published_copy import current_copy
 
@@ -73,6 +75,10 @@ def hash_of_room(room: Room) -> str:
     return f"{room.address} {room.state}"
 
 
+HASHES: Final[dict[str | type[Any], Callable[[Any], Any]]] = {Room: hash_of_room, Layer: repr}
+"""What caches know a room, and a layer of its lake, by."""
+
+
 def open_room(address: str) -> Room:
     """Open a lake for looking.
 
@@ -108,6 +114,6 @@ def _open(address: str, state: str) -> Lake:
 
 
 # Frames aren't changed by whoever is given them: to copy the large ones takes longer than to ask.
-@st.cache_resource(show_spinner=False, max_entries=_ANSWERS, hash_funcs={Room: hash_of_room})
+@st.cache_resource(show_spinner=False, max_entries=_ANSWERS, hash_funcs=HASHES)
 def _ask(room: Room, query: str, parameters: tuple[Any, ...]) -> pl.DataFrame:
     return room.lake.sql(query, list(parameters) or None)

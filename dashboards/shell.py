@@ -12,7 +12,7 @@ from dashboards import selections
 from dashboards.bounded_query import start_ahead
 from dashboards.charts import OKABE_ITO
 from dashboards.page import Page, told
-from dashboards.room import EVERYBODY, Filters, Room, hash_of_room, open_room
+from dashboards.room import EVERYBODY, HASHES, Filters, Room, open_room
 from dashboards.views import PAGES
 from leamstore.stand_ins import brands
 
@@ -71,7 +71,7 @@ def _show_in_room(page: Page, address: str) -> None:
         page.show(replace(room, filters=_show_filters(room, page)))
 
 
-@st.cache_data(show_spinner=False, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner=False, hash_funcs=HASHES)
 def _brands(room: Room) -> list[str]:
     return brands(room.lake)
 

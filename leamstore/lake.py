@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import polars as pl
-import zarr
 
 from leamstore import arrays, schema, tables
 from leamstore.arrays import SHARD_IMAGES
 from leamstore.errors import LakeError
-from leamstore.geometry import resample
+from leamstore.layers import CellGrid, Layer
 from leamstore.safety.lock import LOCK_FILES, ingest_lock
 from leamstore.storage import Location, ObjectPath, location, objects, stored_bytes
 from leamstore.tables.published_copy import working_copy
@@ -251,7 +250,7 @@ class Lake:
             for model in chosen
         ]
         names = [
-            [own[place]["layer"] if place in own else "" for place in positions]
+            [own[place].name if place in own else "" for place in positions]
             for own in chosen.values()
         ]
         return xr.DataArray(
@@ -268,64 +267,60 @@ class Lake:
             attrs={"units": "1", "grid": f"{size} x {size} over each model's chip"},
         )
 
+    def layers(self, model: str | None = None) -> list[Layer]:
+        """Return the layers of one model, or of all by model, from the input on."""
+        rows = self.sql(
+            'SELECT model, layer, position, height, width, stride, "offset", input_size '
+            "FROM layers JOIN models USING (model) WHERE coalesce(model = ?, true) "
+            "ORDER BY model, position",
+            [model],
+        )
+        return [
+            Layer(self.maps_path, of_model, name, position, CellGrid(*cells))
+            for of_model, name, position, *cells in rows.iter_rows()
+        ]
+
     def _chosen_layers(
         self, models: Sequence[str] | None, layers: Sequence[int | str] | None
-    ) -> tuple[dict[str, dict[int, dict[str, Any]]], list[int]]:
-        """Return each model's rows of the table layers by position, and all positions in order."""
-        known = self.sql(
-            "SELECT layers.*, input_size FROM layers JOIN models USING (model) "
-            "ORDER BY model, position"
-        )
-        have = known["model"].unique(maintain_order=True).to_list()
+    ) -> tuple[dict[str, dict[int, Layer]], list[int]]:
+        """Return each model's layers by position, and all positions in order."""
+        known = self.layers()
+        have = list(dict.fromkeys(layer.model for layer in known))
         if not have:
             raise LakeError(f"{self.path} holds no maps yet; run `python -m ingest` first.")
         asked = have if models is None else models
         for model in asked:
             if model not in have:
                 raise LakeError(f"{self.path} has no model {model}; it has {', '.join(have)}.")
-        rows = known.filter(pl.col("model").is_in(asked)).to_dicts()
+        own = [layer for layer in known if layer.model in asked]
         if layers is None:
-            found = sorted(rows, key=lambda row: row["position"])
+            found = sorted(own, key=lambda layer: layer.position)
         else:
-            found = [row for layer in layers for row in self._find_layer(rows, layer)]
-        chosen: dict[str, dict[int, dict[str, Any]]] = {model: {} for model in asked}
-        for row in found:
-            chosen[row["model"]][row["position"]] = row
-        return chosen, list(dict.fromkeys(row["position"] for row in found))
+            found = [layer for wanted in layers for layer in self._find_layer(own, wanted)]
+        chosen: dict[str, dict[int, Layer]] = {model: {} for model in asked}
+        for layer in found:
+            chosen[layer.model][layer.position] = layer
+        return chosen, list(dict.fromkeys(layer.position for layer in found))
 
-    def _find_layer(self, rows: list[dict[str, Any]], layer: int | str) -> list[dict[str, Any]]:
-        """Return the rows of a layer by its position or name, of each model that has it."""
-        found = [row for row in rows if layer in (row["position"], row["layer"])]
+    def _find_layer(self, layers: Sequence[Layer], wanted: int | str) -> list[Layer]:
+        """Return the layers of this position or name, of each model that has it."""
+        found = [layer for layer in layers if wanted in (layer.position, layer.name)]
         if not found:
-            names = ", ".join(dict.fromkeys(row["layer"] for row in rows))
-            of = ", ".join(dict.fromkeys(row["model"] for row in rows))
-            raise LakeError(f"{of} of {self.path} has no layer {layer}; it has {names}.")
+            names = ", ".join(dict.fromkeys(layer.name for layer in layers))
+            of = ", ".join(dict.fromkeys(layer.model for layer in layers))
+            raise LakeError(f"{of} of {self.path} has no layer {wanted}; it has {names}.")
         return found
 
-    def _layer_on_grid(self, layer: dict[str, Any], images: pl.DataFrame, size: int) -> "da.Array":
+    def _layer_on_grid(self, layer: Layer, images: pl.DataFrame, size: int) -> "da.Array":
         import dask.array as da  # noqa: PLC0415
 
-        model = layer["model"]
-        stored = arrays.open_array(self.maps_path, f"{model}/{layer['layer']}/relevance")
-        # Metadata may claim anything, and maps of that size would be made in memory.
-        stated = (SHARD_IMAGES, layer["height"], layer["width"])
-        if stored.dtype != np.float16 or (stored.shards or stored.chunks) != stated:
-            raise LakeError(
-                f"{self.maps_path / stored.path} has other shards than {stated} float16: "
-                "run `python -m leamstore verify`."
-            )
-        done = self.sql("SELECT image_id FROM embeddings WHERE model = ?", [model])["image_id"]
+        layer.open()  # so that what is broken is told now, and not once the cube is computed
+        done = self.sql("SELECT image_id FROM embeddings WHERE model = ?", [layer.model])
         places = images["image_id"].to_numpy()
-        rows, columns = (
-            resample(
-                layer[side], layer["stride"], layer["offset"], layer["input_size"], size
-            ).matrix.astype(np.float32)
-            for side in ("height", "width")
-        )
-        present = images["image_id"].is_in(done.implode()).to_numpy()
+        present = images["image_id"].is_in(done["image_id"].implode()).to_numpy()
 
         def read_on_grid(places: np.ndarray) -> np.ndarray:
-            return rows @ _read(stored, places).astype(np.float32) @ columns.T
+            return layer.grid.resample(layer.read(places), size)
 
         blocks = da.from_array(np.where(present, places, -1), chunks=(_whole_shards(places),))
         return da.map_blocks(
@@ -496,14 +491,3 @@ def _whole_shards(places: np.ndarray) -> tuple[int, ...]:
     at_once = -(-len(np.unique(shards)) // _MOST_BLOCKS)
     borders = np.flatnonzero(np.diff(shards // at_once)) + 1
     return tuple(np.diff([0, *borders, len(places)]).tolist())
-
-
-def _read(stored: zarr.Array, places: np.ndarray) -> np.ndarray:
-    """Return the maps at `places`, NaN where that is -1."""
-    maps = np.full((len(places), *stored.shape[1:]), np.nan, stored.dtype)
-    present = places >= 0
-    if present.any():
-        first, last = places[present].min(), places[present].max()
-        run = np.asarray(stored[first : last + 1])
-        maps[present] = run[places[present] - first]
-    return maps

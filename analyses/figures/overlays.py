@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +16,12 @@ from analyses import overlays
 from analyses.figures.picture import Picture
 from analyses.figures.rendering import PAGE_INCHES
 from analyses.figures.style import in_words, series_of, tidy
-from analyses.overlays import Cells, Drawing
+from analyses.overlays import Drawing
 from analyses.sample import Faces, read_faces
-from leamstore import arrays, geometry
+from leamstore import geometry
 from leamstore.lake import Lake
+from leamstore.layers import CellGrid, Maps
+from leamstore.poses import Poses
 from leamstore.schema import GRID, REGION_NAMES
 
 TILE: Final = 168
@@ -41,13 +44,12 @@ _DRAWN_AS: Final = {
 
 
 @dataclass(frozen=True)
-class _Layer:
+class _Drawn:
     """A layer's maps of the drawn faces: relevance (n, height, width), NaN where it wasn't run."""
 
-    model: str
     name: str
-    cells: Cells
-    maps: NDArray[np.float32]
+    grid: CellGrid
+    maps: Maps
 
 
 def pictures(lake: Lake, seed: int, drawing: Drawing = "cells") -> Iterator[Picture]:
@@ -64,20 +66,16 @@ def pictures(lake: Lake, seed: int, drawing: Drawing = "cells") -> Iterator[Pict
         If the lake holds no images, or no face crops.
     """
     faces = read_faces(lake, seed, TILE)
-    for (model,), rows in _layer_rows(lake).group_by("model", maintain_order=True):
-        to_crop = _chip_to_crop(lake, str(model), faces.images["image_id"])
-        layers = [_read_layer(lake, row, faces) for row in rows.iter_rows(named=True)]
-        yield from _sheets_of_model(str(model), layers, faces, to_crop, drawing)
+    for model, of_model in groupby(lake.layers(), key=lambda layer: layer.model):
+        image_ids, poses = faces.images["image_id"], _read_poses(lake, model, faces.images)
+        layers = [_Drawn(layer.name, layer.grid, layer.read(image_ids)) for layer in of_model]
+        yield from _sheets_of_model(model, layers, faces, poses, drawing)
 
 
 def _sheets_of_model(
-    model: str,
-    layers: Sequence[_Layer],
-    faces: Faces,
-    to_crop: NDArray[np.float64],
-    drawing: Drawing,
+    model: str, layers: Sequence[_Drawn], faces: Faces, poses: Poses, drawing: Drawing
 ) -> Iterator[Picture]:
-    to_chip = overlays.crop_to_chip(to_crop, faces.size)
+    to_chip = poses.grid_to_chip("crop", faces.size, layers[0].grid.input_size)
     first = _first_of_each(faces.images)
     drawn_as = _DRAWN_AS[drawing]
     reading = (
@@ -89,7 +87,7 @@ def _sheets_of_model(
     drawn = {
         layer.name: overlays.overlay(
             faces.crops,
-            overlays.draw_maps(layer.maps, layer.cells, to_chip, faces.size, drawing),
+            overlays.draw_maps(layer.maps, layer.grid, to_chip, faces.size, drawing),
         )
         for layer in layers
     }  # fmt: skip
@@ -107,7 +105,7 @@ def _sheets_of_model(
     yield _relevance_curves(model, layers)
     yield _top_sheet(model, layers, faces, to_chip, drawing)
     if faces.images["identity"].is_duplicated().any():
-        yield _aligned_sheet(model, layers, faces, to_crop, drawing)
+        yield _aligned_sheet(model, layers, faces, poses, drawing)
     for layer in layers:
         yield Picture(
             f"overlays_{model}_{layer.name}",
@@ -119,7 +117,7 @@ def _sheets_of_model(
         )
 
 
-def _relevance_curves(model: str, layers: Sequence[_Layer]) -> Picture:
+def _relevance_curves(model: str, layers: Sequence[_Drawn]) -> Picture:
     """Draw how many cells reach which relevance: what the paper's Figure 5 shows by example."""
     levels = np.linspace(0.01, 1, 100)
     figure = Figure(figsize=(7.2, 3.8), layout="constrained")
@@ -154,7 +152,7 @@ def _relevance_curves(model: str, layers: Sequence[_Layer]) -> Picture:
 
 def _top_sheet(
     model: str,
-    layers: Sequence[_Layer],
+    layers: Sequence[_Drawn],
     faces: Faces,
     to_chip: NDArray[np.float64],
     drawing: Drawing,
@@ -164,8 +162,8 @@ def _top_sheet(
     columns = [faces.crops[first], overlays.blend(grey, overlays.tint_regions(faces.labels[first]))]
     for layer in layers:
         maps = np.nan_to_num(layer.maps[first])
-        laid = overlays.draw_maps(maps, layer.cells, to_chip[first], faces.size, "smooth")
-        borders = overlays.top_borders(maps, layer.cells, PERCENTS)
+        laid = overlays.draw_maps(maps, layer.grid, to_chip[first], faces.size, "smooth")
+        borders = overlays.top_borders(maps, layer.grid, PERCENTS)
         columns.append(overlays.blend(grey, overlays.tint_top(laid, borders)))
     seen = [name for label, name in enumerate(REGION_NAMES) if (faces.labels[first] == label).any()]
     figure = _sheet(
@@ -186,11 +184,7 @@ def _top_sheet(
 
 
 def _aligned_sheet(
-    model: str,
-    layers: Sequence[_Layer],
-    faces: Faces,
-    to_crop: NDArray[np.float64],
-    drawing: Drawing,
+    model: str, layers: Sequence[_Drawn], faces: Faces, poses: Poses, drawing: Drawing
 ) -> Picture:
     """Bring one image's map to another image of the person, as similarity compares them."""
     first = _first_of_each(faces.images)
@@ -198,20 +192,18 @@ def _aligned_sheet(
     kept = np.isin(faces.images["identity"][first], faces.images["identity"][second])
     first = first[kept]
     layer = layers[len(layers) // 2]
-    to_identity = faces.images["crop_to_identity"].to_numpy()
+    own = poses.grid_to_chip("crop", faces.size, layer.grid.input_size)
+    # From crop pixels of the one to crop pixels of the other, through the person's frame.
     first_to_second = geometry.compose(
-        geometry.invert(to_identity[second]), to_identity[first]
-    )  # crop pixels of the one to crop pixels of the other
-    picture_to_chip = geometry.compose(
-        geometry.compose(geometry.invert(to_crop[second]), first_to_second),
-        geometry.scaling(faces.size, GRID),
+        geometry.invert(poses.crop_to_identity[second]), poses.crop_to_identity[first]
     )
+    crop_to_chip = geometry.compose(poses.crop_to("chip")[second], first_to_second)
+    picture_to_chip = geometry.compose(crop_to_chip, geometry.scaling(faces.size, GRID))
 
     def laid(of: NDArray[np.int64], to_chip: NDArray[np.float64]) -> NDArray[np.float32]:
         maps = np.nan_to_num(layer.maps[of])
-        return overlays.draw_maps(maps, layer.cells, to_chip, faces.size, drawing)
+        return overlays.draw_maps(maps, layer.grid, to_chip, faces.size, drawing)
 
-    own = overlays.crop_to_chip(to_crop, faces.size)
     tiles = np.stack(
         [
             faces.crops[first],
@@ -341,26 +333,9 @@ def _names(images: pl.DataFrame) -> list[str]:
     return [in_words(name) for name in images["identity"]]
 
 
-def _layer_rows(lake: Lake) -> pl.DataFrame:
-    return lake.sql(
-        "SELECT layers.*, input_size FROM layers JOIN models USING (model) ORDER BY model, position"
-    )
-
-
-def _chip_to_crop(lake: Lake, model: str, image_ids: pl.Series) -> NDArray[np.float64]:
-    """Return the affines (n, 2, 3) of images; of those that the model wasn't run on, some."""
+def _read_poses(lake: Lake, model: str, images: pl.DataFrame) -> Poses:
+    """Return the poses of images; a model's chip of those that it wasn't run on is the crop."""
     stored = lake.sql("SELECT image_id, chip_to_crop FROM embeddings WHERE model = ?", [model])
-    ordered = image_ids.to_frame().join(stored, on="image_id", how="left", maintain_order="left")
-    missing = np.eye(2, 3).tolist()
-    affines = [missing if one is None else one for one in ordered["chip_to_crop"].to_list()]
-    return np.array(affines, np.float64)
-
-
-def _read_layer(lake: Lake, row: dict[str, Any], faces: Faces) -> _Layer:
-    stored = arrays.open_array(lake.maps_path, f"{row['model']}/{row['layer']}/relevance")
-    places = faces.images["image_id"].to_numpy()
-    there = places < stored.shape[0]
-    maps = np.full((len(places), *stored.shape[1:]), np.nan, np.float32)
-    maps[there] = stored.oindex[places[there]]
-    cells = Cells(row["stride"], row["offset"], row["input_size"])
-    return _Layer(row["model"], row["layer"], cells, maps)
+    joined = images.join(stored, on="image_id", how="left", maintain_order="left")
+    crop = pl.lit(np.eye(2, 3).tolist(), stored.schema["chip_to_crop"])
+    return Poses.of(joined.with_columns(pl.col("chip_to_crop").fill_null(crop)))

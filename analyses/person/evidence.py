@@ -29,9 +29,8 @@ from analyses.similarity.canonical import CanonicalFaces
 from analyses.similarity.pairwise import Likeness, draw_contrasts, interval_of, signed_rank_p
 from analyses.statistics import bootstrap_mean
 from analyses.work import Work
-from leamstore import arrays
-from leamstore.frames import Maps
 from leamstore.lake import Lake
+from leamstore.layers import Layer, Maps
 
 PERCENT: Final = 1.0
 """Share of the chip that is hidden, in %."""
@@ -44,7 +43,6 @@ MASKS: Final = ("own", "same person", "matched stranger", "swap", "random")
 AUC: Final = "AUC of one person's pairs"
 """Name of the evidence that `ALIKE` compares: it stands beside it, and decides nothing."""
 
-_OF: Final = ("model", "position", "layer")
 _EVIDENCE: Final = {
     "model": pl.String, "position": pl.Int64, "layer": pl.String, "claim": pl.String,
     "fill": pl.String, "control": pl.String, "estimate": pl.Float64, "low": pl.Float64,
@@ -137,15 +135,13 @@ def weigh_drops(drops: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class LayerMaps:
-    """One layer's maps by model, the pairs they are compared in, and what it takes to read them.
+    """A subject's layer, the same layer of its controls, and the pairs whose maps are compared.
 
     Attributes
     ----------
-    lake : Lake
-    layer : dict
-        The subject's row of the table layers.
-    controls : mapping of str to str
-        Names of the control models that hold the layer.
+    layer : Layer
+    controls : mapping of str to Layer
+        By control, of the models that hold the layer.
     faces : CanonicalFaces
     same, strangers : (k, 2)
         Positions among the faces, matched in pose.
@@ -154,38 +150,32 @@ class LayerMaps:
     settings : Settings
     """
 
-    lake: Lake
-    layer: Mapping[str, Any]
-    controls: Mapping[str, str]
+    layer: Layer
+    controls: Mapping[str, Layer]
     faces: CanonicalFaces
     same: Pairs
     strangers: Pairs
     baselines: Mapping[str, Likeness]
     settings: Settings
 
-    def read(self, model: str) -> Maps:
-        """Return a model's maps of the faces on the canonical grid."""
-        name = f"{model}/{self.layer['layer']}/relevance"
-        stored = arrays.open_array(self.lake.maps_path, name)
-        maps = np.asarray(stored.get_orthogonal_selection(self.faces.image_ids))
-        stride, offset = self.layer["stride"], self.layer["offset"]
-        return self.faces.lay(maps, stride, offset, slice(None))
+    def likeness_of(self, layer: Layer) -> Likeness:
+        """Return how alike a layer's maps of the faces are, on the canonical grid."""
+        maps = self.faces.lay(layer.read(self.faces.image_ids), layer.grid, slice(None))
+        return _likeness(self.faces, maps, self.same, self.strangers)
 
 
 def likeness_evidence(
-    lake: Lake, subjects: list[Subject], layers: pl.DataFrame, settings: Settings, work: Work
+    lake: Lake, subjects: list[Subject], settings: Settings, work: Work
 ) -> pl.DataFrame:
     """Return AUCs of maps and controls, and their differences, for each model and layer."""
     tasks: list[LayerMaps] = []
     for _, alike in groupby(subjects, key=lambda subject: subject.row["catalog_name"]):
-        tasks += _plan(lake, list(alike), layers, settings)
+        tasks += _plan(lake, list(alike), settings)
     found = work.map(compare_maps, tasks, "Likeness of maps")
     return pl.concat([_evidence([]), *found])
 
 
-def _plan(
-    lake: Lake, subjects: list[Subject], layers: pl.DataFrame, settings: Settings
-) -> Iterator[LayerMaps]:
+def _plan(lake: Lake, subjects: list[Subject], settings: Settings) -> Iterator[LayerMaps]:
     """Yield what is to be compared for models of one network, all on the same images."""
     models = {subject.name for subject in subjects}
     models |= {control for subject in subjects for control in subject.controls.values()}
@@ -193,31 +183,29 @@ def _plan(
     if images["identity"].n_unique() < 2:
         return
     size, alignment = subjects[0].row["input_size"], subjects[0].row["alignment"]
-    faces = CanonicalFaces.of(images, size)
+    faces = CanonicalFaces.of(images)
     same, strangers = faces.matched_pairs(settings.seed)
     if not len(same):
         return
     laid = lay_baselines(lake, images, faces, (alignment, size))
     baselines = {name: _likeness(faces, maps, same, strangers) for name, maps in laid.items()}
     del laid
-    held = {tuple(row) for row in lake.sql("SELECT model, layer FROM layers").iter_rows()}
+    held = {(layer.model, layer.name): layer for layer in lake.layers()}
     for subject in subjects:
-        for layer in layers.filter(model=subject.name).to_dicts():
+        for layer in lake.layers(subject.name):
             controls = {
-                control: model
+                control: held[model, layer.name]
                 for control, model in subject.controls.items()
-                if (model, layer["layer"]) in held
+                if (model, layer.name) in held
             }
-            yield LayerMaps(lake, layer, controls, faces, same, strangers, baselines, settings)
+            yield LayerMaps(layer, controls, faces, same, strangers, baselines, settings)
 
 
 def compare_maps(task: LayerMaps) -> pl.DataFrame:
     """Return one layer's AUC, each control's, and the differences with their tests."""
-    pairs = task.same, task.strangers
-    own = _likeness(task.faces, task.read(task.layer["model"]), *pairs)
+    own = task.likeness_of(task.layer)
     controls = dict(task.baselines) | {
-        control: _likeness(task.faces, task.read(model), *pairs)
-        for control, model in task.controls.items()
+        control: task.likeness_of(layer) for control, layer in task.controls.items()
     }
     people = task.faces.people
     whose = people[task.same[:, 0]]
@@ -227,7 +215,8 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
         return draw_contrasts(likeness, people[task.same], people[task.strangers], **seeded).aucs
 
     own_draws = draw(own)
-    facts = {key: task.layer[key] for key in _OF}
+    layer = task.layer
+    facts = {"model": layer.model, "position": layer.position, "layer": layer.name}
     facts |= {"identities": len(np.unique(whose)), "observations": len(whose)}
     p_chance = signed_rank_p(own.placements - 0.5, whose)
     rows = [facts | {"claim": AUC, **interval_row(interval_of(own_draws)), "p": p_chance}]

@@ -65,7 +65,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         pl.concat(
             [
                 occlusion_evidence(lake, layers, settings, work, runnable),
-                likeness_evidence(lake, subjects, layers, settings, work),
+                likeness_evidence(lake, subjects, settings, work),
             ]
         )
     )

@@ -137,7 +137,7 @@ def named(task: Task) -> Mapping[str, pl.Expr]:
     names = {
         "guiding": setting.guide.model,
         "judged": setting.judged,
-        "layer": setting.guide.layer,
+        "layer": setting.guide.name,
         "chips": setting.source,
     }
     return {column: pl.lit(name) for column, name in names.items()}

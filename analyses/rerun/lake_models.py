@@ -13,10 +13,10 @@ from analyses.question import LEFT_OUT, LackingError
 from analyses.rerun.chips import chip_source, read_chips
 from ingest.faces.block_images import ChipKind
 from ingest.run.recorded import RecordedModel, recorded_model
-from leamstore import arrays
 from leamstore.catalog import Catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
+from leamstore.layers import Layer
 
 if TYPE_CHECKING:
     # Torch takes seconds to load, and answers are read without it.
@@ -246,49 +246,15 @@ def stored_embeddings(lake: Lake, name: str, image_ids: pl.Series) -> NDArray[np
     return np.array(ordered["vector"].to_list(), dtype=np.float64)
 
 
-@dataclass(frozen=True)
-class Guide:
-    """A model's layer whose maps say which pixels go first.
-
-    Attributes
-    ----------
-    model : str
-    layer : str
-    stride, offset : float
-        Where its cells lie on the model's chip.
-    kind : (alignment, size)
-        Of the model's chips.
-    """
-
-    model: str
-    layer: str
-    stride: float
-    offset: float
-    kind: ChipKind
-
-    def read_maps(self, lake: Lake, image_ids: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the maps (image, y, x) of images, which may come repeatedly."""
-        stored = arrays.open_array(lake.maps_path, f"{self.model}/{self.layer}/relevance")
-        wanted, places = np.unique(image_ids, return_inverse=True)
-        return np.asarray(stored.get_orthogonal_selection((wanted,)))[places]
-
-    def mean_map(self, lake: Lake, image_ids: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the mean map (y, x) of images, read shard by shard."""
-        parts = np.split(image_ids, range(arrays.SHARD_IMAGES, len(image_ids), arrays.SHARD_IMAGES))
-        sums = [self.read_maps(lake, part).sum(0, dtype=np.float64) for part in parts]
-        return np.asarray(sum(sums) / len(image_ids))
-
-
-def find_guide(lake: Lake, model: str, position: int) -> Guide:
-    """Return a model's layer by its position.
+def find_guide(lake: Lake, model: str, position: int) -> Layer:
+    """Return the layer of a model whose maps say which pixels go first, by its position.
 
     Raises
     ------
     LackingError
         If the lake holds no maps of it.
     """
-    rows = lake.sql("SELECT * FROM layers WHERE model = ? AND position = ?", [model, position])
-    if rows.is_empty():
-        raise LackingError(f"{lake.path} holds no maps of layer {position} of {model}.")
-    row = rows.row(0, named=True)
-    return Guide(model, row["layer"], row["stride"], row["offset"], kind_of(lake, model))
+    for layer in lake.layers(model):
+        if layer.position == position:
+            return layer
+    raise LackingError(f"{lake.path} holds no maps of layer {position} of {model}.")

@@ -5,15 +5,14 @@ itself, of another image, the mirrored map, or chance.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import map_coordinates
 from scipy.spatial.distance import cdist
 
-from leamstore import geometry, pose
-from leamstore.geometry import SHARE_STEP, Affine, Points
+from leamstore.geometry import Points
+from leamstore.poses import on_mean_face
 
 Order = NDArray[np.int32]
 """(image, y, x): the place of each pixel of a chip, the one that is hidden first having 0."""
@@ -58,39 +57,6 @@ def pixels_hidden(percent: float, size: int) -> int:
     return round(percent / 100 * size * size)
 
 
-def carry_maps(
-    maps: NDArray[Any], stride: float, offset: float, to_map_chip: Affine, size: int
-) -> NDArray[np.float64]:
-    """Carry maps from the cells of a layer to the pixels of a chip, bilinearly.
-
-    Parameters
-    ----------
-    maps : (image, y, x)
-        At the layer's own resolution.
-    stride, offset : float
-        Cell i of the layer is centred at pixel ``stride * i + offset`` of its own chip.
-    to_map_chip : (image, 2, 3) or (2, 3)
-        From pixels of the chip to pixels of the chip that the maps are of.
-    size : int
-        Side of the chip in pixels.
-
-    Returns
-    -------
-    (image, size, size) float64
-        Beyond the centres of the outermost cells a map goes on with their value. Positions
-        between cells are rounded as in `leamstore.geometry.resample`, so that ties stay ties.
-    """
-    y, x = np.mgrid[:size, :size]
-    pixels = np.stack([x.ravel(), y.ravel()], axis=-1).astype(np.float64)
-    cells = (geometry.apply(np.asarray(to_map_chip), pixels) - offset) / stride
-    cells = np.broadcast_to(np.round(cells / SHARE_STEP) * SHARE_STEP, (len(maps), *pixels.shape))
-    carried = [
-        map_coordinates(one.astype(np.float64), where.T[::-1], order=1, mode="nearest")
-        for one, where in zip(maps, cells, strict=True)
-    ]
-    return np.stack(carried).reshape(-1, size, size)
-
-
 def draw_sources(
     identities: ArrayLike, landmarks: Points, seed: int
 ) -> dict[str, NDArray[np.int64]]:
@@ -117,8 +83,7 @@ def draw_sources(
     """
     identities = np.asarray(identities)
     generator = np.random.default_rng(seed)
-    posed = geometry.apply(pose.crop_to_canonical(landmarks), landmarks)[:, pose.INNER]
-    posed = posed.reshape(len(identities), -1)
+    posed = on_mean_face(landmarks).reshape(len(identities), -1)
     own = np.arange(len(identities))
     other, matched, stranger = np.empty((3, len(identities)), np.int64)
     for identity in dict.fromkeys(identities.tolist()):

@@ -20,7 +20,6 @@ from analyses.rerun.embedding_cache import digest_of, recall
 from analyses.rerun.fills import FILLS, hide
 from analyses.rerun.lake_models import (
     BATCH,
-    Guide,
     RunnableModels,
     RunningModel,
     embedded_images,
@@ -32,7 +31,6 @@ from analyses.rerun.lake_models import (
 )
 from analyses.rerun.masks import (
     Order,
-    carry_maps,
     draw_sources,
     mirror,
     order_pixels,
@@ -43,6 +41,8 @@ from ingest.faces.block_images import ChipKind, Chips
 from ingest.run.recorded import RecordedModel
 from leamstore import geometry
 from leamstore.lake import Lake
+from leamstore.layers import CellGrid, Layer
+from leamstore.poses import carry
 
 MOST_IMAGES: Final = 20_000
 """Images occluded, after which no further identity is drawn. The paper's set is smaller."""
@@ -59,8 +59,10 @@ class Setting:
     ----------
     judged : str
         The model that judges likeness.
-    guide : Guide
+    guide : Layer
         Whose maps say which pixels go first.
+    guide_kind : (alignment, size)
+        Of the chips that the guide's maps are of.
     models : mapping of str to RecordedModel
         What it takes to run these two.
     mean_map : (y, x) float64
@@ -75,7 +77,8 @@ class Setting:
 
     lake: Lake
     judged: str
-    guide: Guide
+    guide: Layer
+    guide_kind: ChipKind
     models: Mapping[str, RecordedModel]
     mean_map: NDArray[np.float64]
     judge: Judge
@@ -157,9 +160,9 @@ def _tasks_of(
     judge = make_judge(stored_embeddings(lake, judged, image_ids), identities, seed)
     sources = draw_sources(identities, images["landmarks"].to_numpy(), seed)
     for guide in guides:
-        mean_map = guide.mean_map(lake, image_ids.to_numpy())
+        kind, mean_map = kind_of(lake, guide.model), guide.mean_map(image_ids)
         two = {name: models[name] for name in (judged, guide.model)}
-        setting = Setting(lake, judged, guide, two, mean_map, judge, colour, source, seed)
+        setting = Setting(lake, judged, guide, kind, two, mean_map, judge, colour, source, seed)
         for places in split_identities(images["identity"].to_list()):
             own = {mask: image_ids.to_numpy()[drawn[places]] for mask, drawn in sources.items()}
             yield Task(setting, images[places], own)
@@ -254,7 +257,7 @@ def open_faces(task: Task, fills: Sequence[str]) -> Faces:
     with setting.lake.kept_open():
         model = run_model(setting.lake, setting.models[setting.judged])
         gallery = stored_embeddings(setting.lake, model.name, images["image_id"])
-    kinds = {model.kind, setting.guide.kind}
+    kinds = {model.kind, setting.guide_kind}
     blocks = list(read_chips(setting.lake, images, kinds, setting.source))
     chips = {
         kind: Chips(
@@ -277,7 +280,9 @@ def order_masks(faces: Faces, masks: Sequence[str], random_draws: int) -> dict[s
     setting = faces.task.setting
     size, images = faces.model.kind[1], len(faces.pixels)
     makers: dict[str, Callable[[], list[Order]]] = {
-        "mean map": lambda: [_order_by_map(faces, np.repeat(setting.mean_map[None], images, 0))],
+        "mean map": lambda: [
+            _order_by_map(faces, np.repeat(setting.mean_map[None], images, 0), setting.guide.grid)
+        ],
         "mirrored": lambda: [mirror(_order_by_source(faces, "own"))],
         "gradient x input": lambda: [_order_by_gradient(faces)],
         "random": lambda: [
@@ -292,19 +297,19 @@ def order_masks(faces: Faces, masks: Sequence[str], random_draws: int) -> dict[s
 
 
 def _order_by_source(faces: Faces, mask: str) -> Order:
-    setting = faces.task.setting
-    return _order_by_map(faces, setting.guide.read_maps(setting.lake, faces.task.sources[mask]))
-
-
-def _order_by_map(faces: Faces, maps: NDArray[Any]) -> Order:
     guide = faces.task.setting.guide
+    return _order_by_map(faces, guide.read(faces.task.sources[mask]), guide.grid)
+
+
+def _order_by_map(faces: Faces, maps: NDArray[Any], grid: CellGrid) -> Order:
+    """Return the order of the judged chips' pixels from maps over the guide's chips."""
     to_guide, size = _judged_to_guide(faces), faces.model.kind[1]
-    return order_pixels(carry_maps(maps, guide.stride, guide.offset, to_guide, size))
+    return order_pixels(carry(maps, grid, to_guide, size, beyond="nearest", dtype=np.float64))
 
 
 def _judged_to_guide(faces: Faces) -> geometry.Affine:
     """Return the affines from pixels of the judged chips to those of the guide's."""
-    guides, judged = faces.task.setting.guide.kind, faces.model.kind
+    guides, judged = faces.task.setting.guide_kind, faces.model.kind
     if guides == judged:
         return np.eye(2, 3)
     guide_to_crop, judged_to_crop = (faces.chips[kind].to_crop for kind in (guides, judged))
@@ -321,4 +326,4 @@ def _order_by_gradient(faces: Faces) -> Order:
     towards = faces.positives @ units(gallery) / faces.positives.sum(1, keepdims=True)
     chips = faces.chips[guide.kind].pixels.astype(np.float32)
     maps = guide.gradient_times_input(chips, towards.astype(np.float32))
-    return order_pixels(carry_maps(maps, 1, 0, _judged_to_guide(faces), faces.model.kind[1]))
+    return _order_by_map(faces, maps, CellGrid.of_chip(guide.kind[1]))

@@ -25,7 +25,7 @@ from analyses.likeness import unit_vectors
 from analyses.person.controls import RANDOM
 from analyses.question import Settings
 from analyses.statistics import Interval, bootstrap_mean
-from leamstore.frames import take_top
+from leamstore.layers import CellGrid, Maps, take_top
 
 LIMIT: Final = 0.5
 """What an estimate has to stay below: half of the way to being the same, or half of the peaks."""
@@ -45,16 +45,15 @@ RANKS: Final = "rank correlation"
 OVERLAP: Final = "overlap of the top 1 %"
 SHARE: Final = "share of maps"
 
-Cells = NDArray[np.float32]
-"""(image, y, x) values at a layer's own resolution."""
-
 
 @dataclass(frozen=True)
-class Layer:
+class Compared:
     """A layer's maps, and what they are compared with, all at its own resolution.
 
     Attributes
     ----------
+    grid : CellGrid
+        Where the layer's cells lie.
     maps, edges : (n, y, x)
         Of n images: the model's maps, and the edges of the chips.
     random_maps : (n, y, x) or None
@@ -63,20 +62,17 @@ class Layer:
         Number of each image's identity, from 0.
     strangers : (n,)
         Position of an image of someone else, for each.
-    rows, columns : (size, y), (size, x)
-        Weights by which cells go up to a grid over the chip.
     """
 
-    maps: Cells
-    edges: Cells
-    random_maps: Cells | None
+    grid: CellGrid
+    maps: Maps
+    edges: Maps
+    random_maps: Maps | None
     people: NDArray[np.int64]
     strangers: NDArray[np.int64]
-    rows: NDArray[np.float64]
-    columns: NDArray[np.float64]
 
 
-def check(layer: Layer, settings: Settings) -> pl.DataFrame:
+def check(layer: Compared, settings: Settings) -> pl.DataFrame:
     """Return all checks of a layer's maps.
 
     Returns
@@ -89,7 +85,7 @@ def check(layer: Layer, settings: Settings) -> pl.DataFrame:
     others = mean_of_others(layer.maps, layer.people)
     gaussian = np.broadcast_to(centred_gaussian(layer), layer.maps.shape)
     stranger = layer.strangers
-    compared: list[tuple[str, Cells, str, Cells | None]] = [
+    compared: list[tuple[str, Maps, str, Maps | None]] = [
         (CENTRE, gaussian, "chance", None),
         (MEAN_MAP, others, "chance", None),
         (EDGES, layer.edges, "another person's edges", layer.edges[stranger]),
@@ -117,7 +113,7 @@ def check(layer: Layer, settings: Settings) -> pl.DataFrame:
     ).with_columns(pl.col(pl.Float64).fill_nan(None))  # fmt: skip
 
 
-def rank_correlations(layer: Layer, values: Cells) -> NDArray[np.float64]:
+def rank_correlations(layer: Compared, values: Maps) -> NDArray[np.float64]:
     """Return (image,) Spearman's rank correlation of each map with values of the same cells.
 
     NaN where either is the same everywhere.
@@ -127,21 +123,24 @@ def rank_correlations(layer: Layer, values: Cells) -> NDArray[np.float64]:
     return np.where(first.any(1) & second.any(1), (first * second).sum(1), np.nan)
 
 
-def layer_overlaps(layer: Layer, values: Cells) -> NDArray[np.float64]:
+def layer_overlaps(layer: Compared, values: Maps) -> NDArray[np.float64]:
     """Return (image,) which share of a map's top 1 % is also that of the values, on the grid.
 
     NaN where either is zero everywhere.
     """
     first, second = (
-        take_top((layer.rows @ maps @ layer.columns.T).astype(np.float32), TOP_PERCENT) > 0
-        for maps in (layer.maps, values)
+        take_top(_on_grid(layer.grid, maps), TOP_PERCENT) > 0 for maps in (layer.maps, values)
     )
     counts = np.minimum(first.sum((1, 2)), second.sum((1, 2)))
     both = (first & second).sum((1, 2))
     return np.divide(both, counts, out=np.full(len(both), np.nan), where=counts > 0)
 
 
-def peaks_in_ring(maps: Cells) -> NDArray[np.float64]:
+def _on_grid(grid: CellGrid, maps: Maps) -> Maps:
+    return grid.resample(maps.astype(np.float64), SIZE).astype(np.float32)
+
+
+def peaks_in_ring(maps: Maps) -> NDArray[np.float64]:
     """Return (image,) 1 where a map's largest value lies in the outermost cells, 0 elsewhere.
 
     The first of equal values counts; NaN for a map that is zero everywhere.
@@ -152,13 +151,13 @@ def peaks_in_ring(maps: Cells) -> NDArray[np.float64]:
     return np.where(maps.any((1, 2)), in_ring, np.nan)
 
 
-def ring_share(maps: Cells) -> float:
+def ring_share(maps: Maps) -> float:
     """Return the share of cells that are outermost: what chance would give."""
     _, height, width = maps.shape
     return 1 - max(height - 2, 0) * max(width - 2, 0) / (height * width)
 
 
-def mean_of_others(maps: Cells, people: NDArray[np.int64]) -> Cells:
+def mean_of_others(maps: Maps, people: NDArray[np.int64]) -> Maps:
     """Return for each image the mean map of all other people, each of whom counts the same."""
     counts = np.bincount(people)
     sums = np.zeros((len(counts), *maps.shape[1:]))
@@ -167,12 +166,12 @@ def mean_of_others(maps: Cells, people: NDArray[np.int64]) -> Cells:
     return ((means.sum(0) - means[people]) / (len(counts) - 1)).astype(np.float32)
 
 
-def centred_gaussian(layer: Layer) -> Cells:
+def centred_gaussian(layer: Compared) -> Maps:
     """Return (y, x) a Gaussian about the middle of the chip, at the layer's cells."""
-    size = len(layer.rows)
-    steps = (np.arange(size) - (size - 1) / 2) / (SPREAD * size)
+    steps = (np.arange(SIZE) - (SIZE - 1) / 2) / (SPREAD * SIZE)
     profile = np.exp(-(steps**2) / 2)
-    return np.outer(pool(layer.rows) @ profile, pool(layer.columns) @ profile).astype(np.float32)
+    rows, columns = (pool(weights) @ profile for weights in layer.grid.weights(SIZE))
+    return np.outer(rows, columns).astype(np.float32)
 
 
 def _weigh(

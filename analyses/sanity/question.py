@@ -5,9 +5,9 @@ of a lake, those of the same network under random weights, and the edges of its 
 there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
 from analyses.person.controls import RANDOM, Subject, controls_table, find_subjects
 from analyses.question import LackingError, Layout, Question, Settings
-from analyses.sanity.checks import LIMIT, SIZE, SPREAD, TOP_PERCENT, Cells, Layer, check, pool
+from analyses.sanity.checks import LIMIT, SIZE, SPREAD, TOP_PERCENT, Compared, check, pool
 from analyses.sanity.findings import findings
 from analyses.similarity.baselines import chips_of, edges
 from analyses.work import Work
-from leamstore import arrays
-from leamstore.geometry import resample
 from leamstore.lake import Lake
+from leamstore.layers import Layer, Maps
 
 
 def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame]:
@@ -52,14 +51,13 @@ def draw_strangers(people: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Task:
-    """A layer to be read and checked."""
+    """A layer to be read and checked, and the same one under random weights."""
 
-    lake: Lake
-    row: Mapping[str, Any]
-    random_model: str | None
+    layer: Layer
+    counterpart: Layer | None
     image_ids: NDArray[np.int64]
     people: NDArray[np.int64]
-    edges: Cells
+    edges: Maps
     settings: Settings
 
 
@@ -71,58 +69,38 @@ def _plan(lake: Lake, subject: Subject, settings: Settings) -> Iterator[_Task]:
     if images["identity"].n_unique() < 2:
         return
     kind = subject.row["alignment"], subject.row["input_size"]
-    layers = lake.sql(
-        "SELECT layers.* FROM layers WHERE model = ? ORDER BY position", [subject.name]
-    ).to_dicts()
+    layers = lake.layers(subject.name)
     pooled = {
-        row["layer"]: np.empty((images.height, row["height"], row["width"]), np.float32)
-        for row in layers
+        layer.name: np.empty((images.height, *layer.grid.shape), np.float32) for layer in layers
     }
     for places, chips in chips_of(lake, images, kind):
         found = edges(chips)
-        for row in layers:
-            rows, columns = _weights(row, kind[1], kind[1])
-            pooled[row["layer"]][places] = pool(rows) @ found @ pool(columns).T
-    held = {tuple(row) for row in lake.sql("SELECT model, layer FROM layers").iter_rows()}
+        for layer in layers:
+            rows, columns = layer.grid.weights(kind[1])
+            pooled[layer.name][places] = pool(rows) @ found @ pool(columns).T
+    random_layers = lake.layers(random_model) if random_model else []
+    counterparts = {layer.name: layer for layer in random_layers}
     image_ids = images["image_id"].to_numpy().astype(np.int64)
     people = images["identity"].rank("dense").to_numpy().astype(np.int64) - 1
-    for row in layers:
-        counterpart = random_model if (random_model, row["layer"]) in held else None
-        facts = row | {"input_size": kind[1]}
-        yield _Task(lake, facts, counterpart, image_ids, people, pooled[row["layer"]], settings)
+    for layer in layers:
+        counterpart, own_edges = counterparts.get(layer.name), pooled[layer.name]
+        yield _Task(layer, counterpart, image_ids, people, own_edges, settings)
 
 
 def _check_layer(task: _Task) -> pl.DataFrame:
-    row = task.row
-    rows, columns = _weights(row, row["input_size"], SIZE)
-    random_maps = None if task.random_model is None else _read(task, task.random_model)
-    layer = Layer(
-        maps=_read(task, row["model"]),
+    layer, counterpart = task.layer, task.counterpart
+    compared = Compared(
+        grid=layer.grid,
+        maps=layer.read(task.image_ids),
         edges=task.edges,
-        random_maps=random_maps,
+        random_maps=None if counterpart is None else counterpart.read(task.image_ids),
         people=task.people,
         strangers=draw_strangers(task.people, task.settings.seed),
-        rows=rows,
-        columns=columns,
     )
-    named = (pl.lit(row[name]).alias(name) for name in ("model", "position", "layer"))
-    return check(layer, task.settings).select(*named, pl.all())
-
-
-def _read(task: _Task, model: str) -> Cells:
-    stored = arrays.open_array(task.lake.maps_path, f"{model}/{task.row['layer']}/relevance")
-    return np.asarray(stored.get_orthogonal_selection(task.image_ids)).astype(np.float32)
-
-
-def _weights(
-    row: Mapping[str, Any], input_size: int, size: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the weights (size, cells) by which a layer's rows and columns go up to a grid."""
-    rows, columns = (
-        resample(row[side], row["stride"], row["offset"], input_size, size).matrix
-        for side in ("height", "width")
+    named = {"model": layer.model, "position": layer.position, "layer": layer.name}
+    return check(compared, task.settings).select(
+        *(pl.lit(value).alias(name) for name, value in named.items()), pl.all()
     )
-    return rows, columns
 
 
 QUESTION: Final = Question(

@@ -15,8 +15,8 @@ from skimage.filters import sobel
 from analyses.rerun.chips import chip_source, read_chips
 from analyses.similarity.canonical import SIZE, CanonicalFaces
 from ingest.faces.block_images import ChipKind
-from leamstore.frames import Maps
 from leamstore.lake import Lake
+from leamstore.layers import CellGrid, Maps
 
 Chips = NDArray[np.uint8]
 """(image, y, x, 3) RGB."""
@@ -60,7 +60,7 @@ def lay_baselines(
     laid = {name: np.empty((images.height, SIZE, SIZE), np.float32) for name in BASELINES}
     for places, chips in chips_of(lake, images, kind):
         for name, baseline in BASELINES.items():
-            laid[name][places] = faces.lay(baseline(chips), 1, 0, places)
+            laid[name][places] = faces.lay(baseline(chips), CellGrid.of_chip(kind[1]), places)
     return laid
 
 

@@ -5,7 +5,7 @@ So pairs of one person are compared with pairs of strangers that differ as much 
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import polars as pl
@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from analyses.likeness import Pairs
 from analyses.similarity import groups
-from leamstore import geometry
-from leamstore.frames import Maps, Poses, lay_on_grid
-from leamstore.geometry import Affine, Points
-from leamstore.pose import INNER
+from leamstore.geometry import Points
+from leamstore.layers import CellGrid, Maps
+from leamstore.poses import Poses
 
 SIZE: Final = 112
 """Side of the grid over the canonical frame, in pixels."""
@@ -27,58 +26,39 @@ MOST_PAIRS: Final = 10_000
 
 @dataclass(frozen=True)
 class CanonicalFaces:
-    """Images of one kind of chip, and how each lies in the canonical frame.
+    """Images, and how each lies in the canonical frame.
 
     Attributes
     ----------
     image_ids : (n,) int64
     people : (n,) int64
         Number of each image's identity, from 0.
-    landmarks : (n, 51, 2) float64
-        In pixels of the canonical frame.
-    grid_to_chip : (n, 2, 3) float64
-        From pixels of the grid to pixels of the chip.
-    input_size : int
-        Side of the chip in pixels.
+    poses : Poses
     """
 
     image_ids: NDArray[np.int64]
     people: NDArray[np.int64]
-    landmarks: Points
-    grid_to_chip: Affine
-    input_size: int
+    poses: Poses
 
     @classmethod
-    def of(cls, images: pl.DataFrame, input_size: int) -> "CanonicalFaces":
+    def of(cls, images: pl.DataFrame) -> Self:
         """Read where faces lie from rows as `analyses.cohort.draw_images` returns them."""
-        names = ("chip_to_crop", "crop_to_identity", "crop_to_canonical")
-        poses = Poses(**{name: _affines(images[name]) for name in names})
-        image_to_crop = geometry.invert(_affines(images["crop_to_image"]))
-        to_canonical = geometry.compose(poses.crop_to_canonical, image_to_crop)
         return cls(
             image_ids=images["image_id"].to_numpy().astype(np.int64),
             people=images["identity"].rank("dense").to_numpy().astype(np.int64) - 1,
-            landmarks=geometry.apply(to_canonical, images["landmarks"].to_numpy())[:, INNER],
-            grid_to_chip=poses.grid_to_chip("canonical", SIZE, input_size),
-            input_size=input_size,
+            poses=Poses.of(images),
         )
 
-    def lay(
-        self, values: NDArray[Any], stride: float, offset: float, places: slice | NDArray[np.int64]
-    ) -> Maps:
-        """Lay values (k, y, x) over the chips of the faces at `places` on the grid.
+    @property
+    def landmarks(self) -> Points:
+        """The landmarks (n, 51, 2) in pixels of the canonical frame."""
+        return self.poses.landmarks_in("canonical")
 
-        Cell i is centred at chip pixel ``stride * i + offset``; pixels of the chip itself have
-        stride 1 and offset 0.
-        """
-        to_chip = self.grid_to_chip[places]
-        return lay_on_grid(values, to_chip, stride, offset, self.input_size, SIZE)
+    def lay(self, values: NDArray[Any], grid: CellGrid, places: slice | NDArray[np.int64]) -> Maps:
+        """Lay values (k, y, x) over the chips of the faces at `places` on the canonical grid."""
+        return self.poses[places].carry(values, grid, "canonical", SIZE)
 
     def matched_pairs(self, seed: int) -> tuple[Pairs, Pairs]:
         """Return pairs of one person, and row by row those of strangers matched in pose."""
         drawn = groups.draw_pairs(np.arange(len(self.people)), self.people, MOST_PAIRS, seed)
         return groups.match_poses(drawn["identity"], drawn["strangers"], self.landmarks)
-
-
-def _affines(column: pl.Series) -> Affine:
-    return column.to_numpy().astype(np.float64)

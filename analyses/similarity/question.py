@@ -32,10 +32,10 @@ from analyses.similarity.pairwise import (
     permutation_p,
 )
 from analyses.work import Work
-from leamstore import arrays, geometry
-from leamstore.frames import FRAMES, Frame, Maps, Poses, lay_on_grid, normalise, take_top
+from leamstore import geometry
 from leamstore.lake import Lake
-from leamstore.pose import INNER
+from leamstore.layers import Layer, Maps, normalise, take_top
+from leamstore.poses import FRAMES, Frame, Poses
 from leamstore.schema import GRID
 
 SIZE: Final = 112
@@ -110,44 +110,31 @@ class LayerInFrame:
     Attributes
     ----------
     lake : Lake
-    model, layer : str
-    position : int
-        0 is the layer nearest to the input.
-    stride, offset : float
-        Cell i is centred at chip pixel ``stride * i + offset``.
-    input_size : int
-        Side of the chip in pixels.
+    layer : Layer
     frame : str
     settings : Settings
     """
 
     lake: Lake
-    model: str
-    layer: str
-    position: int
-    stride: float
-    offset: float
-    input_size: int
+    layer: Layer
     frame: Frame
     settings: Settings
 
 
 def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame]:
     """Return the likeness of each group, and of one identity's pairs against strangers'."""
-    layers = lake.sql(
-        'SELECT model, layer, position, stride, "offset", input_size '
-        "FROM layers JOIN models USING (model) ORDER BY model, position"
-    )
+    layers = lake.layers()
     images = {
         model: draw_images(lake, [model], settings.seed)
-        for model in layers["model"].unique(maintain_order=True)
+        for model in dict.fromkeys(layer.model for layer in layers)
     }
     tasks = [
-        LayerInFrame(lake, **layer, frame=frame, settings=settings)
+        LayerInFrame(lake, layer, frame, settings)
         for model, frame in product(images, FRAMES)
-        for layer in layers.filter(model=model).iter_rows(named=True)
-        if images[model]["identity"].n_unique() > 1
-        and not (frame == "crop" and _is_chip(images[model], layer["input_size"]))
+        for layer in layers
+        if layer.model == model
+        and images[model]["identity"].n_unique() > 1
+        and not (frame == "crop" and _is_chip(images[model], layer.grid.input_size))
     ]
     if not tasks:
         raise LackingError(
@@ -322,7 +309,7 @@ def _contrast_rows(
 
 def _behind(task: LayerInFrame, maps: str, table: pl.DataFrame) -> pl.DataFrame:
     key = {
-        "model": task.model, "position": task.position, "layer": task.layer,
+        "model": task.layer.model, "position": task.layer.position, "layer": task.layer.name,
         "frame": task.frame, "maps": maps,
     }  # fmt: skip
     return table.select(*(pl.lit(value).alias(name) for name, value in key.items()), pl.all())
@@ -330,51 +317,30 @@ def _behind(task: LayerInFrame, maps: str, table: pl.DataFrame) -> pl.DataFrame:
 
 def _read_stacks(task: LayerInFrame) -> Iterator[tuple[str, Stack]]:
     """Yield the stack of a layer's pair maps, where pairs were kept, and that of image maps."""
-    images = draw_images(task.lake, [task.model], task.settings.seed)
-    place = dict(zip(images["image_id"], range(len(images)), strict=True))
+    layer = task.layer
+    images = draw_images(task.lake, [layer.model], task.settings.seed)
+    image_ids, poses = images["image_id"], Poses.of(images)
+    people = images["identity"].rank("dense").to_numpy().astype(np.int64) - 1
+
+    def stack(maps: Maps, anchors: NDArray[np.int64]) -> Stack:
+        laid = poses[anchors].carry(maps, layer.grid, task.frame, SIZE)
+        return Stack(laid, anchors, people[anchors], poses[anchors].landmarks_in(task.frame))
+
+    place = dict(zip(image_ids, range(len(images)), strict=True))
     kept = task.lake.sql(
         "SELECT pair_id, anchor FROM pairs WHERE model = ? AND pair_id IS NOT NULL "
         "QUALIFY row_number() OVER (PARTITION BY anchor ORDER BY pair_id) <= ? ORDER BY pair_id",
-        [task.model, MOST_POSITIVES],
+        [layer.model, MOST_POSITIVES],
     ).filter(pl.col("anchor").is_in(list(place)))
     if len(kept):
         anchors = np.array([place[anchor] for anchor in kept["anchor"]])
-        yield "pair", _stack(task, "pair_relevance", kept["pair_id"], images, anchors)
-    yield "image", _stack(task, "relevance", images["image_id"], images, np.arange(len(images)))
+        yield "pair", stack(layer.read_pairs(kept["pair_id"]), anchors)
+    yield "image", stack(layer.read(image_ids), np.arange(len(images)))
 
 
 def _is_chip(images: pl.DataFrame, input_size: int) -> bool:
     """Return whether the crop is the chip at another size, so that one frame is enough."""
-    chip_to_crop = images["chip_to_crop"].to_numpy().astype(np.float64)
-    return np.allclose(chip_to_crop, geometry.scaling(input_size, GRID), atol=1e-6)
-
-
-def _stack(
-    task: LayerInFrame,
-    array: str,
-    rows: pl.Series,
-    images: pl.DataFrame,
-    anchors: NDArray[np.int64],
-) -> Stack:
-    affines = {
-        name: images[name].to_numpy().astype(np.float64)
-        for name in ("chip_to_crop", "crop_to_identity", "crop_to_canonical", "crop_to_image")
-    }
-    image_to_crop = geometry.invert(affines.pop("crop_to_image"))
-    poses = Poses(**affines)
-    landmarks = geometry.apply(
-        geometry.compose(poses.crop_to(task.frame), image_to_crop), images["landmarks"].to_numpy()
-    )[:, INNER]
-    stored = arrays.open_array(task.lake.maps_path, f"{task.model}/{task.layer}/{array}")
-    maps = np.asarray(stored.get_orthogonal_selection(rows.to_numpy()))
-    to_chip = poses.grid_to_chip(task.frame, SIZE, task.input_size)[anchors]
-    people = images["identity"].rank("dense").to_numpy().astype(np.int64) - 1
-    return Stack(
-        lay_on_grid(maps, to_chip, task.stride, task.offset, task.input_size, SIZE),
-        anchors,
-        people[anchors],
-        landmarks[anchors],
-    )
+    return np.allclose(Poses.of(images).chip_to_crop, geometry.scaling(input_size, GRID), atol=1e-6)
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -24,21 +24,15 @@ from dashboards.charts import (
     show_pictures,
     show_table,
 )
-from dashboards.faces import Face, Layer
+from dashboards.faces import FRAME_NAMES, Face
 from dashboards.page import Page, nothing_here, part
 from dashboards.room import Room
-from leamstore.frames import FRAMES, Frame, normalise, take_top
+from leamstore.layers import Layer, normalise, take_top, top_pixels
+from leamstore.poses import FRAMES, Frame
 from leamstore.schema import FULL_THRESHOLD, GRID, TOP_PERCENTS
 
 COLOUR_MAPS: Final = ("inferno", "viridis", "cividis", "magma", "plasma")
 """All perceptually uniform; cividis looks the same to all colour-blind people."""
-
-FRAME_NAMES: Final = {
-    "chip": "the model's chip",
-    "crop": "the face crop",
-    "identity": "the person's pose",
-    "canonical": "everybody's pose",
-}
 
 _SIZE: Final = 448
 _SMALL: Final = 192
@@ -85,25 +79,24 @@ class Threshold:
             return f"relevance above {self.value:g}"
         return f"the most relevant {self.value:g} %"
 
-    def activated(self, gridded: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    def activated(self, gridded: NDArray[np.floating]) -> NDArray[np.bool_] | None:
         """Return the pixels (512, 512) that are counted; None where none are to be."""
         if self.kind == "nothing" or not gridded.any():
             return None
         if self.kind == "above":
             return gridded > self.value
-        return faces.top_pixels(gridded, self.value)
+        return top_pixels(gridded[None], self.value)[0]
 
 
 def show(room: Room) -> None:
     """Draw the page."""
-    model, layer_name = room.filters.model, room.filters.layer
-    if model is None or layer_name is None:
+    layer = faces.selected_layer(room)
+    if layer is None:
         nothing_here(
             "No model has been run on this lake: run "
             f"`python -m ingest --models all {room.option}`."
         )
-    layers = faces.layers_of(room, model)
-    layer = next(layer for layer in layers if layer.layer == layer_name)
+    model = layer.model
     people = room.ask(
         "SELECT DISTINCT identity FROM images JOIN embeddings USING (image_id) "
         "WHERE model = ? AND status = 'kept' ORDER BY identity",
@@ -121,7 +114,7 @@ def show(room: Room) -> None:
     if view == "one map":
         _show_one_map(room, layer, chosen)
     elif view == "all layers":
-        _show_gallery(room, layers, chosen, "layers")
+        _show_gallery(room, faces.layers_of(room, model), chosen, "layers")
     elif view == "all models":
         _show_models(room, layer, chosen)
     else:
@@ -189,25 +182,25 @@ def _show_one_map(room: Room, layer: Layer, chosen: Chosen) -> None:
     relevance = faces.read_relevance(room, layer, chosen.image_id, chosen.pair_id)
     activated = threshold.activated(faces.on_grid(relevance, layer))
     with picture:
-        face = faces.read_face(room, layer.model, chosen.image_id, frame, layer.input_size, _SIZE)
+        face = faces.read_face(room, layer, chosen.image_id, frame, _SIZE)
         drawn = _draw(room, layer, chosen, frame, _SIZE, style.drawing)
         alpha: NDArray[Any] = _seen(drawn)
         if activated is not None:
-            alpha = faces.in_frame(activated, poses, frame, layer.input_size, _SIZE)
+            alpha = faces.in_frame(activated, poses, frame, layer.grid, _SIZE)
         pixels = _overlay(face, drawn, alpha, style)
         if outlined:
             pixels = _draw_outlines(pixels, face)
         hovered = _draw(room, layer, chosen, frame, _HOVER, style.drawing)
         show_chart(_overlay_figure(pixels, hovered, style.colours), "overlay")
         st.caption(
-            f"{chosen.person}, {chosen.name}, {chosen.what}: {layer.model}, {layer.layer} "
-            f"({layer.height} x {layer.width} cells), on {FRAME_NAMES[frame]}."
+            f"{chosen.person}, {chosen.name}, {chosen.what}: {layer.model}, {layer.name} "
+            f"({layer.grid.height} x {layer.grid.width} cells), on {FRAME_NAMES[frame]}."
             + ("" if activated is None else f" In colour: {threshold.said}.")
         )
     if not relevance.any():
         st.info("This map is zero everywhere: it has no most relevant pixels.")
     elif activated is not None:
-        chip = faces.read_face(room, layer.model, chosen.image_id, "chip", layer.input_size, GRID)
+        chip = faces.read_face(room, layer, chosen.image_id, "chip", GRID)
         _show_counts(faces.count_regions(activated, chip.labels), int(activated.sum()))
 
 
@@ -250,12 +243,12 @@ def _show_gallery(room: Room, layers: Sequence[Layer], chosen: Chosen, name: str
         style = _choose_style()
     tiles, titles = [], []
     for layer in layers:
-        face = faces.read_face(room, layer.model, chosen.image_id, "chip", layer.input_size, _SMALL)
+        face = faces.read_face(room, layer, chosen.image_id, "chip", _SMALL)
         own = layer.model == room.filters.model
         of = chosen if own else replace(chosen, pair_id=None)
         drawn = _draw(room, layer, of, "chip", _SMALL, style.drawing)
         tiles.append(_overlay(face, drawn, _seen(drawn), style))
-        titles.append(layer.layer if name == "layers" else f"{layer.model}, {layer.layer}")
+        titles.append(layer.name if name == "layers" else f"{layer.model}, {layer.name}")
     show_pictures(tiles, titles, name)
 
 
@@ -296,7 +289,7 @@ def _show_comparison(
     maps = []
     columns = st.columns(3)
     for one, column, name in zip((first, second), columns, ("first", "second"), strict=False):
-        face = faces.read_face(room, layer.model, one.image_id, frame, layer.input_size, _SIZE)
+        face = faces.read_face(room, layer, one.image_id, frame, _SIZE)
         drawn = _draw(room, layer, one, frame, _SIZE, style.drawing)
         maps.append(_draw(room, layer, one, frame, _COMPARED, "smooth"))
         hovered = _draw(room, layer, one, frame, _HOVER, style.drawing)

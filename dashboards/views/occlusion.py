@@ -155,7 +155,7 @@ def _show_transfer(contrasts: pl.DataFrame, measure: str) -> None:
 
 @part
 def _show_faces(room: Room, guiding: str, layer_name: str) -> None:
-    layers = [one for one in faces.layers_of(room, guiding) if one.layer == layer_name]
+    layers = [one for one in faces.layers_of(room, guiding) if one.name == layer_name]
     if not layers:
         st.info(f"The lake no longer holds maps of {guiding}, {layer_name}.")
         return

@@ -191,8 +191,7 @@ def _show_nearest(room: Room, rows: pl.DataFrame, person: str) -> None:
 
 def _show_faces(room: Room, people: list[str]) -> None:
     """Show an image of each person under its map, in everybody's pose."""
-    layers = faces.layers_of(room, str(room.filters.model))
-    layer = next((one for one in layers if one.layer == room.filters.layer), None)
+    layer = faces.selected_layer(room)
     if layer is None:
         return
     images = room.ask(
@@ -205,11 +204,11 @@ def _show_faces(room: Room, people: list[str]) -> None:
     pictures = []
     for person in people:
         image_id, size = of_person[person], _PICTURE
-        face = faces.read_face(room, layer.model, image_id, "canonical", layer.input_size, size)
+        face = faces.read_face(room, layer, image_id, "canonical", size)
         drawn = faces.draw_map(room, layer, image_id, None, "canonical", size, "smooth")
         pictures.append(overlay(face.pixels, drawn))
     show_pictures(pictures, [_in_words(person) for person in people], "nearest-faces")
-    st.caption(f"One image each, under its map: {layer.model}, {layer.layer}, everybody's pose.")
+    st.caption(f"One image each, under its map: {layer.model}, {layer.name}, everybody's pose.")
 
 
 def _show_between(answer: Answer, room: Room) -> None:

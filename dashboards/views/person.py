@@ -14,10 +14,10 @@ from dashboards import faces, selections
 from dashboards.answers import Answer, command, find_answer, rows_of_model, show_answer
 from dashboards.charts import OKABE_ITO, show_chart, show_table
 from dashboards.estimates import curves, forest, most
-from dashboards.faces import Layer
 from dashboards.hidden import choose_face, show_hidden
 from dashboards.page import Page, part
 from dashboards.room import Room
+from leamstore.layers import Layer
 
 MASKS: Final = ("own", "same person", "matched stranger", "swap", "mean map", "random")
 """The masks that are shown side by side."""
@@ -47,8 +47,7 @@ def show(room: Room) -> None:
     _show_verdict(own, room)
     _show_claims(answer, room)
     _show_evidence(answer, room)
-    layers = faces.layers_of(room, str(room.filters.model))
-    layer = next((one for one in layers if one.layer == room.filters.layer), None)
+    layer = faces.selected_layer(room)
     if layer is not None:
         st.subheader("The masks on a face")
         _show_masks(room, layer, answer)
@@ -177,7 +176,7 @@ def _drops(room: Room, layer: Layer, percent: float) -> pl.DataFrame:
     if answer is None:
         return pl.DataFrame()
     return answer.tables["occlusion"].filter(
-        pl.col("mask").is_in(MASKS), guiding=layer.model, judged=layer.model, layer=layer.layer,
+        pl.col("mask").is_in(MASKS), guiding=layer.model, judged=layer.model, layer=layer.name,
         percent=percent, measure="centred cosine",
     )  # fmt: skip
 

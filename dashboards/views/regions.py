@@ -20,7 +20,7 @@ from dashboards import selections
 from dashboards.answers import read_current
 from dashboards.charts import AMOUNTS, OKABE_ITO, PAPER_COLOUR, colour_scale, show_chart, show_table
 from dashboards.page import Page, nothing_here
-from dashboards.room import EVERYBODY, Room, hash_of_room
+from dashboards.room import EVERYBODY, HASHES, Room
 from leamstore.schema import GRID, REGION_NAMES
 
 BY: Final = {
@@ -121,7 +121,7 @@ def _choose(room: Room) -> Asked:
     )
 
 
-@st.cache_data(show_spinner="Counting", max_entries=200, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner="Counting", max_entries=200, hash_funcs=HASHES)
 def _shares(room: Room, asked: Asked) -> pl.DataFrame:
     """Return the groups' mean shares: BY's columns, region, share, low, high, identities, maps."""
     answered = _answered(room, asked)

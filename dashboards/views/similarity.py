@@ -18,12 +18,11 @@ from dashboards import faces, selections
 from dashboards.answers import Answer, rows_of_model, show_answer
 from dashboards.charts import show_chart, show_pictures, show_table
 from dashboards.estimates import REFERENCE, curves, looks_of, most
-from dashboards.faces import Layer
+from dashboards.faces import FRAME_NAMES
 from dashboards.page import Page, nothing_here, part
-from dashboards.room import Room, hash_of_room
-from leamstore import arrays, geometry
-from leamstore.frames import FRAMES, Frame, Maps, Poses, lay_on_grid
-from leamstore.pose import INNER
+from dashboards.room import HASHES, Room
+from leamstore.layers import Layer, Maps
+from leamstore.poses import FRAMES, Frame, Poses
 
 PEOPLE: Final = 24
 """People of the sample."""
@@ -52,10 +51,6 @@ _OF_PAPER: Final = (
     ". Open diamonds: the paper's (arXiv 2509.17457, Tables 3 to 6); its \"same\" doesn't tell one "
     "image from one person."
 )
-_FRAMES: Final = {
-    "chip": "the model's chip", "crop": "the face crop", "identity": "the person's pose",
-    "canonical": "everybody's pose",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,8 +78,7 @@ def show(room: Room) -> None:
     _show_groups(asked.of(likeness).sort("position", maintain_order=True), asked)
     _show_aucs(asked.of(aucs, "frame").sort("position", maintain_order=True), asked)
     _show_aucs_table(aucs, answer)
-    layers = faces.layers_of(room, str(room.filters.model))
-    layer = next((one for one in layers if one.layer == room.filters.layer), None)
+    layer = faces.selected_layer(room)
     if layer is not None:
         st.subheader("Pair by pair")
         _show_pairs(room, layer, asked)
@@ -96,7 +90,7 @@ def _choose(rows: pl.DataFrame) -> Asked:
         frames = [frame for frame in FRAMES if frame in rows["frame"]]
         frame = selections.one_of(
             "seen-in", "Frame", frames, default="canonical", width=200,
-            format_func=_FRAMES.__getitem__,
+            format_func=FRAME_NAMES.__getitem__,
             help="Only in everybody's pose, or with poses matched, can pairs speak for a person.",
         )  # fmt: skip
         kinds = rows["maps"].unique(maintain_order=True).to_list()
@@ -132,8 +126,8 @@ def _show_groups(rows: pl.DataFrame, asked: Asked) -> None:
     more = "smaller is more alike" if asked.measure == "emd" else "larger is more alike"
     pairs = rows.group_by("group").agg(pl.max("pairs"))
     st.caption(
-        f"Mean of pairs in {_FRAMES[asked.frame]}; {more}. Bars: 95 %, by bootstrap over people. "
-        "Pairs: "
+        f"Mean of pairs in {FRAME_NAMES[asked.frame]}; {more}. Bars: 95 %, by bootstrap over "
+        "people. Pairs: "
         + ", ".join(
             f"{count:,} of {_GROUPS[group]}" for group, count in pairs.sort("group").iter_rows()
         )
@@ -146,7 +140,7 @@ def _show_aucs(rows: pl.DataFrame, asked: Asked) -> None:
     if rows.is_empty():
         st.info("There is no AUC of such pairs: people are too few, or none matched in pose.")
         return
-    named = rows.with_columns(pl.col("frame").replace(_FRAMES).alias("seen in"))
+    named = rows.with_columns(pl.col("frame").replace(FRAME_NAMES).alias("seen in"))
     figure = curves(named, "layer", "seen in", ("layer, from the input on", "AUC"), estimate="auc")
     figure.add_hline(
         y=0.5, line={"color": REFERENCE, "width": 1, "dash": "dot"},
@@ -193,13 +187,13 @@ def _show_pairs(room: Room, layer: Layer, asked: Asked) -> None:
     show_chart(figure, "pairs", pairs, on_select=select, selection_mode="points")
     st.caption(
         f"A drawn sample, for looking: up to {PAIRS} pairs of each group, of {PEOPLE} people "
-        f"at most; {layer.model}, {layer.layer}. The numbers above are of all that the answer "
+        f"at most; {layer.model}, {layer.name}. The numbers above are of all that the answer "
         "took in" + (", and of emd, which isn't taken here." if asked.measure == "emd" else ".")
     )
     row = written[chosen]
     pictures = [_picture(room, layer, row, side, asked.frame) for side in ("first", "second")]
     show_pictures(pictures, [str(row[f"{side}_name"]) for side in ("first", "second")], "two-maps")
-    st.caption(f"{_described(row)}: seen in {_FRAMES[asked.frame]}; brighter is more relevant.")
+    st.caption(f"{_described(row)}: seen in {FRAME_NAMES[asked.frame]}; brighter is more relevant.")
 
 
 def _described(row: dict[str, Any]) -> str:
@@ -246,14 +240,12 @@ def _picture(
     room: Room, layer: Layer, row: dict[str, Any], side: str, frame: Frame
 ) -> NDArray[np.uint8]:
     image_id, pair_id = row[f"{side}_image"], row[f"{side}_map"]
-    face = faces.read_face(room, layer.model, image_id, frame, layer.input_size, _PICTURE)
+    face = faces.read_face(room, layer, image_id, frame, _PICTURE)
     drawn = faces.draw_map(room, layer, image_id, pair_id, frame, _PICTURE, "smooth")
     return overlay(face.pixels, drawn)
 
 
-@st.cache_data(
-    show_spinner="Comparing a sample of maps", max_entries=200, hash_funcs={Room: hash_of_room}
-)
+@st.cache_data(show_spinner="Comparing a sample of maps", max_entries=200, hash_funcs=HASHES)
 def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
     """Draw pairs of maps and compare them.
 
@@ -266,8 +258,10 @@ def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
     maps = _maps_of_sample(room, layer.model, asked.maps)
     if maps.is_empty():
         return maps
-    poses = Poses(*(_affines(maps, name) for name in Poses.__dataclass_fields__))
-    laid = _read(room, layer, maps, poses, asked.frame)
+    poses = Poses.of(maps)
+    by_image = asked.maps == "image"
+    read = layer.read(maps["image_id"]) if by_image else layer.read_pairs(maps["pair_id"])
+    laid = poses.carry(read, layer.grid, asked.frame, SIZE)
     people = maps["identity"].rank("dense").to_numpy().astype(np.int64)
     pairs = _draw(maps, people, poses, asked)
     likeness = _compare(laid, people, pairs, asked)
@@ -310,26 +304,13 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
     return kept.join(images.drop("pair_id", "told"), on="image_id", maintain_order="left")
 
 
-def _read(room: Room, layer: Layer, maps: pl.DataFrame, poses: Poses, frame: Frame) -> Maps:
-    """Return the maps on the grid in their frame."""
-    array, places = "relevance", maps["image_id"]
-    if maps["pair_id"].null_count() == 0:
-        array, places = "pair_relevance", maps["pair_id"]
-    stored = arrays.open_array(room.lake.maps_path, f"{layer.model}/{layer.layer}/{array}")
-    read = np.asarray(stored.get_orthogonal_selection(places.to_numpy()))
-    to_chip = poses.grid_to_chip(frame, SIZE, layer.input_size)
-    return lay_on_grid(read, to_chip, layer.stride, layer.offset, layer.input_size, SIZE)
-
-
 def _draw(
     maps: pl.DataFrame, people: NDArray[np.int64], poses: Poses, asked: Asked
 ) -> dict[str, Pairs]:
     images = maps["image_id"].to_numpy().astype(np.int64)
     pairs = groups.draw_pairs(images, people, _OFFERED, _SEED)
     if asked.matching == "matched":
-        to_crop = geometry.invert(_affines(maps, "crop_to_image"))
-        to_frame = geometry.compose(poses.crop_to(asked.frame), to_crop)
-        landmarks = geometry.apply(to_frame, maps["landmarks"].to_numpy())[:, INNER]
+        landmarks = poses.landmarks_in(asked.frame)
         matched = groups.match_poses(pairs["identity"], pairs["strangers"], landmarks)
         pairs = dict(zip(("identity", "strangers"), matched, strict=True))
     return {group: chosen[:PAIRS] for group, chosen in pairs.items() if len(chosen)}
@@ -367,10 +348,6 @@ def _table(
         pl.Series("likeness", likeness),
         pl.all(),
     )
-
-
-def _affines(maps: pl.DataFrame, name: str) -> NDArray[np.float64]:
-    return maps[name].to_numpy().astype(np.float64)
 
 
 PAGE = Page(

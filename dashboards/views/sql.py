@@ -17,7 +17,7 @@ from dashboards.bounded_query import (
 )
 from dashboards.charts import show_chart, show_table
 from dashboards.page import Page
-from dashboards.room import Room, hash_of_room
+from dashboards.room import HASHES, Room
 from leamstore import schema
 
 QUERIES: Final = {
@@ -74,7 +74,7 @@ def show(room: Room) -> None:
         _show_answer(_answer(room, query))
 
 
-@st.cache_data(show_spinner="Asking the lake", max_entries=50, hash_funcs={Room: hash_of_room})
+@st.cache_data(show_spinner="Asking the lake", max_entries=50, hash_funcs=HASHES)
 def _answer(room: Room, query: str) -> BoundedAnswer:
     return ask_bounded(room.address, query)
 

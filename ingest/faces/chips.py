@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leamstore import geometry, pose
+from leamstore import geometry
 from leamstore.geometry import Affine, Points
+from leamstore.poses import CANONICAL, INNER
 from leamstore.schema import GRID
 
 
@@ -53,7 +54,7 @@ def _firm_points(landmarks: Points) -> Points:
 
 _FIRM: Final = np.r_[27:55, 60:65]
 
-_DLIB: Final = Alignment(_firm_points, pose.CANONICAL[_FIRM - pose.INNER.start], GRID)
+_DLIB: Final = Alignment(_firm_points, CANONICAL[_FIRM - INNER.start], GRID)
 _ARCFACE: Final = Alignment(
     five_points,
     np.array([

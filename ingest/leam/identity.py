@@ -12,21 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ingest.leam.maps import Precision, Round, Settings, rounds
-from ingest.leam.region_counts import CLASSES, ClassGrid, Upsampling, classes_on_chip, count_regions
+from ingest.leam.region_counts import CLASSES, ClassGrid, classes_on_chip, count_regions
 from ingest.leam.targets import Target, has_direction, mean_of_positives
 from ingest.stopwatch import Stopwatch
 from leamstore import schema
 from leamstore.errors import LeamError, some
 from leamstore.geometry import Affine
-
-
-@dataclass(frozen=True)
-class RunLayer:
-    """A layer as it is run: its name, its cells (height, width) and its way up to the grid."""
-
-    name: str
-    size: tuple[int, int]
-    upsampling: Upsampling
+from leamstore.layers import CellGrid
 
 
 @dataclass(frozen=True)
@@ -37,6 +29,8 @@ class RunModel:
     ----------
     name : str
         Name in the table models.
+    layers : mapping of str to CellGrid
+        Where the cells of each layer lie, by its name.
     by_pair : bool
         Whether maps are made for each ordered pair; else one an image, towards the mean of its
         positives (which controls that ignore the positives leave out of account).
@@ -48,7 +42,7 @@ class RunModel:
 
     name: str
     network: nn.Module
-    layers: tuple[RunLayer, ...]
+    layers: Mapping[str, CellGrid]
     alignment: str
     input_size: int
     target: Target
@@ -169,7 +163,9 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     pairs = _pairs(images, model.by_pair)
     kept = draw_kept_pairs(pairs, identity.names, model.keep_pairs, model.seed)
     grid = _classes_on_chips(identity, model)
-    gathering = {layer.name: _Gathering(layer, pairs, kept, images) for layer in model.layers}
+    gathering = {
+        name: _Gathering(cells, pairs, kept, images) for name, cells in model.layers.items()
+    }
     stopwatch = Stopwatch()
     embeddings = torch.empty(0)
     for part in stopwatch.waited("leam", _rounds(model, identity, pairs)):
@@ -251,14 +247,14 @@ class _Gathering:
     """One layer's maps of one identity, gathered round by round; memory grows by kept maps only."""
 
     def __init__(
-        self, layer: RunLayer, pairs: NDArray[np.int64], kept: NDArray[np.int64], images: int
+        self, cells: CellGrid, pairs: NDArray[np.int64], kept: NDArray[np.int64], images: int
     ) -> None:
-        self.upsampling = layer.upsampling
+        self.cells = cells
         self.anchors = torch.from_numpy(pairs[:, 0])
-        self.relevance = torch.zeros(images, *layer.size)
+        self.relevance = torch.zeros(images, *cells.shape)
         self.pair_peak = torch.zeros(len(pairs))
         self.pair_counts = np.zeros((len(pairs), 2, CLASSES), np.int64)
-        self.kept = torch.zeros(len(kept), *layer.size, dtype=torch.float16)
+        self.kept = torch.zeros(len(kept), *cells.shape, dtype=torch.float16)
         self.place_of_kept = torch.full((len(pairs),), -1)
         self.place_of_kept[kept] = torch.arange(len(kept))
 
@@ -277,7 +273,7 @@ class _Gathering:
         """Count the regions of some pairs' maps, as they are stored."""
         anchors = self.anchors[pairs].numpy()
         counts = count_regions(
-            stored.numpy(), self.upsampling, grid, anchors, (schema.PAIR_TOP_PERCENT,)
+            stored.numpy(), self.cells, grid, anchors, (schema.PAIR_TOP_PERCENT,)
         )
         self.pair_counts[pairs.numpy()] = np.stack([counts.full, counts.top[:, 0]], axis=1)
 
@@ -287,7 +283,7 @@ class _Gathering:
         relevance = (self.relevance.cpu() / positives[:, None, None]).half().numpy()
         peak = torch.zeros(len(relevance)).index_add_(0, self.anchors, self.pair_peak) / positives
         images = np.arange(len(relevance))
-        counts = count_regions(relevance, self.upsampling, grid, images, schema.TOP_PERCENTS)
+        counts = count_regions(relevance, self.cells, grid, images, schema.TOP_PERCENTS)
         return LayerResult(
             relevance=relevance,
             peak=peak.numpy(),
@@ -317,7 +313,7 @@ def _rounds(model: RunModel, identity: Identity, pairs: NDArray[np.int64]) -> It
         model.network,
         torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float(),
         torch.from_numpy(pairs),
-        [layer.name for layer in model.layers],
+        list(model.layers),
         model.target,
         **settings,
     )

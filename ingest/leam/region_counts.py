@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from leamstore import geometry, schema
 from leamstore.errors import LeamError
 from leamstore.geometry import Affine, Resampling
+from leamstore.layers import CellGrid
 
 CLASSES: Final = len(schema.REGIONS) + 1
 """The regions, and one more for unlabelled pixels."""
@@ -34,24 +35,6 @@ _BINS: Final = 4096
 
 _UNITS: Final = 2.0**24 / geometry.SHARE_STEP**2
 """Every pixel's relevance is a whole number of this many to 1: float16's, and two shares'."""
-
-
-@dataclass(frozen=True)
-class Upsampling:
-    """The way from a layer's cells (height, width) up to the grid over its chip."""
-
-    rows: Resampling
-    columns: Resampling
-
-    @classmethod
-    def of_layer(
-        cls, size: tuple[int, int], stride: float, offset: float, input_size: int
-    ) -> "Upsampling":
-        """Make the way up from a layer whose cell i is centred at ``stride * i + offset``."""
-        rows, columns = (
-            geometry.resample(cells, stride, offset, input_size, schema.GRID) for cells in size
-        )
-        return cls(rows, columns)
 
 
 @dataclass(frozen=True)
@@ -124,7 +107,7 @@ def classes_on_chip(
 
 def count_regions(
     maps: NDArray[np.float16],
-    upsampling: Upsampling,
+    cells: CellGrid,
     grid: ClassGrid,
     image_of_map: NDArray[np.int64],
     percents: Sequence[float],
@@ -135,8 +118,8 @@ def count_regions(
     ----------
     maps : (n, height, width) float16
         Relevance in [0, 1], at the layer's own resolution.
-    upsampling : Upsampling
-        The layer's way up to the grid.
+    cells : CellGrid
+        Where the layer's cells lie on the chip.
     grid : ClassGrid
         The classes of each image, as `classes_on_chip` gives them.
     image_of_map : (n,) int64
@@ -161,7 +144,7 @@ def count_regions(
     partial = wanted[wanted < schema.GRID**2]
     full = np.zeros((len(maps), CLASSES), np.int64)
     top = np.zeros((len(maps), len(partial), CLASSES), np.int64)
-    rows, columns = upsampling.rows, upsampling.columns
+    rows, columns = cells.resamplings(schema.GRID)
     _count(
         relevance, rows.low, rows.share, _first_pixels(columns), columns.share,
         _first_pixels(rows), grid.classes, grid.run_ends, image_of_map, schema.FULL_THRESHOLD,

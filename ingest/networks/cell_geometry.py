@@ -21,6 +21,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ingest.networks.numbers import like
 from leamstore.errors import LeamError
+from leamstore.layers import CellGrid
 
 
 class LayerError(LeamError):
@@ -29,13 +30,10 @@ class LayerError(LeamError):
 
 @dataclass(frozen=True)
 class LayerGeometry:
-    """The grid of a layer: on each axis, cell i is centred at chip pixel stride * i + offset."""
+    """A layer's cells on the chip, and their channels."""
 
-    height: int
-    width: int
+    cells: CellGrid
     channels: int
-    stride: float
-    offset: float
 
 
 def layer_geometry(
@@ -70,7 +68,7 @@ def layer_geometry(
 
     def read(name: str, _: nn.Module, __: Any, output: Any) -> None:
         where = follower.where.get(output) if isinstance(output, Tensor) else None
-        grids[name] = _grid(name, output, where)
+        grids[name] = _grid(name, size, output, where)
 
     with ExitStack() as stack, torch.no_grad():
         for name, module in modules.items():
@@ -104,7 +102,7 @@ def _find(network: nn.Module, name: str) -> nn.Module:
     return modules[name]
 
 
-def _grid(name: str, output: Any, where: "_Cells | _Lost | None") -> LayerGeometry:
+def _grid(name: str, size: int, output: Any, where: "_Cells | _Lost | None") -> LayerGeometry:
     if isinstance(where, _Lost):
         raise LayerError(
             f"The cells of layer {name!r} can't be placed on the chip, because the operation "
@@ -121,7 +119,7 @@ def _grid(name: str, output: Any, where: "_Cells | _Lost | None") -> LayerGeomet
             f"The cells of layer {name!r} lie differently in height and width: choose another."
         )
     _, channels, height, width = output.shape
-    return LayerGeometry(height, width, channels, y.stride, y.centre)
+    return LayerGeometry(CellGrid(height, width, y.stride, y.centre, size), channels)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ import polars as pl
 import torch
 
 from ingest import networks
-from ingest.leam.identity import RunLayer, RunModel
+from ingest.leam.identity import RunModel
 from ingest.leam.maps import Precision
-from ingest.leam.region_counts import Upsampling
 from ingest.leam.targets import find_target
 from ingest.networks.weights import find_weights
 from ingest.run.network_check import check_network
@@ -137,34 +136,24 @@ def open_model(
         entry.name, weights=request.weights, catalog=request.catalog, seed=request.seed
     ).to(device)
     geometry = check_network(network, entry, request.layers, request.precision)
-    layers = tuple(
-        RunLayer(
-            name=name,
-            size=(grid.height, grid.width),
-            upsampling=Upsampling.of_layer(
-                (grid.height, grid.width), grid.stride, grid.offset, entry.input_size
-            ),
-        )
-        for name, grid in geometry.items()
-    )
     rows = pl.DataFrame([
         {
             "model": request.name,
             "layer": name,
             "position": entry.layers.index(name),
-            "height": grid.height,
-            "width": grid.width,
-            "channels": grid.channels,
-            "stride": float(grid.stride),
-            "offset": float(grid.offset),
+            "height": layer.cells.height,
+            "width": layer.cells.width,
+            "channels": layer.channels,
+            "stride": float(layer.cells.stride),
+            "offset": float(layer.cells.offset),
         }
-        for name, grid in geometry.items()
+        for name, layer in geometry.items()
     ])  # fmt: skip
     run = RunModel(
         name=request.name,
         # Convolutions take images in this layout; else weights are brought to it in every pass.
         network=network.to(memory_format=torch.channels_last),
-        layers=layers,
+        layers={name: layer.cells for name, layer in geometry.items()},
         alignment=entry.alignment,
         input_size=entry.input_size,
         target=find_target(request.target),

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ingest.faces.survey import as_frame
-from leamstore import geometry, pose
+from leamstore import geometry, poses
 from leamstore.arrays import SHARD_IMAGES
 from leamstore.arrays.blocks import place
 
@@ -131,12 +131,12 @@ def _posed(rows: pl.DataFrame, first_image: int, seed: int) -> pl.DataFrame:
     """Return one identity's kept images with their places, and their pose in the common frames."""
     image_to_crop = geometry.invert(rows["crop_to_image"].to_numpy())
     landmarks = geometry.apply(image_to_crop, rows["landmarks"].to_numpy())
-    reference = pose.draw_reference(rows["identity"][0], rows["sha256"].to_list(), seed)
+    reference = poses.draw_reference(rows["identity"][0], rows["sha256"].to_list(), seed)
     kind = rows.schema["crop_to_image"]
     return rows.with_columns(
         image_id=pl.int_range(first_image, first_image + rows.height, dtype=pl.Int32),
-        crop_to_identity=_affines(pose.crop_to_identity(landmarks, reference), kind),
-        crop_to_canonical=_affines(pose.crop_to_canonical(landmarks), kind),
+        crop_to_identity=_affines(poses.crop_to_identity(landmarks, reference), kind),
+        crop_to_canonical=_affines(poses.crop_to_canonical(landmarks), kind),
     )
 
 

@@ -138,14 +138,14 @@ def _model_shards(model: RunModel, block: Block, results: Sequence[Result]) -> I
     pair_ids, anchors, positives = (
         _joined((columns[number] for columns in pairs), (0,), np.int64) for number in range(3)
     )
-    for layer in model.layers:
-        of_layer = [result.layers[layer.name] for _, result in results]
-        maps = (0, *layer.size)
+    for layer, cells in model.layers.items():
+        of_layer = [result.layers[layer] for _, result in results]
+        maps = (0, *cells.shape)
         by_image = {
             "relevance": _joined((one.relevance for one in of_layer), maps, np.float16),
             "peak": _joined((one.peak for one in of_layer), (0,), np.float32),
         }
-        peaks = (result.layers[layer.name].pair_peak[result.kept_pairs] for _, result in results)
+        peaks = (result.layers[layer].pair_peak[result.kept_pairs] for _, result in results)
         by_pair = {
             "pair_relevance": _joined((one.kept for one in of_layer), maps, np.float16),
             "pair_peak": _joined(peaks, (0,), np.float32),
@@ -154,12 +154,12 @@ def _model_shards(model: RunModel, block: Block, results: Sequence[Result]) -> I
         }
         for name, rows in by_image.items():
             shards = _shards(rows, images - block.start, block.stop - block.start)
-            yield f"{model.name}/{layer.name}/{name}", block.start, shards
+            yield f"{model.name}/{layer}/{name}", block.start, shards
         first = block.start * model.keep_pairs
         length = (block.stop - block.start) * model.keep_pairs
         for name, rows in by_pair.items() if length else ():
             shards = _shards(rows, pair_ids - first, length)
-            yield f"{model.name}/{layer.name}/{name}", first, shards
+            yield f"{model.name}/{layer}/{name}", first, shards
 
 
 def _joined(
@@ -228,11 +228,11 @@ def _pair_regions(model: RunModel, results: Sequence[Result]) -> Iterator[pl.Dat
     for identity, result in results if model.by_pair else ():
         anchor, positive = identity.image_ids[result.pairs.T].astype(np.int32)
         for layer in model.layers:
-            shown = result.layers[layer.name]
+            shown = result.layers[layer]
             for position, (activation, percent) in enumerate(_ACTIVATIONS):
                 counts = shown.pair_counts[:, position]
                 yield pl.DataFrame({
-                    "layer": _repeated(layer.name, len(anchor), pl.String),
+                    "layer": _repeated(layer, len(anchor), pl.String),
                     "anchor": anchor,
                     "positive": positive,
                     "activation": _repeated(activation, len(anchor), pl.String),
@@ -246,10 +246,10 @@ def _image_regions(model: RunModel, results: Sequence[Result]) -> Iterator[pl.Da
     percents = np.array(schema.TOP_PERCENTS)
     for identity, result in results:
         for layer in model.layers:
-            shown = result.layers[layer.name]
+            shown = result.layers[layer]
             has_map = shown.relevance.any((1, 2)).repeat(len(percents))
             yield pl.DataFrame({
-                "layer": _repeated(layer.name, len(has_map), pl.String),
+                "layer": _repeated(layer, len(has_map), pl.String),
                 "image_id": identity.image_ids.astype(np.int32).repeat(len(percents)),
                 "percent": np.tile(percents, len(identity.image_ids)),
                 **_region_columns(

@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from analyses.work import Work
-from leamstore import arrays, pose, schema, tables
+from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
+from leamstore.poses import CANONICAL, INNER
 from leamstore.tables import ledger
 
 PIXELS = 1000
@@ -151,7 +152,7 @@ def give_faces(lake):
                 f"UPDATE images SET {affine_to} = [[1, 0, 0], [0, 1, 0]]::DOUBLE[3][2]"
             )
         landmarks = np.zeros((68, 2))
-        landmarks[pose.INNER] = pose.CANONICAL
+        landmarks[INNER] = CANONICAL
         connection.execute("UPDATE images SET landmarks = ?::DOUBLE[2][68]", [landmarks.tolist()])
         tables.append(connection, "embeddings", pl.DataFrame([
             {"model": model, "image_id": image, "vector": [1.0, 0.0], "chip_to_crop": affine}

@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from leamstore import arrays, pose, schema, tables
+from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
+from leamstore.poses import CANONICAL, INNER
 from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of
 from tests.analyses.planted_faces import IMAGES, SIZE, entry_of, patch
@@ -97,7 +98,7 @@ def poses(count):
     """Landmarks of the mean face whose eyebrows, by which no chip is cut, are moved a little."""
     generator = np.random.default_rng(0)
     landmarks = np.zeros((count, 68, 2))
-    landmarks[:, pose.INNER] = pose.CANONICAL
+    landmarks[:, INNER] = CANONICAL
     landmarks[:, 17:27] += generator.normal(0, 4, (count, 10, 2))
     return landmarks
 

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from leamstore import arrays, pose, schema, tables
+from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import Block
 from leamstore.catalog import Model
 from leamstore.lake import Lake, LakeSettings
+from leamstore.poses import CANONICAL, INNER
 from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of
 
@@ -116,7 +117,7 @@ def make_faces_lake(folder, faces):
 
 def _write_tables(lake, faces):
     landmarks = np.zeros((68, 2))
-    landmarks[pose.INNER] = pose.CANONICAL
+    landmarks[INNER] = CANONICAL
     images = [
         {"image_id": i, "identity": f"person {i // IMAGES}", "path": f"gone/{i}.jpg",
          "sha256": str(i), "status": "kept", "landmarks": landmarks.tolist(),

@@ -12,7 +12,7 @@ from analyses.likeness import (
     earth_movers_distance,
     mean_map,
 )
-from leamstore.frames import normalise, take_top
+from leamstore.layers import normalise, take_top
 
 SIZE = 12
 

@@ -1,15 +1,25 @@
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 
 from analyses import overlays
-from analyses.overlays import Cells
 from leamstore import geometry
+from leamstore.layers import CellGrid
+from leamstore.poses import Poses
 from leamstore.schema import LABELS, UNLABELLED
 
-CELLS = Cells(stride=8.0, offset=9.0, input_size=150)
+CELLS = CellGrid(17, 17, stride=8.0, offset=9.0, input_size=150)
 CHIP_TO_CROP = np.array([[2.6, -0.4, 61.0], [0.4, 2.6, -7.5]])
 """A chip turned and shrunk within the crop, as a model's alignment may do."""
+
+
+def crop_to_chip(chip_to_crop, size):
+    """The affine from a picture of `size` pixels of the whole crop to chip pixels."""
+    none = np.zeros((1, 68, 2))
+    poses = Poses(*[np.eye(2, 3)[None]] * 4, none)
+    return replace(poses, chip_to_crop=chip_to_crop[None]).grid_to_chip("crop", size, 150)
 
 
 def planted(row, column, size=17):
@@ -27,7 +37,7 @@ def centre_of(relevance):
 @pytest.mark.parametrize("size", [512, 128])
 def test_a_planted_cell_lies_where_its_stride_and_offset_put_it(drawing, size):
     row, column = 5, 11
-    to_chip = overlays.crop_to_chip(CHIP_TO_CROP[None], size)
+    to_chip = crop_to_chip(CHIP_TO_CROP, size)
     drawn = overlays.draw_maps(planted(row, column), CELLS, to_chip, size, drawing)[0]
     chip = np.array([8.0 * column + 9.0, 8.0 * row + 9.0])
     crop = CHIP_TO_CROP[:, :2] @ chip + CHIP_TO_CROP[:, 2]
@@ -37,13 +47,13 @@ def test_a_planted_cell_lies_where_its_stride_and_offset_put_it(drawing, size):
 
 
 def test_a_cell_is_drawn_as_large_as_it_is():
-    to_chip = overlays.crop_to_chip(np.array([[[3.0, 0, 10], [0, 3.0, 10]]]), 512)
+    to_chip = crop_to_chip(np.array([[3.0, 0, 10], [0, 3.0, 10]]), 512)
     drawn = overlays.draw_maps(planted(8, 8), CELLS, to_chip, 512)[0]
     assert (drawn == 1).sum() == 24 * 24
 
 
 def test_nothing_is_drawn_outside_of_the_chip():
-    to_chip = overlays.crop_to_chip(CHIP_TO_CROP[None], 128)
+    to_chip = crop_to_chip(CHIP_TO_CROP, 128)
     for drawing in ("cells", "smooth"):
         drawn = overlays.draw_maps(np.ones((1, 17, 17)), CELLS, to_chip, 128, drawing)[0]
         # The chip's own corner lies at crop pixel (61, -7.5), and the crop's at its left outside.

@@ -1,20 +1,22 @@
 import polars as pl
 import pytest
 
+from benchmarks.benchmark import Settings
 from benchmarks.material import demo_lake
 from benchmarks.paper_lake import MODELS, repeat_lake
 from leamstore import arrays
 
 
-@pytest.fixture
-def small(settings):
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
     """Four images of two people."""
-    return demo_lake(settings)
+    scratch = tmp_path_factory.mktemp("small")
+    return demo_lake(Settings(quick=True, seed=0, images=None, scratch=scratch))
 
 
-@pytest.fixture
-def large(small, tmp_path):
-    return repeat_lake(small, tmp_path / "large.lake", images=10)
+@pytest.fixture(scope="module")
+def large(small, tmp_path_factory):
+    return repeat_lake(small, tmp_path_factory.mktemp("large") / "large.lake", images=10)
 
 
 def test_every_model_has_every_row_again_for_each_copy(small, large):

@@ -1,7 +1,6 @@
-import os
 import shutil
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from leamstore import schema, tables
 from leamstore.lake import Lake, LakeSettings
+from tests.commandlines import run_command
+from tests.conftest import DEMO_OPTIONS
+from tests.made_once import made_once
 
 PATIENCE_SECONDS = 60
 _MAIN = sys.modules["__main__"]
@@ -23,43 +25,46 @@ def _the_main_module_stays():
     sys.modules["__main__"] = _MAIN
 
 
-def ingest(folder, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "ingest", "--models", "DLIB_R29", "--layers", "0,layer1.0.conv2",
-         "--max-images", "3", "--lake", str(folder / "demo.lake"), *arguments],
-        capture_output=True, text=True, check=False,
-        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(folder / "cache")},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return Lake(folder / "demo.lake")
-
-
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory):
+def lake(demo_ingest, tmp_path_factory):
     """Two women of the demo set with three images each, two layers, and two rejected images."""
-    folder = tmp_path_factory.mktemp("whole")
-    lake = ingest(folder)
-    Image.new("RGB", (60, 40), "navy").save(folder / "wall.png")
-    reject(lake, folder / "wall.png", "no-face", "No face was found.")
-    reject(lake, folder / "gone.png", "truncated", "The file ends before the image does.")
-    return lake
+    return Lake(made_once(tmp_path_factory, "two-rejected", partial(_reject_two, demo_ingest.lake)))
+
+
+def _reject_two(demo_lake, folder):
+    shutil.copytree(demo_lake, folder, dirs_exist_ok=True)
+    lake = Lake(folder)
+    wall = folder.with_suffix(".png")
+    Image.new("RGB", (60, 40), "navy").save(wall)
+    reject(lake, wall, "no-face", "No face was found.")
+    reject(lake, folder.with_name("gone.png"), "truncated", "The file ends before the image does.")
 
 
 @pytest.fixture(scope="session")
 def answered(lake, tmp_path_factory):
     """The same lake with the answers that its pages show."""
+    return Lake(made_once(tmp_path_factory, "answered", partial(_answer, lake)))
+
+
+def _answer(lake, folder):
     from tests.dashboards.planted import answer_all
 
-    folder = tmp_path_factory.mktemp("answered") / "answered.lake"
-    shutil.copytree(lake.path, folder)
-    answered = Lake(folder)
-    answer_all(answered)
-    return answered
+    shutil.copytree(lake.path, folder, dirs_exist_ok=True)
+    answer_all(Lake(folder))
 
 
 @pytest.fixture(scope="session")
 def one_person(tmp_path_factory):
-    return ingest(tmp_path_factory.mktemp("one"), "--max-identities", "1")
+    folder = made_once(tmp_path_factory, "one-person", _ingest_one_person)
+    return Lake(folder / "demo.lake")
+
+
+def _ingest_one_person(folder):
+    done = run_command(
+        "ingest", *DEMO_OPTIONS, "--max-identities", "1", "--lake", folder / "demo.lake",
+        LEAM_CACHE=folder / "cache",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_as_many_pixels_are_hidden_as_were_asked_for(lake):
     layer = layers_of(room, "DLIB_R29")[0]
     row = lake.sql("SELECT image_id, identity FROM images WHERE status = 'kept' LIMIT 1").row(0)
     orders = orders_of(room, layer, Whose(*row, "face"))
-    size = layer.input_size
+    size = layer.grid.input_size
     whole = pl.Series([200]).cast(pl.UInt8).to_numpy().repeat(size * size * 3)
     whole = whole.reshape(size, size, 3)
     for mask, order in orders.items():

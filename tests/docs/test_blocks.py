@@ -1,5 +1,7 @@
+import contextlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from leamstore.lake import Lake
+from tests.commandlines import run_command
 from tests.docs.blocks import PAGES, ROOT, RUN, Block, blocks_of
 from tests.docs.photographs import make_photographs
 
@@ -14,6 +17,7 @@ TUTORIAL = ROOT / "docs" / "tutorial.md"
 OTHERS = [page for page in PAGES if page != TUTORIAL]
 ELSEWHERE = re.compile(r"\b(s3|gs|az|tcp|https?)://")
 COMMAND = re.compile(r"^(uv|pip|python|mkdocs|streamlit|dask|export|source) ", re.MULTILINE)
+OURS = ("ingest", "leamstore", "analyses")
 
 
 def run(words, place, block):
@@ -23,7 +27,44 @@ def run(words, place, block):
         words, cwd=place, env=os.environ | settings | {"LEAM_CACHE": str(place / "cache")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+    require_success(done, block)
+
+
+def require_success(done, block):
     assert done.returncode == 0, f"{block.place}\n{block.text}\n{done.stdout}\n{done.stderr}"
+
+
+def commands_of(text):
+    """The words of each command, or None where a shell does more than to pass words on."""
+    commands, open_lines = [], ""
+    for line in text.splitlines(keepends=True):
+        open_lines += line
+        lexer = shlex.shlex(open_lines, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        try:
+            words = list(lexer)
+        except ValueError:  # a quotation that goes on in the next line
+            continue
+        if open_lines.endswith("\\\n"):
+            continue
+        if any("$" in word or set(word) <= set("();<>|&") for word in words):
+            return None
+        open_lines = ""
+        if words:
+            commands.append(words)
+    return commands
+
+
+def run_shell(text, place, block):
+    """Run a block as a shell does; what it asks of our programs, in this process."""
+    commands = commands_of(text)
+    ours = [["python", "-m", name] for name in OURS]
+    if commands is None or any(words[:3] not in ours for words in commands):
+        run(["bash", "-euo", "pipefail", "-c", text], place, block)
+        return
+    for words in commands:
+        with contextlib.chdir(place):
+            require_success(run_command(*words[2:], LEAM_CACHE=place / "cache"), block)
 
 
 def run_blocks(page, place):
@@ -38,8 +79,7 @@ def run_blocks(page, place):
             Lake(place / "demo.lake").sql(block.text)
         elif block.language != "python":
             # The environment that uv would make is the one that runs this.
-            typed = block.text.replace("uv run ", "")
-            run(["bash", "-euo", "pipefail", "-c", typed], place, block)
+            run_shell(block.text.replace("uv run ", ""), place, block)
     if python:
         whole = "\n".join(python)
         run([sys.executable, "-c", whole], place, Block(page, 1, "python", whole, None))
@@ -64,6 +104,22 @@ def test_the_tutorial_leaves_a_lake_with_answers_and_a_report(place):
 @pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
 def test_every_block_of_a_page_runs(page, place):
     run_blocks(page, place)
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("python -m a 'b c'  # why\n\npython -m b \\\n  --c\n",
+         [["python", "-m", "a", "b c"], ["python", "-m", "b", "--c"]]),
+        ('python -m leamstore sql "\n  FROM a\n  WHERE b > 1"\n',
+         [["python", "-m", "leamstore", "sql", "\n  FROM a\n  WHERE b > 1"]]),
+        ("python -m a | head\n", None),
+        ("python -m a --to $HOME\n", None),
+        ("for a in b; do python -m $a; done\n", None),
+    ],
+)  # fmt: skip
+def test_commands_of_a_block_are_those_that_a_shell_would_run(text, commands):
+    assert commands_of(text) == commands
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

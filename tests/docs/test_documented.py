@@ -1,9 +1,6 @@
 """Nothing is there without a word about it."""
 
-import os
 import re
-import subprocess
-import sys
 from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
@@ -14,6 +11,7 @@ from analyses.work import Work
 from dashboards.views import PAGES as VIEWS
 from leamstore import catalog, schema
 from leamstore.lake import Lake
+from tests.commandlines import run_command
 from tests.docs.blocks import PAGES, ROOT
 from tests.docs.photographs import make_photographs
 
@@ -131,12 +129,12 @@ def lake(tmp_path_factory):
     """A lake of four people with genders and ages, of which every question can be asked."""
     folder = tmp_path_factory.mktemp("documented")
     make_photographs(folder / "photographs", folder / "scratch")
-    subprocess.run(
-        [sys.executable, "-m", "ingest", "--images", folder / "photographs", "--quiet",
-         "--models", "DLIB_R29", "--layers", "0", "--lake", folder / "lake"],
-        cwd=ROOT, check=True,
-        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(folder / "cache")},
+    done = run_command(
+        "ingest", "--images", folder / "photographs", "--quiet", "--workers", "1",
+        "--models", "DLIB_R29", "--layers", "0", "--lake", folder / "lake",
+        LEAM_CACHE=folder / "cache",
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     return Lake(folder / "lake")
 
 

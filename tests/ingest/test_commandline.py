@@ -1,92 +1,73 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from functools import partial
 
 import pytest
 
-from ingest.__main__ import app
-from leamstore.commandline import run
 from leamstore.lake import Lake
+from tests.commandlines import run_command
+from tests.conftest import DEMO_OPTIONS
 
 SENTENCE_ONLY = "Traceback"
 
-
-def ingest(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "ingest", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-        env=os.environ | {"LEAM_OFFLINE": "1", "COLUMNS": "300"} | environment,
-    )  # fmt: skip
+ingest = partial(run_command, "ingest")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A lake that the command line made of the demo set."""
-    folder = tmp_path_factory.mktemp("made")
-    done = ingest(
-        "--models", "DLIB_R29", "--layers", "0,layer1.0.conv2", "--max-images", 3,
-        "--lake", folder / "demo.lake", LEAM_CACHE=str(folder / "cache"),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder, done
+@pytest.fixture
+def again(demo_ingest, tmp_path):
+    """Ingest into a copy of the demo lake."""
+    shutil.copytree(demo_ingest.lake, tmp_path / "demo.lake")
+    return partial(ingest, "--lake", tmp_path / "demo.lake", LEAM_CACHE=demo_ingest.cache)
 
 
 def test_help_teaches():
-    done = ingest("--help")
+    done = subprocess.run(
+        [sys.executable, "-m", "ingest", "--help"], capture_output=True, text=True, check=True
+    )
     for word in ("--images", "--models", "--positives", "identities.csv", "demo set", "DIR/"):
         assert word in done.stdout
 
 
-def test_the_summary_counts_and_names_the_next_command(made):
-    shown = made[1].stdout
+def test_the_summary_counts_and_names_the_next_command(demo_ingest):
+    shown = demo_ingest.stdout
     for words in ("kept", "DLIB_R29", "regions", "MiB on disk", "python -m leamstore sql"):
         assert words in shown
 
 
-def test_the_demo_set_and_the_landmark_parser_are_branded(made):
-    said = made[1].stderr + made[1].stdout
+def test_the_demo_set_and_the_landmark_parser_are_branded(demo_ingest):
+    said = demo_ingest.stderr + demo_ingest.stdout
     assert "variations of" in said
     assert "labelled by landmarks, not by FaRL" in said
 
 
-def test_layers_are_chosen_by_name_or_position(made):
-    lake = Lake(made[0] / "demo.lake")
+def test_layers_are_chosen_by_name_or_position(demo_ingest):
+    lake = Lake(demo_ingest.lake)
     rows = lake.sql("SELECT position, layer FROM layers ORDER BY 1").rows()
     assert rows == [(0, "conv1"), (2, "layer1.0.conv2")]
 
 
-def test_doing_it_again_says_that_there_is_nothing_to_do(made):
-    folder, _ = made
-    done = ingest(
-        "--models", "DLIB_R29", "--layers", "0,layer1.0.conv2", "--max-images", 3,
-        "--lake", folder / "demo.lake", LEAM_CACHE=str(folder / "cache"),
-    )  # fmt: skip
+def test_doing_it_again_says_that_there_is_nothing_to_do(again):
+    done = again(*DEMO_OPTIONS)
     assert done.returncode == 0
     assert "Nothing to do" in done.stdout
 
 
-def test_json_is_for_programs_and_quiet_is_quiet(made):
-    folder, _ = made
-    same = (
-        "--models", "DLIB_R29", "--layers", "0,layer1.0.conv2", "--max-images", 3,
-        "--lake", folder / "demo.lake",
-    )  # fmt: skip
-    facts = json.loads(ingest(*same, "--json", LEAM_CACHE=str(folder / "cache")).stdout)
+def test_json_is_for_programs_and_quiet_is_quiet(again):
+    facts = json.loads(again(*DEMO_OPTIONS, "--json").stdout)
     assert facts["images"] == {"kept": 6}
     assert facts["run"]["units"] == 0
     assert facts["brands"]
-    quiet = ingest(*same, "--quiet", LEAM_CACHE=str(folder / "cache"))
+    quiet = again(*DEMO_OPTIONS, "--quiet")
     assert (quiet.stdout, quiet.stderr) == ("", "")
 
 
-def test_a_lake_of_another_parser_or_seed_is_not_mixed(made):
-    folder, _ = made
-    done = ingest(
-        "--models", "DLIB_R29", "--lake", folder / "demo.lake", "--seed", 1,
-        LEAM_CACHE=str(folder / "cache"),
-    )  # fmt: skip
+def test_a_lake_of_another_parser_or_seed_is_not_mixed(again):
+    done = again("--models", "DLIB_R29", "--seed", 1)
     assert done.returncode == 1
     assert "was made with --seed 0, not 1" in done.stderr
     assert SENTENCE_ONLY not in done.stderr
@@ -122,16 +103,11 @@ def test_a_lake_of_another_detector_is_not_mixed(made):
         (["--catalog", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_leaves_no_lake(
-    options, sentence, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.setenv("LEAM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("LEAM_OFFLINE", "1")
-    monkeypatch.setattr(sys, "argv", ["ingest", *options, "--lake", str(tmp_path / "none.lake")])
-    with pytest.raises(SystemExit) as ended:
-        run(app)
-    assert ended.value.code == 1
-    assert sentence in " ".join(capsys.readouterr().err.split())
+def test_a_mistake_is_one_sentence_and_leaves_no_lake(options, sentence, tmp_path):
+    done = ingest(*options, "--lake", tmp_path / "none.lake", LEAM_CACHE=tmp_path / "cache")
+    assert done.returncode == 1
+    assert sentence in " ".join(done.stderr.split())
+    assert SENTENCE_ONLY not in done.stderr
     assert not (tmp_path / "none.lake").exists()
 
 
@@ -169,21 +145,21 @@ def test_debug_shows_where_a_mistake_came_from(tmp_path):
 
 def test_a_folder_that_is_no_lake_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    done = ingest("--models", "DLIB_R29", "--lake", tmp_path, LEAM_CACHE=str(tmp_path / "c"))
+    done = ingest("--models", "DLIB_R29", "--lake", tmp_path, LEAM_CACHE=tmp_path / "c")
     assert done.returncode == 1
     assert "is no lake" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_ctrl_c_ends_with_a_sentence_on_how_to_go_on(made, tmp_path):
-    folder, _ = made
+def test_ctrl_c_ends_with_a_sentence_on_how_to_go_on(demo_ingest, tmp_path):
     started = subprocess.Popen(
         [sys.executable, "-m", "ingest", "--models", "DLIB_R29", "--lake", tmp_path / "a.lake"],
         stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(folder / "cache")},
+        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(demo_ingest.cache)},
     )  # fmt: skip
     while not (tmp_path / "a.lake" / "lake.duckdb").exists():
         assert started.poll() is None
+        time.sleep(0.02)
     started.send_signal(signal.SIGINT)
     _, said = started.communicate(timeout=60)
     assert started.returncode == 130

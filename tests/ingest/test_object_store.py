@@ -73,7 +73,7 @@ def in_bucket(run, settings, host, in_folder):
     killed = subprocess.Popen(command, env=os.environ | settings)
     while not any(method == "PUT" and "relevance/c/" in path for method, path in host.requests):
         assert killed.poll() is None
-        time.sleep(0.01)
+        time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     run(ingest.app, *arguments(lake))

@@ -1,23 +1,23 @@
 """The page that tells how to bring a model of one's own, followed to the letter."""
 
-import os
+import contextlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from leamstore.lake import Lake
+from tests.commandlines import run_command
 
 
 def test_the_example_of_the_docs_becomes_a_model_of_the_lake(tmp_path):
     page = Path("docs/models.md").read_text(encoding="utf-8")
     (tmp_path / "my.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.S)[1])
     options = re.search(r"python -m ingest (.*)--lake", page)[1].split()
-    subprocess.run(
-        [sys.executable, "-m", "ingest", *options, "--lake", "mine.lake", "--max-images", "2"],
-        cwd=tmp_path, check=True, env=os.environ | {"LEAM_CACHE": str(tmp_path / "cache"),
-        "LEAM_OFFLINE": "1", "PYTHONPATH": str(Path.cwd())},
-    )  # fmt: skip
+    with contextlib.chdir(tmp_path):
+        done = run_command(
+            "ingest", *options, "--lake", "mine.lake", "--max-images", "2",
+            LEAM_CACHE=tmp_path / "cache",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     layers = Lake(tmp_path / "mine.lake").sql(
         "SELECT model, layer, height, stride FROM layers ORDER BY position"
     )

@@ -1,8 +1,5 @@
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -19,6 +16,7 @@ from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.verify import remove_broken, verify
+from tests.commandlines import run_command
 from tests.robustness.contents import contents, differences
 
 
@@ -124,11 +122,7 @@ def test_weights_that_no_catalog_names_are_asked_for_by_a_sentence(lake):
 
 def test_verify_repairs_by_one_command(whole, lake):
     break_shard(lake)
-    done = subprocess.run(
-        [sys.executable, "-m", "leamstore", "verify", "--repair", "--lake", lake.path],
-        capture_output=True, text=True, check=False,
-        env=os.environ | {"LEAM_OFFLINE": "1", "COLUMNS": "300"},
-    )  # fmt: skip
+    done = run_command("leamstore", "verify", "--repair", "--lake", lake.path)
     assert done.returncode == 0, done.stderr
     assert "DLIB_R29@random/layer2.0.conv2/relevance, shard 1: it can't be read" in done.stdout
     assert "1 units taken out" in done.stderr

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,6 +8,7 @@ from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
 from leamstore.tables import ledger
+from tests.made_once import made_once
 from tests.s3_host import S3Host
 
 SETTINGS = LakeSettings(parser="landmarks", keep_pairs=1, crops=True, seed=0)
@@ -99,9 +102,16 @@ def small_lake(path):
     return lake
 
 
+@pytest.fixture(scope="session")
+def original(tmp_path_factory):
+    """The path of the small lake of which each test gets a copy."""
+    folder = made_once(tmp_path_factory, "small", lambda folder: small_lake(folder / "test.lake"))
+    return folder / "test.lake"
+
+
 @pytest.fixture
-def lake(tmp_path):
-    return small_lake(tmp_path / "test.lake")
+def lake(original, tmp_path):
+    return Lake(shutil.copytree(original, tmp_path / "test.lake"))
 
 
 @pytest.fixture(scope="package")

@@ -41,11 +41,11 @@ def ended(child: int, seconds: float | None = None) -> int | None:
     if seconds is None:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while (left := deadline - time.monotonic()) > 0:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        time.sleep(0.001)
+        time.sleep(min(left, 0.02))
     return None
 
 

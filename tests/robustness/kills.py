@@ -1,11 +1,12 @@
 """SIGKILL an ingest at random moments, go on, and compare with one that nobody disturbed.
 
 ``python -m tests.robustness.kills --times 100`` takes about half an hour of two cores;
-``--signal SIGINT`` does the same by Ctrl-C, which has to end in a sentence. Half of the kills come
-at a moment drawn over the whole run; the other half just before one of the run's steps on files
-(a file opened for writing, renamed or removed, a folder made), drawn over all of them. After each,
-what a reader sees must be whole; after the next ingest, every table, array and file must equal
-those of the lake that was made in one go.
+``--signal SIGINT`` does the same by Ctrl-C, which has to end in a sentence, and
+``--signal SIGKILL SIGINT`` kills so often by each. Half of the kills come at a moment drawn over
+the whole run; the other half just before one of the run's steps on files (a file opened for
+writing, renamed or removed, a folder made), drawn over all of them. After each, what a reader sees
+must be whole; after the next ingest, every table, array and file must equal those of the lake that
+was made in one go.
 """
 
 # ruff: noqa: I001 - scenarios sets the size of shards before other modules are imported
@@ -47,18 +48,24 @@ UNFINISHED = (
 
 
 def main() -> None:
-    """Kill as often as was asked for, print the counts as JSON, and fail if a lake differs."""
+    """Kill as often as was asked for, print counts by signal as JSON; fail if a lake differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--signal", choices=["SIGKILL", "SIGINT"], default="SIGKILL")
+    parser.add_argument("--signal", choices=["SIGKILL", "SIGINT"], nargs="+", default=["SIGKILL"])
     options = parser.parse_args()
+    signals = [signal.Signals[name] for name in options.signal]
     with tempfile.TemporaryDirectory() as folder:
-        by = signal.Signals[options.signal]
-        trials = kill_often(Path(folder), options.times, options.seed, by)
+        trials = kill_often(Path(folder), options.times, options.seed, signals)
+    print(json.dumps({by.name: summary(done) for by, done in trials.items()}, indent=2))
+    sys.exit(any(trial["wrong"] for done in trials.values() for trial in done))
+
+
+def summary(trials: list[dict[str, Any]]) -> dict[str, Any]:
+    """Count how the kills by one signal went."""
     failed = [trial for trial in trials if trial["wrong"]]
     counts = Counter(f"{trial['scenario']}: {trial['stage']}" for trial in trials)
-    print(json.dumps({
+    return {
         "kills": len(trials),
         "survived": len(trials) - len(failed),
         "in a write": sum(trial["in_a_write"] for trial in trials),
@@ -66,14 +73,24 @@ def main() -> None:
         "longest end in seconds": max(trial["seconds_to_end"] for trial in trials),
         "died": dict(sorted(counts.items())),
         "failed": failed,
-    }, indent=2))  # fmt: skip
-    sys.exit(bool(failed))
+    }
 
 
-def kill_often(folder: Path, times: int, seed: int, by: signal.Signals) -> list[dict[str, Any]]:
-    """Kill ingests `times` times and return what became of each."""
-    draw = random.Random(seed)
+def kill_often(
+    folder: Path, times: int, seed: int, signals: Sequence[signal.Signals]
+) -> dict[signal.Signals, list[dict[str, Any]]]:
+    """Kill ingests `times` times by each signal and return what became of each."""
     rehearsed = [(scenario, rehearse(scenario, folder)) for scenario in scenarios(folder)]
+    return {by: _trials(folder, times, random.Random(seed), by, rehearsed) for by in signals}
+
+
+def _trials(
+    folder: Path,
+    times: int,
+    draw: random.Random,
+    by: signal.Signals,
+    rehearsed: Sequence[tuple[Scenario, dict[str, Any]]],
+) -> list[dict[str, Any]]:
     trials = []
     for number in range(times):
         scenario, whole = rehearsed[number % 2]
@@ -82,7 +99,7 @@ def kill_often(folder: Path, times: int, seed: int, by: signal.Signals) -> list[
         else:
             trial = kill(scenario, folder, whole, by, at_second=draw.uniform(0, whole["seconds"]))
         trials.append(trial)
-        print(number + 1, trial, file=sys.stderr, flush=True)
+        print(by.name, number + 1, trial, file=sys.stderr, flush=True)
     return trials
 
 

@@ -6,8 +6,9 @@ has to be said before any other module of the lake is imported.
 
 # ruff: noqa: E402
 from leamstore import arrays
+from leamstore.arrays import stores
 
-arrays.SHARD_IMAGES = 4
+arrays.SHARD_IMAGES = stores.SHARD_IMAGES = 4
 
 import shutil
 from dataclasses import dataclass

@@ -27,9 +27,13 @@ RUN = """
 run(lambda: ingest(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
 """
 
+ALONE_FIRST = """
+run(lambda: ingest(Path(sys.argv[1]), Path(sys.argv[2]).with_name("alone.lake")))
+"""
+
 IMPATIENT = """
 from ingest.run import dask_cluster
-cluster._LEAST_LIMIT_SECONDS, cluster._TIMES_THE_SLOWEST = 30, 1
+dask_cluster._LEAST_LIMIT_SECONDS, dask_cluster._TIMES_THE_SLOWEST = 10, 1
 """
 
 HERE, THERE = (f"10.213.{os.getpid() % 256}.{end}" for end in (1, 2))
@@ -105,11 +109,19 @@ def photographs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(photographs, tmp_path_factory):
+def clustered(photographs, scheduler, tmp_path_factory):
+    """A lake that the cluster made, beside one that the same process made alone before."""
+    lake = tmp_path_factory.mktemp("whole") / "clustered.lake"
+    command = ingest(photographs, lake, scheduler, first=ALONE_FIRST)
+    _, said = command.communicate()
+    assert command.returncode == 0, said
+    return Lake(lake)
+
+
+@pytest.fixture(scope="module")
+def whole(clustered):
     """What a lake holds that one process made."""
-    lake = tmp_path_factory.mktemp("whole") / "a.lake"
-    assert ingest(photographs, lake).wait() == 0
-    return contents(Lake(lake))
+    return contents(Lake(clustered.path.with_name("alone.lake")))
 
 
 def ingest(photographs, lake, *scheduler, within=(), first=""):
@@ -127,13 +139,9 @@ def units(lake):
     return lake.sql("SELECT count(*) FROM units").item()
 
 
-def test_a_cluster_makes_the_lake_that_one_process_makes(photographs, scheduler, whole, tmp_path):
-    command = ingest(photographs, tmp_path / "a.lake", scheduler)
-    _, said = command.communicate()
-    assert command.returncode == 0, said
-    lake = Lake(tmp_path / "a.lake")
-    assert differences(contents(lake), whole) == []
-    assert not (lake.path / RUN_TOKEN_FILE).exists()
+def test_a_cluster_makes_the_lake_that_one_process_makes(clustered, whole):
+    assert differences(contents(clustered), whole) == []
+    assert not (clustered.path / RUN_TOKEN_FILE).exists()
 
 
 def test_a_worker_that_dies_in_mid_write_and_one_that_hangs_cost_nothing(

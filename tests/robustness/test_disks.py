@@ -4,24 +4,20 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from leamstore.lake import Lake
 from leamstore.safety.verify import verify
+from tests.commandlines import run_command
 from tests.robustness.contents import contents, differences
 
 SAME = ("--models", "DLIB_R29", "--layers", "layer2.0.conv2", "--max-images", "2",
         "--keep-pairs", "1", "--workers", "1", "--parser", "landmarks")  # fmt: skip
 
 
-def ingest(lake, cache, *more):
-    return subprocess.run(
-        [sys.executable, "-m", "ingest", *SAME, "--lake", str(lake), *more],
-        capture_output=True, text=True, check=False,
-        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(cache), "COLUMNS": "300"},
-    )  # fmt: skip
+def ingest(lake, cache):
+    return run_command("ingest", *SAME, "--lake", lake, LEAM_CACHE=cache)
 
 
 @contextlib.contextmanager

@@ -7,16 +7,25 @@ import sys
 
 import pytest
 
+SIGNALS = ["SIGKILL", "SIGINT"]
 
-@pytest.mark.parametrize("signal", ["SIGKILL", "SIGINT"])
-def test_an_ingest_that_was_ended_anywhere_goes_on_to_the_same_lake(signal, tmp_path):
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The counts of four kills by each signal, of the same rehearsed ingests."""
+    cache = tmp_path_factory.mktemp("cache")
     done = subprocess.run(
         [sys.executable, "-m", "tests.robustness.kills", "--times", "4", "--seed", "7",
-         "--signal", signal],
+         "--signal", *SIGNALS],
         capture_output=True, text=True, check=False,
-        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(tmp_path)},
+        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(cache)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    counts = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_an_ingest_that_was_ended_anywhere_goes_on_to_the_same_lake(signal, killed):
+    counts = killed[signal]
     assert counts["survived"] == counts["kills"] == 4
     assert counts["ended before the kill"] < 4

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import polars as pl
@@ -42,6 +43,7 @@ def at_work(tmp_path):
     )
     while not (tmp_path / "a.lake" / "lake.duckdb").exists():
         assert process.poll() is None
+        time.sleep(0.02)
     yield process, Lake(tmp_path / "a.lake")
     process.kill()
     process.wait()
@@ -60,6 +62,7 @@ def test_readers_see_whole_units_and_analyses_write_their_tables_meanwhile(at_wo
             maps = arrays.open_array(lake.maps_path, f"{model}/layer2.0.conv2/relevance")
             assert np.isfinite(maps[image_id]).all()
         seen.add(units.height)
+        time.sleep(0.02)
         written = {"count": pl.DataFrame({"units": [units.height]})}
         results.write_results(lake, "test", written, {}, results.inputs_checksum(lake))
         assert results.read_results(lake, "test")["count"].item() == units.height

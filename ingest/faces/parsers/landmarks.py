@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from scipy.spatial import ConvexHull
 
 from leamstore.geometry import Points
-from leamstore.pose import EYE_CORNERS
+from leamstore.poses import EYE_CORNERS
 from leamstore.schema import GRID, LABELS, UNLABELLED
 
 BROW_HEIGHT: Final = 0.08

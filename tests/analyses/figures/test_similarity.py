@@ -6,7 +6,7 @@ import pytest
 from analyses.figures.similarity import pictures
 from analyses.similarity.groups import GROUPS
 from analyses.similarity.question import MATCHING, RELEVANCE
-from leamstore.frames import FRAMES
+from leamstore.poses import FRAMES
 
 
 def planted_tables(paper=None):

@@ -17,7 +17,8 @@ def lake_of(path, *models):
 
 def record_run(lake, command, hour, models=()):
     row = {"run_id": str(hour), "command": command, "versions": json.dumps({}),
-           "settings": json.dumps({"models": models}), "started": datetime(2026, 1, 1, hour, tzinfo=UTC),
+           "settings": json.dumps({"models": models}),
+           "started": datetime(2026, 1, 1, hour, tzinfo=UTC),
            "ended": None, "summary": None}  # fmt: skip
     with tables.writing(lake.tables_path) as connection:
         tables.append(connection, "runs", pl.DataFrame([row]))

@@ -3,7 +3,6 @@ import pytest
 
 from analyses.rerun.masks import (
     SOURCES,
-    carry_maps,
     cut_masks,
     draw_sources,
     mirror,
@@ -11,7 +10,9 @@ from analyses.rerun.masks import (
     pixels_hidden,
     random_order,
 )
-from leamstore import geometry, pose
+from leamstore import geometry
+from leamstore.layers import CellGrid
+from leamstore.poses import CANONICAL, INNER, carry
 
 
 def test_the_most_relevant_pixel_is_first_and_ties_go_by_pixel_order():
@@ -56,7 +57,8 @@ def test_random_orders_hang_on_seed_draw_and_image_alone():
 def test_maps_go_to_their_own_chip_as_the_lake_resamples_them(generator):
     maps = generator.random((2, 72, 72)).astype(np.float16)
     matrix = geometry.resample(72, 2.0, 3.0, 150, 150).matrix
-    carried = carry_maps(maps, 2.0, 3.0, np.eye(2, 3), 150)
+    grid = CellGrid(72, 72, 2.0, 3.0, 150)
+    carried = carry(maps, grid, np.eye(2, 3), 150, beyond="nearest", dtype=np.float64)
     np.testing.assert_allclose(carried, matrix @ maps.astype(np.float64) @ matrix.T, atol=1e-12)
 
 
@@ -64,14 +66,14 @@ def test_maps_go_to_another_chip_where_its_pixels_lie_on_theirs():
     maps = np.zeros((1, 8, 8))
     maps[0, 2, 5] = 1
     to_map_chip = np.array([[[1.0, 0, 3.0], [0, 1.0, -1.0]]])
-    carried = carry_maps(maps, 1.0, 0.0, to_map_chip, 8)
+    carried = carry(maps, CellGrid.of_chip(8), to_map_chip, 8, beyond="nearest")
     assert np.argwhere(carried).tolist() == [[0, 3, 2]]
 
 
 def faces(widths):
     """Landmarks of faces told apart by how far the mouth is open."""
     mean = np.zeros((68, 2))
-    mean[pose.INNER] = pose.CANONICAL
+    mean[INNER] = CANONICAL
     landmarks = np.repeat(mean[None], len(widths), axis=0)
     landmarks[:, 57, 1] += widths
     return landmarks

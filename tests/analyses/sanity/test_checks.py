@@ -10,8 +10,7 @@ from analyses.sanity.checks import (
     MEAN_MAP,
     OVERLAP,
     RANKS,
-    SIZE,
-    Layer,
+    Compared,
     centred_gaussian,
     check,
     layer_overlaps,
@@ -21,7 +20,7 @@ from analyses.sanity.checks import (
     rank_correlations,
     ring_share,
 )
-from leamstore.geometry import resample
+from leamstore.layers import CellGrid
 
 PEOPLE, IMAGES, CELLS = 10, 3, 16
 SETTINGS = Settings(draws=200)
@@ -33,15 +32,13 @@ def noise(seed, cells=CELLS):
 
 def layer_of(maps, own_edges=None, random_maps=None):
     people = np.arange(PEOPLE).repeat(IMAGES)
-    up = resample(maps.shape[1], 1.0, 0.0, maps.shape[1], SIZE).matrix
-    return Layer(
+    return Compared(
+        grid=CellGrid.of_chip(maps.shape[1]),
         maps=maps,
         edges=noise(100) if own_edges is None else own_edges,
         random_maps=random_maps,
         people=people,
         strangers=np.roll(np.arange(len(people)), IMAGES),
-        rows=up,
-        columns=up,
     )
 
 

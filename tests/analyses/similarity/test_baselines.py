@@ -26,7 +26,7 @@ def test_baselines_lie_where_the_chips_do(tmp_path):
     chips = grey_chips(6, np.random.default_rng(0))
     lake = plant_lake(tmp_path / "a.lake", Colours, chips, {"NET": maps_at([0] * 6)})
     images = draw_images(lake, ["NET"], 0)
-    faces = CanonicalFaces.of(images, 16)
+    faces = CanonicalFaces.of(images)
     laid = lay_baselines(lake, images, faces, ("crop", 16))["pixels"]
     # A grid pixel in the middle of a chip pixel shows that pixel: 112 / 16 is 7.
     assert geometry.scaling(SIZE, 16)[0, 0] == pytest.approx(1 / 7)

@@ -2,7 +2,7 @@ import numpy as np
 
 from analyses.cohort import draw_images
 from analyses.similarity.canonical import CanonicalFaces
-from leamstore import pose
+from leamstore.poses import INNER
 from tests.analyses.planted import grey_chips, maps_at, plant_lake, poses
 from tests.analyses.planted_faces import Colours
 
@@ -14,13 +14,13 @@ def lake_of(path, people):
 
 def test_landmarks_lie_in_the_canonical_frame_without_the_jaw(tmp_path):
     images = draw_images(lake_of(tmp_path / "a.lake", 2), ["NET"], 0)
-    faces = CanonicalFaces.of(images, 16)
-    np.testing.assert_allclose(faces.landmarks, poses(6)[:, pose.INNER])
+    faces = CanonicalFaces.of(images)
+    np.testing.assert_allclose(faces.landmarks, poses(6)[:, INNER])
     assert faces.people.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_matched_pairs_are_of_one_person_and_of_strangers_as_far_apart_in_pose(tmp_path):
-    faces = CanonicalFaces.of(draw_images(lake_of(tmp_path / "a.lake", 12), ["NET"], 0), 16)
+    faces = CanonicalFaces.of(draw_images(lake_of(tmp_path / "a.lake", 12), ["NET"], 0))
     same, strangers = faces.matched_pairs(0)
     assert len(same) == len(strangers) > 20
     assert (faces.people[same[:, 0]] == faces.people[same[:, 1]]).all()

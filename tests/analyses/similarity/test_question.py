@@ -10,10 +10,11 @@ from analyses.figures.similarity import pictures
 from analyses.question import LackingError, Settings
 from analyses.similarity import question as similarity
 from analyses.similarity.question import QUESTION, Stack, compare, measures
-from leamstore import arrays, geometry, pose, schema, tables
+from leamstore import arrays, geometry, schema, tables
 from leamstore.arrays.blocks import Block
-from leamstore.frames import normalise, take_top
 from leamstore.lake import Lake, LakeSettings
+from leamstore.layers import normalise, take_top
+from leamstore.poses import CANONICAL, INNER
 from leamstore.tables import ledger
 from tests.analyses.conftest import rows_of, silent
 
@@ -94,7 +95,7 @@ def write_rows(lake, model, places, images, poses, keep_pairs, chip_to_crop):
     for image_id, (person, number) in enumerate(places):
         moved = poses[person, number] * STRIDE * scale
         landmarks = np.zeros((68, 2))
-        landmarks[pose.INNER] = pose.CANONICAL + moved
+        landmarks[INNER] = CANONICAL + moved
         rows.append({
             "image_id": image_id, "identity": f"person {person:02}", "status": "kept",
             "path": f"{image_id}.jpg", "sha256": str(image_id), "bytes": 1, "modified": 1,

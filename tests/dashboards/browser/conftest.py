@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,25 +16,13 @@ IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 @pytest.fixture(scope="session")
-def serve():
-    """Show a lake by ``python -m dashboards``, as long as its address is needed."""
-    return _serve
-
-
-@pytest.fixture(scope="session")
-def address(lake):
-    """The address at which ``python -m dashboards`` shows the lake."""
-    with _serve(lake) as address:
-        yield address
-
-
-@contextmanager
-def _serve(lake):
+def address(answered):
+    """The address at which ``python -m dashboards`` shows the lake with its answers."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "dashboards", "--lake", str(lake.path), "--port", str(port)],
+        [sys.executable, "-m", "dashboards", "--lake", str(answered.path), "--port", str(port)],
         stdout=subprocess.PIPE, text=True, start_new_session=True,
         env=os.environ | {"COLUMNS": "500"},
     )  # fmt: skip

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from ingest.faces import chips, detection
-from leamstore import geometry, pose
+from leamstore import geometry
 from leamstore.errors import UnusableImageError
+from leamstore.poses import INNER
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_the_other_detectors_lead_to_the_same_landmarks(portrait, detector):
     ours = detection.single_face(portrait, detector).landmarks
 
     np.testing.assert_allclose(
-        ours[pose.INNER], detection.single_face(portrait).landmarks[pose.INNER], atol=4
+        ours[INNER], detection.single_face(portrait).landmarks[INNER], atol=4
     )
 
 

@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from ingest.leam import maps
-from ingest.leam.identity import Identity, RunLayer, RunModel, draw_kept_pairs, explain_identity
-from ingest.leam.region_counts import CLASSES, ClassGrid, Upsampling, count_regions
+from ingest.leam.identity import Identity, RunModel, draw_kept_pairs, explain_identity
+from ingest.leam.region_counts import CLASSES, ClassGrid, count_regions
 from ingest.leam.targets import find_target, mean_of_positives
 from leamstore import schema
 from leamstore.errors import LeamError
 from leamstore.geometry import scaling
+from leamstore.layers import CellGrid
 
 SIZE = 16
 
@@ -24,7 +25,7 @@ def model(by_pair=True, target="cosine", keep_pairs=1):
     return RunModel(
         name="NET",
         network=network.eval().requires_grad_(False),
-        layers=(RunLayer("0", (SIZE, SIZE), Upsampling.of_layer((SIZE, SIZE), 1, 0, SIZE)),),
+        layers={"0": CellGrid.of_chip(SIZE)},
         alignment="crop",
         input_size=SIZE,
         target=find_target(target),
@@ -71,12 +72,12 @@ def test_counts_are_those_of_the_stored_maps(identity):
     result = explain_identity(run, identity)
     shown = result.layers["0"]
     anchors = result.pairs[result.kept_pairs, 0]
-    upsampling = run.layers[0].upsampling
+    cells = run.layers["0"]
     grid = ClassGrid.of(identity.labels)
-    by_pair = count_regions(shown.kept, upsampling, grid, anchors, (1.0,))
+    by_pair = count_regions(shown.kept, cells, grid, anchors, (1.0,))
     assert (shown.pair_counts[:, 0] == by_pair.full).all()
     assert (shown.pair_counts[:, 1] == by_pair.top[:, 0]).all()
-    by_image = count_regions(shown.relevance, upsampling, grid, np.arange(3), schema.TOP_PERCENTS)
+    by_image = count_regions(shown.relevance, cells, grid, np.arange(3), schema.TOP_PERCENTS)
     assert (shown.image_counts == by_image.top).all()
     assert shown.image_counts.shape == (3, len(schema.TOP_PERCENTS), CLASSES)
 

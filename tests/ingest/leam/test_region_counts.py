@@ -5,7 +5,6 @@ from ingest.leam.region_counts import (
     CLASSES,
     UNLABELLED_CLASS,
     ClassGrid,
-    Upsampling,
     classes_on_chip,
     count_regions,
     top_pixels,
@@ -13,6 +12,7 @@ from ingest.leam.region_counts import (
 from leamstore import schema
 from leamstore.errors import LeamError
 from leamstore.geometry import scaling
+from leamstore.layers import CellGrid
 
 GRID = schema.GRID
 NOSE, FACE = schema.LABELS["nose"], schema.LABELS["face"]
@@ -20,12 +20,12 @@ NOSE, FACE = schema.LABELS["nose"], schema.LABELS["face"]
 
 def whole_grid():
     """A layer with a cell for each pixel of the grid, so that maps can be drawn by hand."""
-    return Upsampling.of_layer((GRID, GRID), stride=1, offset=0, input_size=GRID)
+    return CellGrid.of_chip(GRID)
 
 
-def count_by_definition(relevance, upsampling, labels, percents):
+def count_by_definition(relevance, cells, labels, percents):
     """The definition (METHOD.md section 2), as plainly as it can be written."""
-    rows, columns = upsampling.rows.matrix, upsampling.columns.matrix
+    rows, columns = cells.weights(GRID)
     grid = (rows @ relevance.astype(np.float64) @ columns.T).ravel()
     classes = labels.ravel()
     full = np.bincount(classes[grid > 0.01], minlength=CLASSES)
@@ -71,8 +71,8 @@ def test_each_percent_is_rounded_to_whole_pixels(percent):
     random = np.random.default_rng(3)
     relevance = random.random((1, 8, 8)).astype(np.float16)
     labels = np.zeros((1, GRID, GRID), np.uint8)
-    upsampling = Upsampling.of_layer((8, 8), stride=14, offset=7, input_size=112)
-    counts = count_regions(relevance, upsampling, ClassGrid.of(labels), np.array([0]), (percent,))
+    cells = CellGrid(8, 8, stride=14, offset=7, input_size=112)
+    counts = count_regions(relevance, cells, ClassGrid.of(labels), np.array([0]), (percent,))
     assert counts.top.sum() == round(percent / 100 * 262144)
 
 
@@ -92,13 +92,11 @@ def test_the_fast_count_equals_the_definition(size, stride, offset, chip, kind):
     }[kind].astype(np.float16)
     labels = random.integers(0, 19, (2, GRID, GRID)).astype(np.uint8)
     labels[random.random(labels.shape) < 0.1] = UNLABELLED_CLASS
-    upsampling = Upsampling.of_layer(size, stride, offset, chip)
+    cells = CellGrid(*size, stride, offset, chip)
     owners = np.array([0, 1, 1])
-    counts = count_regions(relevance, upsampling, ClassGrid.of(labels), owners, schema.TOP_PERCENTS)
+    counts = count_regions(relevance, cells, ClassGrid.of(labels), owners, schema.TOP_PERCENTS)
     for n, owner in enumerate(owners):
-        full, top = count_by_definition(
-            relevance[n], upsampling, labels[owner], schema.TOP_PERCENTS
-        )
+        full, top = count_by_definition(relevance[n], cells, labels[owner], schema.TOP_PERCENTS)
         assert counts.full[n].tolist() == full.tolist()
         assert counts.top[n].tolist() == top.tolist()
 

@@ -11,6 +11,7 @@ from ingest.networks.dlib_resnet import DlibResNet29
 from ingest.networks.inception_resnet import InceptionResnetV1
 from ingest.networks.iresnet import iresnet18, iresnet100
 from ingest.networks.vgg_face import VggFace
+from leamstore.layers import CellGrid
 
 
 class Net(nn.Module):
@@ -32,8 +33,8 @@ def conv(kernel=1, stride=1, padding=0, dilation=1, inputs=3):
 
 def place(network, layer="last", size=16):
     """Stride and offset of a layer."""
-    geometry = layer_geometry(network.eval(), [layer], size)[layer]
-    return geometry.stride, geometry.offset
+    cells = layer_geometry(network.eval(), [layer], size)[layer].cells
+    return cells.stride, cells.offset
 
 
 # By hand: a layer's stride is the product of the strides so far; its offset grows by
@@ -94,7 +95,7 @@ def test_the_networks_layers_lie_where_they_do_by_hand(build):
     geometry = layer_geometry(network, by_hand, size)
 
     assert geometry == {
-        layer: LayerGeometry(side, side, channels, stride, offset)
+        layer: LayerGeometry(CellGrid(side, side, stride, offset, size), channels)
         for layer, (side, channels, stride, offset) in by_hand.items()
     }
 
@@ -129,9 +130,9 @@ class ReachedError(Exception):
 )
 def test_cells_are_centred_on_the_pixels_that_move_them(build, size, layer):
     with torch.device("meta"):
-        geometry = layer_geometry(build().eval(), [layer], size)[layer]
+        cells = layer_geometry(build().eval(), [layer], size)[layer].cells
     network = linearised(build())
-    y, x = geometry.height // 2, geometry.width // 2 - 1
+    y, x = cells.height // 2, cells.width // 2 - 1
     chip = torch.ones(1, 3, size, size, dtype=torch.float64, requires_grad=True)
 
     def differentiate(module, inputs, output):
@@ -144,7 +145,7 @@ def test_cells_are_centred_on_the_pixels_that_move_them(build, size, layer):
 
     rows, columns = chip.grad[0].sum(0).nonzero().double().unbind(1)
     centre = [(pixels.min() + pixels.max()) / 2 for pixels in (rows, columns)]
-    assert centre == [geometry.stride * cell + geometry.offset for cell in (y, x)]
+    assert centre == [cells.stride * cell + cells.offset for cell in (y, x)]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,16 @@ def whole(tmp_path_factory, photographs):
     return lake, report
 
 
+@pytest.fixture
+def changing(faces, whole, tmp_path):
+    """The photographs, which a test may change, and a copy of the lake made of them."""
+    shutil.copytree(faces, tmp_path / "before")
+    shutil.copytree(whole[0].path, tmp_path / "a.lake")
+    yield faces, Lake(tmp_path / "a.lake")
+    shutil.rmtree(faces)
+    shutil.copytree(tmp_path / "before", faces)
+
+
 def contents(lake):
     """What a lake says, without the numbers that depend on when an image came."""
     names = lake.sql("SELECT image_id, sha256 FROM images WHERE image_id IS NOT NULL")
@@ -225,16 +235,14 @@ def test_an_ingest_that_was_stopped_goes_on_where_it_was(whole, photographs, tmp
     assert_same_lake(lake, whole[0])
 
 
-def test_a_file_that_changed_is_done_again(photographs, faces, tmp_path):
-    shutil.copytree(faces, tmp_path / "faces")
-    lake = new_lake(tmp_path / "changed.lake")
-    run(lake, open_dataset("folder", tmp_path / "faces").photographs)
-    ada = tmp_path / "faces" / "Eileen_Collins"
+def test_a_file_that_changed_is_done_again(changing):
+    faces, lake = changing
+    ada = faces / "Eileen_Collins"
     first, second = sorted(ada.glob("*.jpg"))[:2]
     before = dict(lake.sql("SELECT path, sha256 FROM images").iter_rows())
     with Image.open(second) as image:
         ImageOps.mirror(image).save(first, quality=95)
-    report = run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    report = run(lake, open_dataset("folder", faces).photographs)
     after = dict(lake.sql("SELECT path, sha256 FROM images").iter_rows())
     assert report.looked_at == 1
     assert report.images == 4
@@ -243,25 +251,20 @@ def test_a_file_that_changed_is_done_again(photographs, faces, tmp_path):
     assert verify(lake) == []
 
 
-def test_an_image_that_lost_its_face_leaves_no_trace_in_the_maps_of_the_others(
-    photographs, faces, tmp_path
-):
-    shutil.copytree(faces, tmp_path / "faces")
-    lake = new_lake(tmp_path / "lost.lake")
-    run(lake, open_dataset("folder", tmp_path / "faces").photographs)
-    lost = min((tmp_path / "faces" / "Eileen_Collins").glob("*.jpg"))
+def test_an_image_that_lost_its_face_leaves_no_trace_in_the_maps_of_the_others(changing, tmp_path):
+    faces, lake = changing
+    lost = min((faces / "Eileen_Collins").glob("*.jpg"))
     lost.write_text("not an image any more")
-    report = run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    report = run(lake, open_dataset("folder", faces).photographs)
     assert report.images == 3
     fresh = new_lake(tmp_path / "fresh.lake")
-    run(fresh, open_dataset("folder", tmp_path / "faces").photographs)
+    run(fresh, open_dataset("folder", faces).photographs)
     assert_same_lake(lake, fresh)
     assert verify(lake) == []
 
 
-def test_another_model_joins_and_leaves_the_first_alone(photographs, tmp_path):
-    lake = new_lake(tmp_path / "models.lake")
-    run(lake, photographs)
+def test_another_model_joins_and_leaves_the_first_alone(changing, photographs):
+    _, lake = changing
     maps = maps_by_name(lake)
     report = run(lake, photographs, request_of(), request_of(weights="random"))
     assert report.units == 1
@@ -287,20 +290,18 @@ def test_maps_of_another_target_stand_beside_the_papers(photographs, tmp_path, t
 
 def test_a_model_of_the_same_name_made_otherwise_is_refused(photographs, tmp_path):
     lake = new_lake(tmp_path / "other.lake")
-    run(lake, photographs, request_of(weights="random"))
+    run(lake, photographs[:2], request_of(weights="random"))
     with pytest.raises(LakeError, match="holds DLIB_R29@random with another weights"):
         run(lake, photographs, request_of(weights="random", seed=1))
     with pytest.raises(LakeError, match="with another layers"):
         run(lake, photographs, request_of(weights="random", layers=("conv1",)))
 
 
-def test_attributes_that_the_data_set_states_anew_are_taken_over(faces, tmp_path):
-    lake = new_lake(tmp_path / "attributes.lake")
-    shutil.copytree(faces, tmp_path / "faces")
-    run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+def test_attributes_that_the_data_set_states_anew_are_taken_over(changing):
+    faces, lake = changing
     assert lake.images["gender"].null_count() == 8
-    (tmp_path / "faces" / "identities.csv").write_text("identity,gender\nGrace_Hopper,female\n")
-    report = run(lake, open_dataset("folder", tmp_path / "faces").photographs)
+    (faces / "identities.csv").write_text("identity,gender\nGrace_Hopper,female\n")
+    report = run(lake, open_dataset("folder", faces).photographs)
     assert report.units == 0
     stated = lake.sql("SELECT DISTINCT identity, gender FROM images WHERE status = 'kept'")
     assert dict(stated.iter_rows()) == {"Grace_Hopper": "female", "Eileen_Collins": None}

@@ -1,9 +1,7 @@
 """The readers of the product, each as a function whose answer is words."""
 
-import contextlib
 import dataclasses
 import io
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -17,11 +15,10 @@ from ingest.photographs.datasets.archive import unpack
 from ingest.photographs.datasets.imdb_face import read_links
 from ingest.photographs.download import POLICY, fetch
 from ingest.photographs.http import Client, NoFileError, Policy
-from leamstore.__main__ import app
 from leamstore.catalog import RemoteFile, read_catalog
-from leamstore.commandline import run
 from leamstore.lake import Lake
 from leamstore.safety.verify import verify
+from tests.commandlines import run_command
 from tests.robustness.hostile.case import Room
 from tests.weight_host import WeightHost
 
@@ -108,16 +105,8 @@ def tree(_room: Room, path: Path) -> str:
 
 def command(room: Room, arguments: list[str]) -> str:
     """``python -m leamstore sql`` in this process: what it says, and nothing of its answer."""
-    before, sys.argv = sys.argv, ["leamstore", "sql", *arguments, "--lake", str(room.lake)]
-    said, printed = io.StringIO(), io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
-            run(app)
-    except SystemExit:
-        pass
-    finally:
-        sys.argv = before
-    return said.getvalue().strip() or f"printed {printed.getvalue().strip()}"
+    done = run_command("leamstore", "sql", *arguments, "--lake", room.lake)
+    return done.stderr.strip() or f"printed {done.stdout.strip()}"
 
 
 def dashboard(room: Room, query: str) -> str:

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from ingest.faces.parsers.farl import FarlParser
-from leamstore import pose
 from leamstore.errors import WeightsError
+from leamstore.poses import CANONICAL
 from leamstore.schema import GRID, LABELS, REGION_NAMES, REGIONS, UNLABELLED
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -31,7 +31,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def landmarks():
-    return np.concatenate([np.zeros((17, 2)), pose.CANONICAL])
+    return np.concatenate([np.zeros((17, 2)), CANONICAL])
 
 
 INSIDE = (..., slice(4, -4), slice(4, -4))

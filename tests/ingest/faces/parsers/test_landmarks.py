@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ingest.faces.parsers.landmarks import LandmarkParser
-from leamstore import pose
+from leamstore.poses import CANONICAL
 from leamstore.schema import GRID, LABELS, REGION_NAMES, UNLABELLED
 
 
@@ -11,7 +11,7 @@ def landmarks():
     """The mean face, its jaw half an ellipse from brow to brow, its mouth open."""
     angles = np.linspace(np.pi, 0, 17)
     jaw = np.stack([253 + 190 * np.cos(angles), 140 + 300 * np.sin(angles)], axis=-1)
-    return np.concatenate([jaw, pose.CANONICAL])
+    return np.concatenate([jaw, CANONICAL])
 
 
 @pytest.fixture(scope="module")

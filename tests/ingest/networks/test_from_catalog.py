@@ -110,7 +110,7 @@ def test_a_network_has_the_layers_and_embeddings_that_the_catalog_states(name):
 
     assert embeddings.shape == (2, model.embedding_size)
     assert len(model.layers) == 9
-    assert [(grid.height, grid.width) for grid in grids.values()] == [
+    assert [(grid.cells.height, grid.cells.width) for grid in grids.values()] == [
         (size, size) for size in model.layer_sizes
     ]
 
@@ -161,13 +161,13 @@ def test_a_network_of_ones_own_keeps_the_names_of_its_layers_and_parameters(mine
     network = load("MINE", "random", catalog=mine())
 
     assert list(network.state_dict()) == ["body.0.weight"]
-    assert layer_geometry(network, ["body.0"], 64)["body.0"].stride == 1
+    assert layer_geometry(network, ["body.0"], 64)["body.0"].cells.stride == 1
 
 
 def test_a_network_of_torchvision_needs_an_entry_and_no_code(mine):
     network = load("MINE", "random", catalog=mine("torchvision.models:resnet18"))
 
-    grid = layer_geometry(network, ["layer1.0.conv1"], 64)["layer1.0.conv1"]
+    grid = layer_geometry(network, ["layer1.0.conv1"], 64)["layer1.0.conv1"].cells
 
     assert (grid.height, grid.stride, grid.offset) == (16, 4, 0)
     assert network(torch.rand(2, 3, 64, 64)).shape == (2, 1000)

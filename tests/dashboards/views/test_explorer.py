@@ -5,6 +5,7 @@ from dashboards import faces
 from dashboards.room import open_room
 from ingest.leam.region_counts import classes_on_chip
 from leamstore import arrays
+from leamstore.layers import top_pixels
 from leamstore.schema import GRID, REGION_NAMES
 
 
@@ -18,12 +19,12 @@ def test_regions_are_counted_as_the_lake_has_counted_them(room, percent):
     stored = room.ask(
         "SELECT * FROM image_regions WHERE percent = ? ORDER BY layer, image_id", percent
     )
-    layers = {layer.layer: layer for layer in faces.layers_of(room, "DLIB_R29")}
+    layers = {layer.name: layer for layer in faces.layers_of(room, "DLIB_R29")}
     for row in stored.iter_rows(named=True):
         layer = layers[row["layer"]]
         gridded = faces.on_grid(faces.read_relevance(room, layer, row["image_id"]), layer)
-        face = faces.read_face(room, "DLIB_R29", row["image_id"], "chip", layer.input_size, GRID)
-        counts = faces.count_regions(faces.top_pixels(gridded, percent), face.labels)
+        face = faces.read_face(room, layer, row["image_id"], "chip", GRID)
+        counts = faces.count_regions(top_pixels(gridded[None], percent)[0], face.labels)
         found = dict(counts.select("region", "pixels").iter_rows())
         seen = [name for name in REGION_NAMES if row[name] is not None]
         assert sum(found.values()) == row["pixels"]
@@ -36,7 +37,7 @@ def test_a_pairs_full_activation_is_counted_as_the_lake_has_counted_it(room):
         "JOIN pairs USING (model, anchor, positive) "
         "WHERE activation = 'full' AND pair_id IS NOT NULL ORDER BY ALL LIMIT 6"
     )
-    layers = {layer.layer: layer for layer in faces.layers_of(room, "DLIB_R29")}
+    layers = {layer.name: layer for layer in faces.layers_of(room, "DLIB_R29")}
     for row in stored.iter_rows(named=True):
         layer = layers[row["layer"]]
         relevance = faces.read_relevance(room, layer, row["anchor"], row["pair_id"])
@@ -46,14 +47,9 @@ def test_a_pairs_full_activation_is_counted_as_the_lake_has_counted_it(room):
 def test_labels_lie_on_the_chip_as_ingest_lays_them(room, lake):
     labels = np.asarray(arrays.open_array(lake.faces_path, "labels/landmarks")[1])
     affine = faces.poses_of(room, "DLIB_R29", 1).chip_to_crop[0]
-    face = faces.read_face(room, "DLIB_R29", 1, "chip", 150, GRID)
+    face = faces.read_face(room, faces.layers_of(room, "DLIB_R29")[0], 1, "chip", GRID)
     expected = classes_on_chip(labels, affine, 150)
     assert np.array_equal(np.minimum(face.labels, len(REGION_NAMES)), expected)
-
-
-def test_ties_at_the_border_go_by_pixel_order():
-    activated = faces.top_pixels(np.array([[0.0, 1.0, 0.5], [0.5, 0.5, 0.0]]), 50.0)
-    assert activated.tolist() == [[False, True, True], [True, False, False]]
 
 
 def test_an_outline_runs_where_the_label_changes():

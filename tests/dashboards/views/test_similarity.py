@@ -15,7 +15,7 @@ def asked(**other):
 
 def sample(lake, layer, **other):
     room = open_room(str(lake.path))
-    chosen = next(one for one in layers_of(room, "DLIB_R29") if one.layer == layer)
+    chosen = next(one for one in layers_of(room, "DLIB_R29") if one.name == layer)
     return _sample(room, chosen, asked(**other))
 
 
