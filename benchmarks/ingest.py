@@ -72,7 +72,7 @@ def network_passes(images_of_identities: Sequence[int], seed: int) -> None:
     pass to the first layer.
     """
     model = read_catalog().model(_MODEL)
-    network = networks.load(_MODEL, seed=seed)
+    network = networks.load(_MODEL, seed=seed).to(memory_format=torch.channels_last)
     layer = network.get_submodule(model.layers[0])
     outputs: list[torch.Tensor] = []
     hook = layer.register_forward_hook(lambda _, __, output: _start_graph(output, outputs))

@@ -56,7 +56,9 @@ def studies(settings: Settings) -> list[Study]:
         Study(
             family=family,
             model=model,
-            network=networks.load(model, weights="random", seed=settings.seed),
+            network=networks.load(model, weights="random", seed=settings.seed).to(
+                memory_format=torch.channels_last  # as an ingest runs it
+            ),
             chips=255 * torch.rand(images, 3, size, size, generator=_generator(settings)),
             pairs=list(permutations(range(images), 2)),
             layers=read_catalog().model(model).layers,

@@ -115,8 +115,8 @@ def ingest(
     detector: Annotated[
         str,
         typer.Option(
-            help="What finds the faces: hog (dlib's, in milliseconds), cnn (dlib's, in seconds "
-            "without a GPU; faces that are turned or covered), mtcnn (small and dark faces).",
+            help="What finds the faces: hog (dlib's, the fastest), cnn (dlib's; turned or covered "
+            "faces, many seconds each on a CPU), mtcnn (small, turned or covered faces).",
             metavar="hog|cnn|mtcnn",
             rich_help_panel=_IMAGES,
         ),

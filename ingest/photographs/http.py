@@ -173,7 +173,7 @@ class Client:
 
     def _receive_with_retries(self, url: str, receiver: Receiver) -> None:
         # An adapter's own retries end with the headers, and a body can break off too.
-        retry = _Retry(self.policy.attempts - 1, backoff_factor=self.policy.pause)
+        retry: urllib3.Retry = _Retry(self.policy.attempts - 1, backoff_factor=self.policy.pause)
         while True:
             try:
                 return self._receive_once(url, receiver)
@@ -272,7 +272,7 @@ _ERRORS: Final = (
 )
 """The reason and the complaint that an exception means; the first kind that fits."""
 
-_STATUSES: Final = MappingProxyType({
+_STATUSES: Final[Mapping[int, str]] = MappingProxyType({
     HTTPStatus.NOT_FOUND: "gone",
     HTTPStatus.GONE: "gone",
     HTTPStatus.REQUEST_TIMEOUT: "busy",

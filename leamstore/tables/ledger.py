@@ -104,8 +104,9 @@ def commit_unit(
         If rows don't fit the schema, or another ingest has taken this run's place.
     """
     require_running(connection, run_id)
+    is_first = model not in done_models(connection)
     forget_units(connection, [(model, block.first_shard)], {block.first_shard: block.shards})
-    if description and model not in done_models(connection):
+    if description and is_first:
         for table, frame in description.items():
             connection.execute(f"DELETE FROM {table} WHERE model = ?", [model])
             append(connection, table, frame)

@@ -55,7 +55,7 @@ def test_another_version_is_a_sentence_that_names_the_worker(job):
 
 
 def test_another_photograph_at_the_path_is_a_sentence(job, tmp_path):
-    other = replace(job, fingerprint=job.fingerprint | {"sha256": "another"})
+    other = replace(job, fingerprint=replace(job.fingerprint, sha256="another"))
     with pytest.raises(LeamError, match=r"10.0.0.2.* is another file there"):
         plugin(other).check()
 
