@@ -34,8 +34,10 @@ def _icon() -> Image.Image:
 
 def lake_address(arguments: Sequence[str]) -> str:
     """Return the lake of ``--lake``, of LEAM_LAKE, or ``./lake``."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--lake", default=os.environ.get("LEAM_LAKE", "lake"))
+    default = os.environ.get("LEAM_LAKE", "lake")
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    # Without a name, too: to end here would leave an empty page.
+    parser.add_argument("--lake", nargs="?", default=default, const=default)
     return str(parser.parse_known_args(arguments)[0].lake)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 FORMAT_VERSION: Final = 1
 
 GRID: Final = 512
-"""Side in pixels of the grid on which maps and labels meet (METHOD.md section 2)."""
+"""Side in pixels of the grid on which maps and labels meet, as in arXiv 2509.17457, section 4.2."""
 
 UNLABELLED: Final = 255
 """Label of a pixel about which the parser says nothing."""
@@ -24,7 +24,7 @@ PAIR_TOP_PERCENT: Final = 1.0
 TOP_PERCENTS: Final = (
     0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 5.0, 10.0, 100.0,
 )  # fmt: skip
-"""The fifteen percents counted for every image (paper, section 4.6)."""
+"""The fifteen percents counted for every image (arXiv 2509.17457, section 4.6)."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ TABLES: Final = (
             Column("dataset", "VARCHAR", "data set it was read from"),
             Column("path", "VARCHAR", "absolute path of the file"),
             Column("sha256", "VARCHAR", "sha256 of the file's bytes", nullable=True),
-            Column("gender", "VARCHAR", "as the data set states it", nullable=True),
-            Column("ethnicity", "VARCHAR", "as the data set states it", nullable=True),
+            Column("gender", "VARCHAR", "as stated, in one spelling", nullable=True),
+            Column("ethnicity", "VARCHAR", "as stated, in one spelling", nullable=True),
             Column("age", "DOUBLE", "years, as the data set states it", nullable=True),
             Column("bytes", "BIGINT", "size of the file", nullable=True),
             Column("modified", "BIGINT", "its modification time in ns since 1970", nullable=True),
@@ -213,7 +213,7 @@ TABLES: Final = (
             Column("input_size", "INTEGER", "side of the chip in pixels"),
             Column("alignment", "VARCHAR", "how the chip is cut from the photograph"),
             Column("embedding_size", "INTEGER", "length of the embedding"),
-            Column("target", "VARCHAR", "what the gradient is taken of (METHOD.md section 5)"),
+            Column("target", "VARCHAR", "what the gradient is taken of (see method.md)"),
             Column(
                 "positives",
                 "VARCHAR",

@@ -92,10 +92,10 @@ def _bars(rows: pl.DataFrame) -> Figure:
     for axes, (guiding, judged) in zip(grid, runs, strict=True):
         own = rows.filter(guiding=guiding, judged=judged)
         title = judged if guiding == judged else f"{judged}\nby maps of {guiding}"
-        axes.set_title(title, fontsize=9, loc="left")
+        axes.set_title(title, fontsize=9, loc="left", parse_math=False)
         for lane, (mask, look) in zip((-0.2, 0.2), looks.items(), strict=True):
             _mask_bars(axes, own.filter(mask=mask), groups, lane, look)
-        axes.set_xticks(range(len(groups)), groups, fontsize=8)
+        axes.set_xticks(range(len(groups)), groups, fontsize=8, parse_math=False)
     figure.supylabel("drop of the cosine", fontsize=9)
     legend_of(figure, looks, bool(rows["paper"].is_not_null().any()))
     return figure
@@ -132,7 +132,7 @@ def _forest(rows: pl.DataFrame, groups: str) -> Figure:
     axes.legend(handles=area, loc="best", fontsize=8, frameon=False)
     axes.set_yticks(range(rows.height), [in_words(region) for region in rows["region"]])
     axes.set_ylim(rows.height - 0.5, -0.5)
-    axes.set_xlabel(f"{groups}, percentage points", fontsize=9)
+    axes.set_xlabel(f"{groups}, percentage points", fontsize=9, parse_math=False)
     return figure
 
 

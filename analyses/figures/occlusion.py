@@ -89,7 +89,7 @@ def _by_percent(rows: pl.DataFrame) -> Figure:
     figure, grid = panels(len(judges), width=4.0, height=3.2)
     for axes, judge in zip(grid, judges, strict=True):
         own = rows.filter(judged=judge)
-        axes.set_title(f"judged by {judge}", fontsize=9, loc="left")
+        axes.set_title(f"judged by {judge}", fontsize=9, loc="left", parse_math=False)
         axes.set_xscale("log")
         axes.set_yscale("log", nonpositive="clip")
         for mask, look in _LOOKS.items():

@@ -87,7 +87,9 @@ def _sheets_of_model(
     drawn = {
         layer.name: overlays.overlay(
             faces.crops,
-            overlays.draw_maps(layer.maps, layer.grid, to_chip, faces.size, drawing),
+            overlays.draw_maps(
+                np.nan_to_num(layer.maps), layer.grid, to_chip, faces.size, drawing
+            ),
         )
         for layer in layers
     }  # fmt: skip

@@ -176,7 +176,12 @@ def _try_model(lake: Lake, row: Mapping[str, Any], catalog: Catalog | None) -> R
         block.chips[running.kind].pixels
         for block in read_chips(lake, few, {running.kind}, chip_source(lake, few))
     ]
-    embeddings = running.embed(np.concatenate(chips).astype(np.float32)).astype(np.float64)
+    try:
+        embeddings = running.embed(np.concatenate(chips).astype(np.float32)).astype(np.float64)
+    except Exception as error:  # the user's own network can raise anything
+        raise LackingError(
+            f"{name} can't be run again on occluded faces: its network raises {error!r}."
+        ) from error
     check_network(running, embeddings, stored_embeddings(lake, name, few["image_id"]))
     return recorded
 

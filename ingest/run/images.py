@@ -24,6 +24,13 @@ from leamstore.tables import ledger
 _SURVEY_COMMIT: Final = 256
 """Photographs after which the survey's rows are committed, so that an interruption costs few."""
 
+_KNOWN: Final = """
+    SELECT path, identity, if(again, NULL, bytes), modified, if(again, NULL, sha256)
+    FROM (SELECT *, reason IS NOT DISTINCT FROM 'no-decoder' AS again FROM images)
+"""
+"""What has been looked at; what lacked a plugin of Pillow has not, so that it is looked at again
+where that is installed now."""
+
 
 def update_images(run: Run, executor: Executor) -> None:
     """Find a lake's photographs again, look at new ones, and give identities their places.
@@ -31,7 +38,7 @@ def update_images(run: Run, executor: Executor) -> None:
     Photographs that are no longer in the data set stay, unless the plan is to prune.
     """
     lake, plan = run.lake, run.plan
-    known = lake.sql("SELECT path, identity, bytes, modified, sha256 FROM images")
+    known = lake.sql(_KNOWN)
     present = plan.present or plan.photographs
     found = reconcile([KnownPhotograph(*row) for row in known.iter_rows()], present)
     chosen = {stored_path(photograph.path) for photograph in plan.photographs}

@@ -1,13 +1,14 @@
 """Models of a lake as it records them: what it takes to run one again."""
 
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ingest import networks
-from leamstore.catalog import Catalog, Model, files, read_catalog
+from leamstore.catalog import Catalog, Model, Weights, files, read_catalog
 from leamstore.errors import CatalogError, WeightsError
 
 if TYPE_CHECKING:
@@ -80,16 +81,12 @@ def recorded_model(row: Mapping[str, Any], catalog: Catalog | None = None) -> Re
 
 def _entry(row: Mapping[str, Any], catalog: Catalog) -> Model:
     """Return the entry of the user's catalog, else that of the lake, else the built-in one."""
-    name, stored = row["catalog_name"], row.get("entry")
+    name, built_in = row["catalog_name"], read_catalog().models.get(row["catalog_name"])
     found = catalog.models.get(name)
-    if stored and found == read_catalog().models.get(name):
-        try:
-            return Model.model_validate_json(stored, context=_catalog_folder(row, stored))
-        except ValueError as error:
-            raise CatalogError(
-                f"the lake's entry of {row['model']} can't be read: name a catalog that has "
-                f"{name} by --catalog."
-            ) from error
+    if row.get("entry") and found == built_in:
+        entry = _entry_of_the_lake(row)
+        is_built_in = built_in is not None and entry.model_dump() == built_in.model_dump()
+        return entry if is_built_in else _harmless(entry)
     if found is None:
         raise CatalogError(
             f"neither the lake nor the catalog has an entry {name}: name a catalog that has it "
@@ -98,13 +95,52 @@ def _entry(row: Mapping[str, Any], catalog: Catalog) -> Model:
     return found
 
 
-def _catalog_folder(row: Mapping[str, Any], stored: str) -> Path | None:
-    """Return the folder of the user's catalog below which the file of weights was found."""
-    weights = Model.model_validate_json(stored).weights
-    path = Path(row.get("weights_path") or "")
-    if weights is None or path.parts[-len(Path(weights.file).parts) :] != Path(weights.file).parts:
-        return None
-    return path.parents[len(Path(weights.file).parts) - 1]
+def _entry_of_the_lake(row: Mapping[str, Any]) -> Model:
+    """Return the entry that the lake keeps, its file in the folder in which it was found."""
+    try:
+        weights = Model.model_validate_json(row["entry"]).weights
+        file = Path(weights.file).parts if weights else ()
+        path = Path(row.get("weights_path") or "")
+        found = bool(file) and path.parts[-len(file) :] == file
+        folder = path.parents[len(file) - 1] if found else None
+        return Model.model_validate_json(row["entry"], context=folder)
+    except ValueError as error:
+        raise CatalogError(
+            f"the lake's entry of {row['model']} can't be read: name a catalog that has "
+            f"{row['catalog_name']} by --catalog."
+        ) from error
+
+
+def _harmless(entry: Model) -> Model:
+    """Return an entry that may come from anybody, as a lake may: nothing is fetched for it.
+
+    Raises
+    ------
+    CatalogError
+        If it names functions of Python's own library, by whatever way, or a reader of its own.
+    """
+    module, _, function = entry.network.partition(":")
+    refused = []
+    if module.partition(".")[0] in sys.stdlib_module_names or "." in function:
+        refused.append(entry.network)
+    if entry.weights is not None and entry.weights.reader not in _known_readers():
+        refused.append(entry.weights.reader)
+    if refused:
+        raise CatalogError(
+            f"the lake's entry names {refused[0]}, which is run for no lake, since a lake may come "
+            f"from anybody: name a catalog of yours that has {entry.name} by --catalog."
+        )
+    if entry.weights is None:
+        return entry
+    return entry.model_copy(update={"weights": entry.weights.model_copy(update={"addresses": ()})})
+
+
+def _known_readers() -> set[str]:
+    entries = read_catalog().models.values()
+    return {_READER, *(entry.weights.reader for entry in entries if entry.weights)}
+
+
+_READER: Final = Weights.model_fields["reader"].default
 
 
 def _are_the_entrys(row: Mapping[str, Any], entry: Model) -> bool:

@@ -42,7 +42,6 @@ ELSEWHERE: Final = {
     "analyses/demographics/findings.py": "analyses/demographics/test_question.py",
     "analyses/demographics/people.py": "analyses/demographics/test_question.py",
     "analyses/figures/individuals.py": "analyses/report/test_report.py",
-    "analyses/figures/overlays.py": "analyses/report/test_report.py",
     "analyses/figures/picture.py": "analyses/figures/test_rendering.py",
     "analyses/figures/regions.py": "analyses/report/test_report.py",
     "analyses/figures/style.py": "analyses/figures/test_rendering.py",

@@ -85,6 +85,20 @@ def test_no_page_speaks_of_an_option_that_is_not_there():
         assert spoken <= known, f"{page.name}: {spoken - known}"
 
 
+def test_whatever_page_is_cited_is_there_for_its_reader():
+    parts = ("leamstore", "ingest", "analyses", "dashboards", "benchmarks", "tests", "docs", ".")
+    files = [file for part in parts for kind in ("*.py", "*.md", "*.yaml", "*.toml", "*.html")
+             for file in (ROOT / part).glob(kind if part == "." else f"**/{kind}")]  # fmt: skip
+    there = {page.name for page in PAGES}
+    cited = {
+        (name, file.name)
+        for file in files
+        for name in re.findall(r"\b[\w-]+\.md\b", file.read_text(encoding="utf-8"))
+    }
+    assert len(cited) > len(PAGES)
+    assert not [(name, file) for name, file in cited if name not in there]
+
+
 def test_every_variable_of_the_environment_is_documented():
     code = [file for part in ("leamstore", "ingest", "analyses", "dashboards")
             for file in (ROOT / part).rglob("*.py")]  # fmt: skip

@@ -73,12 +73,8 @@ def test_a_lake_of_another_parser_or_seed_is_not_mixed(again):
     assert SENTENCE_ONLY not in done.stderr
 
 
-def test_a_lake_of_another_detector_is_not_mixed(made):
-    folder, _ = made
-    done = ingest(
-        "--models", "DLIB_R29", "--lake", folder / "demo.lake", "--detector", "mtcnn",
-        LEAM_CACHE=str(folder / "cache"),
-    )  # fmt: skip
+def test_a_lake_of_another_detector_is_not_mixed(again):
+    done = again("--models", "DLIB_R29", "--detector", "mtcnn")
     assert done.returncode == 1
     assert "was made with --detector hog, not mtcnn" in done.stderr
 

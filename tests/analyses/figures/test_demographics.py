@@ -2,6 +2,7 @@ import polars as pl
 import pytest
 
 from analyses.figures.demographics import pictures
+from analyses.figures.rendering import render
 
 ENDS = {"low": 0.01, "high": 0.03, "paper": None}
 PAPER = {"paper": pl.Float64}
@@ -46,6 +47,16 @@ def test_drops_are_drawn_at_one_percent_a_bar_for_each_group_and_mask():
     (axes,) = picture.figure.axes
     assert [bar.get_height() for bar in axes.patches] == [0.02] * 4
     assert [label.get_text() for label in axes.get_xticklabels()] == ["female", "male"]
+
+
+def test_groups_may_have_names_that_look_like_formulas():
+    odd = pl.col("group").replace("male", "$x^$ {")
+    both = {
+        "demographics_occlusion": drops().with_columns(odd),
+        "demographics": shares().with_columns(groups=pl.lit("female - $x^$ {")),
+    }
+    for picture in pictures(both):
+        assert b"$x^$ {" in render(picture, ()).svg
 
 
 def test_a_region_that_differs_after_correction_is_filled():

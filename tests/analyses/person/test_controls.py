@@ -47,9 +47,8 @@ def test_the_command_is_the_last_ingests_with_the_controls_options(tmp_path):
 
 def test_a_model_of_a_users_catalog_or_file_gets_its_controls_from_these(tmp_path):
     lake = lake_of(tmp_path / "a.lake", "NET")
-    record_run(
-        lake, "python -m ingest --catalog mine.yaml --models NET --weights f.pth", 1, ["NET"]
-    )
+    command = "python -m ingest --catalog mine.yaml --models NET --weights f.pth"
+    record_run(lake, command, 1, ["NET"])
     record_run(lake, "python -m ingest --models OTHER", 2, ["OTHER"])
     with tables.writing(lake.tables_path) as connection:
         connection.execute("UPDATE models SET weights_sha256 = '5e', weights_path = '/w/f.pth'")

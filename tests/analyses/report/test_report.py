@@ -196,3 +196,30 @@ def test_programs_can_read_what_a_report_is_made_of(lake, report):
     assert set(facts["files"]) == {
         path.relative_to(report).as_posix() for path in report.rglob("*") if path.is_file()
     }
+
+
+ODD_GROUPS = ("a/b $x^$ {", "a b", "../c", ".hidden", "女", "x" * 300)
+
+
+def test_names_of_groups_and_models_become_safe_names_of_files(tmp_path):
+    people = {
+        f"{group}{n}": {"ethnicity": group, "gender": group} for group in ODD_GROUPS for n in (0, 1)
+    }
+    lake = plant(
+        tmp_path / "odd.lake",
+        people,
+        lambda _, number, *__: shares(nose=10.0 + number),
+        models=("NET", "N E $T ü"),
+        layers=("conv 1",),
+    )
+    folder = tmp_path / "report"
+    assert run(lake, folder, "demographics", "regions", "individuals").exit_code == 0
+    figures = [path.name for path in (folder / "figures").iterdir()]
+    pairs = len(ODD_GROUPS) * (len(ODD_GROUPS) - 1) // 2
+    of_groups = [name for name in figures if name.startswith("demographics_") and ".svg" in name]
+    assert len(of_groups) == 2 * 2 * pairs
+    assert all(re.fullmatch(r"[\w@-][\w.@-]*\.(png|svg)", name, re.ASCII) for name in figures)
+    page = Page((folder / "index.html").read_text(encoding="utf-8"))
+    links = [link for link in page.links if not link.startswith(("#", "https://"))]
+    assert len([link for link in links if link.endswith(".svg")]) == len(figures) / 2
+    assert all((folder / unquote(link)).is_file() for link in links)

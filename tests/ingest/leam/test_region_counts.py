@@ -24,7 +24,7 @@ def whole_grid():
 
 
 def count_by_definition(relevance, cells, labels, percents):
-    """The definition (METHOD.md section 2), as plainly as it can be written."""
+    """The definition (docs/method.md), as plainly as it can be written."""
     rows, columns = cells.weights(GRID)
     grid = (rows @ relevance.astype(np.float64) @ columns.T).ravel()
     classes = labels.ravel()

@@ -61,7 +61,7 @@ def row_of(catalog, weights=None, name="MINE"):
     return Request(
         entry=entry, catalog=catalog, weights=weights, layers=entry.layers, target="cosine",
         positives="all", precision="float32", seed=3,
-    ).row(None)  # fmt: skip
+    ).row()  # fmt: skip
 
 
 def embed(model):
@@ -121,3 +121,24 @@ def test_a_lake_of_an_earlier_program_is_run_by_the_built_in_catalog():
 def test_a_model_of_which_nobody_has_an_entry_asks_for_its_catalog(catalog):
     with pytest.raises(CatalogError, match=r"an entry MINE: .* by --catalog"):
         recorded_model(row_of(catalog) | {"entry": None}, Catalog())
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [("tests.ingest.run.test_recorded:Tiny", "os:abort"),
+     ("tests.ingest.run.test_recorded:Tiny", "numpy:os.abort"),
+     ("ingest.networks.weights:read_state_dict", "shutil:rmtree"),
+     ("ingest.networks.weights:read_state_dict", "ingest.networks.weights:Path.unlink")],
+)  # fmt: skip
+def test_the_code_that_a_strangers_lake_may_name_is_limited(catalog, ours, theirs):
+    row = row_of(catalog)
+    assert ours in row["entry"]
+    with pytest.raises(CatalogError, match="a lake may come from anybody"):
+        recorded_model(row | {"entry": row["entry"].replace(ours, theirs)})
+
+
+def test_nothing_is_fetched_from_where_a_lake_says(catalog):
+    row = row_of(catalog)
+    asked = row["entry"].replace('"addresses":[]', '"addresses":["https://example.org/x"]')
+    assert asked != row["entry"]
+    assert recorded_model(row | {"entry": asked}).entry.weights.addresses == ()
