@@ -5,12 +5,13 @@ A question is a value of `question.Question` in a module of its subject; `questi
 ======================  ========================================================================
 regions                 where models look: by model and layer (question), person (individuals) and
                         percent (thresholds), from the lake's pixel counts (shares)
-similarity              how alike maps are: which pairs (groups), by what measure (bhattacharyya,
-                        earth_mover), what pairs say of people (pairwise), in one pose (canonical),
-                        beside what the image alone says (baselines)
-occlusion               faces hidden and embedded again: what is tried (experiment, masks, fills),
-                        on which chips by which network (chips, running), the work (hiding), what
-                        comes of it (verification, drops, averages, curves)
+similarity              how alike maps are: which pairs (groups), what pairs say of people
+                        (pairwise), in one pose (canonical), beside what the image alone says
+                        (baselines)
+occlusion               what hiding pixels costs: means and contrasts (averages), and faces hidden
+                        to the end (curves)
+rerun                   faces shown to their networks again, with pixels hidden: what occlusion,
+                        person, demographics and similarity share
 person                  whose the pattern is: controls, evidence, and the rule (verdict)
 sanity                  checks that a map has to pass
 demographics            groups of people and years between photographs: people, occluded_pairs,
@@ -21,6 +22,7 @@ figures, report         what is drawn of answers, and the page that shows all; o
 ======================  ========================================================================
 
 In a subject's package, question asks and answers, and findings puts the answer in words. What all
-share: cohort (who is drawn from a large lake), statistics, findings, work (dask and progress),
-results (answers kept in the lake), layouts and tables (how they are read).
+share: cohort (who is drawn from a large lake), statistics and estimates (intervals, as columns of
+tables), likeness (of maps), findings, work (dask and progress), results (answers kept in the lake),
+layouts and tables (how they are read).
 """

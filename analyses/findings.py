@@ -1,5 +1,6 @@
 """Findings in words: what a result table supports, with numbers, intervals and their limits."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -14,6 +15,30 @@ def estimate(row: dict[str, Any], name: str, decimals: int = 1, unit: str = "") 
     if row["low"] is None or row["high"] is None:
         return f"{shown} (no interval)"
     return f"{shown} [{row['low']:.{decimals}f}, {row['high']:.{decimals}f}]"
+
+
+def with_interval(
+    row: Mapping[str, Any], spec: str, name: str = "estimate", scale: float = 1
+) -> str:
+    """Return a row's number with its interval, if it has one, as a format has it.
+
+    ``.2f`` gives ``0.61 [0.58, 0.64]``, or ``0.61`` alone.
+    """
+    value, *ends = (row[key] for key in (name, "low", "high"))
+    shown = f"{scale * value:{spec}}"
+    if any(end is None for end in ends):
+        return shown
+    low, high = (f"{scale * end:{spec}}" for end in ends)
+    return f"{shown} [{low}, {high}]"
+
+
+def extent(values: pl.Series, spec: str = ".3g") -> str:
+    """Return from what to what known values go, each as a format has it: ``0.61 to 0.93``."""
+    known = values.drop_nulls().to_numpy()
+    if not len(known):
+        return "unknown"
+    low, high = (f"{end:{spec}}" for end in (known.min(), known.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def limits(rows: pl.DataFrame) -> list[str]:

@@ -164,6 +164,17 @@ def mann_whitney(first: ArrayLike, second: ArrayLike) -> MannWhitney:
     return MannWhitney(u, p, 2.0 * u / (len(first) * len(second)) - 1.0)
 
 
+def signed_rank(means: ArrayLike) -> Array:
+    """Return p (...) of the two-sided Wilcoxon test that people's means (n, ...) lie around 0.
+
+    NaN where nobody's mean differs from 0, which is no test.
+    """
+    means = np.asarray(means, np.float64)
+    columns = means.reshape(len(means), -1).T
+    p = [stats.wilcoxon(column).pvalue if column.any() else np.nan for column in columns]
+    return np.array(p).reshape(means.shape[1:])
+
+
 def holm(p_values: ArrayLike) -> Array:
     """Return Holm's adjusted p values, in the shape and order given; NaN is no test and stays.
 
@@ -178,48 +189,6 @@ def holm(p_values: ArrayLike) -> Array:
     return adjusted.reshape(p_values.shape)
 
 
-def auc(positives: ArrayLike, negatives: ArrayLike) -> float:
-    """Return the probability that a positive scores above a negative, ties counting half.
-
-    Parameters
-    ----------
-    positives, negatives : array_like
-        (n,) and (m,) scores; NaN if one is empty.
-    """
-    positives, negatives = np.asarray(positives, np.float64), np.asarray(negatives, np.float64)
-    if not len(positives) or not len(negatives):
-        return float("nan")
-    ranks = stats.rankdata(np.concatenate([positives, negatives]))[: len(positives)]
-    above = ranks.sum() - len(positives) * (len(positives) + 1) / 2
-    return float(above / (len(positives) * len(negatives)))
-
-
-def intraclass_correlation(values: ArrayLike, identities: ArrayLike) -> Array:
-    """Return ICC(1): the share of the variance that lies between people, not within them.
-
-    One-way random effects, (MSB - MSW) / (MSB + (n0 - 1) MSW), with n0 the usual mean group size
-    for unequal groups, (N - sum n_i^2 / N) / (k - 1) (Shrout & Fleiss 1979; Donner 1986). Below
-    zero where people differ less than their own images do.
-
-    Parameters
-    ----------
-    values : array_like
-        (n, ...) observations; NaN is left out of its own column.
-    identities : array_like
-        (n,) whose observation each is.
-
-    Returns
-    -------
-    numpy.ndarray
-        (...); NaN where fewer than two people or no repeated observation inform a column, or
-        where nothing varies.
-    """
-    values = np.asarray(values, np.float64)
-    moments = _moments_by_identity(values, np.asarray(identities))
-    everyone = np.ones((1, len(moments[0])))
-    return _intraclass_correlation(everyone, *moments)[0].reshape(values.shape[1:])
-
-
 def bootstrap_intraclass_correlation(
     values: ArrayLike,
     identities: ArrayLike,
@@ -228,7 +197,23 @@ def bootstrap_intraclass_correlation(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> Interval:
-    """Return `intraclass_correlation` with a percentile interval that redraws identities."""
+    """Return ICC(1), the share of the variance that lies between people, with an interval.
+
+    One-way random effects, (MSB - MSW) / (MSB + (n0 - 1) MSW), with n0 the usual mean group size
+    for unequal groups, (N - sum n_i^2 / N) / (k - 1) (Shrout & Fleiss 1979; Donner 1986). Below
+    zero where people differ less than their own images do. Draws redraw identities.
+
+    Parameters
+    ----------
+    values, identities, seed, draws, level
+        As in `bootstrap_mean`.
+
+    Returns
+    -------
+    Interval
+        Arrays (...); NaN where fewer than two people or no repeated observation inform a column,
+        or where nothing varies.
+    """
     values = np.asarray(values, np.float64)
     moments = _moments_by_identity(values, np.asarray(identities))
     people = len(moments[0])

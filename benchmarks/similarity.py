@@ -10,7 +10,7 @@ import numpy as np
 import ot
 from numpy.typing import NDArray
 
-from analyses.similarity import bhattacharyya, earth_mover
+from analyses import likeness
 from benchmarks.benchmark import Measured, Settings
 from benchmarks.material import demo_lake, pair_maps
 from benchmarks.timing import medians
@@ -32,7 +32,7 @@ def bhattacharyya_of_all_pairs(settings: Settings) -> Iterator[Measured]:
     pairs = every[:sample]
     seconds = medians(
         {
-            "ours": partial(bhattacharyya.of_pairs, distributions, every),
+            "ours": partial(likeness.bhattacharyya, distributions, every),
             "product": lambda: roots @ roots.T,
             "loop": partial(_loop_over_pairs, distributions, pairs),
         },
@@ -60,7 +60,7 @@ def earth_movers_distance(settings: Settings) -> Iterator[Measured]:
     ):
         pairs = drawn_pairs(len(distributions), count, random)
         workers = len(os.sched_getaffinity(0))
-        ours = partial(earth_mover.of_pairs, distributions, pairs, workers)
+        ours = partial(likeness.earth_movers_distance, distributions, pairs, workers)
         theirs = partial(distances_one_by_one, distributions, pairs)
         seconds = medians({"ours": ours, "theirs": theirs}, min(settings.repeats, 3))
         note = (

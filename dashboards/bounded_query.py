@@ -117,12 +117,13 @@ def read_first_rows(lake: str, query: str, seconds: float) -> pl.DataFrame:
     LeamError
         If DuckDB refuses the query, or it needs more than it may.
     """
-    limits = {
-        "memory_limit": f"{MOST_MEGABYTES}MB",
-        "max_temp_directory_size": "0MB",
-        "threads": "2",
-    }
-    with reading(location(lake) / "lake.duckdb", **limits) as connection:
+    limited = reading(
+        location(lake) / "lake.duckdb",
+        memory_limit=f"{MOST_MEGABYTES}MB",
+        max_temp_directory_size="0MB",
+        threads="2",
+    )
+    with limited as connection:
         try:
             with ended_after(connection, seconds):
                 rows = _read(connection, query)

@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
+from analyses.findings import with_interval
 from dashboards.charts import OKABE_ITO, PAPER_COLOUR
 
 REFERENCE: Final = "#7F7F7F"
@@ -166,8 +167,7 @@ def _points(
 ) -> dict[str, Any]:
     """Return the trace of a series with its intervals along `axis`."""
     told = [
-        f"{row[label]}, {name}: {row[estimate]:.4g}"
-        + ("" if row["low"] is None else f" [{row['low']:.4g}, {row['high']:.4g}]")
+        f"{row[label]}, {name}: {with_interval(row, '.4g', estimate)}"
         for row in rows.iter_rows(named=True)
     ]
     return {

@@ -1,8 +1,9 @@
 """A face with pixels hidden, as the analyses hide them, by reading single chunks of the lake.
 
-The rules are those of `analyses.occlusion.masks`: the most relevant pixels of somebody's map go
-first. The other image, the strangers and the mean map are drawn here, for the face that is looked
-at, from a part of the lake; so they need not be the very images that an analysis has drawn.
+The orders, strangers and fills are drawn by the functions of the analyses. In a lake of up to
+`STRANGERS` images the strangers are the very ones that the analyses draw by seed 0; of a larger
+lake whole people are drawn among whom they are sought, and everybody's mean map and mean colour
+are of a part of it.
 """
 
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from analyses.occlusion.fills import FILLS, hide
-from analyses.occlusion.masks import (
+from analyses.cohort import draw_identities
+from analyses.rerun.fills import FILLS, hide
+from analyses.rerun.masks import (
     Order,
     cut_masks,
+    draw_sources,
     mirror,
     order_pixels,
     random_order,
@@ -29,7 +32,7 @@ from dashboards.page import nothing_here
 from dashboards.room import HASHES, Room
 from leamstore import arrays
 from leamstore.layers import Layer
-from leamstore.poses import carry, on_mean_face
+from leamstore.poses import carry
 
 STRANGERS: Final = 2000
 """Images among which strangers are sought."""
@@ -38,7 +41,7 @@ MEAN_OF: Final = 8
 """Shards whose maps make everybody's mean map: to read a map takes as long as to read its shard."""
 
 COLOUR_OF: Final = 16
-"""Images whose crops make the mean colour."""
+"""Images whose chips make the mean colour."""
 
 _SEED: Final = 0
 _PICTURE: Final = 256
@@ -74,32 +77,18 @@ def choose_face(room: Room, model: str) -> Whose:
     return Whose(by_name[name], person, name)
 
 
-@st.cache_data(show_spinner=False, max_entries=200, hash_funcs=HASHES)
 def sources_of(room: Room, model: str, face: Whose) -> dict[str, Whose]:
-    """Return whose maps hide a face, by the name of the mask, as `masks.draw_sources`.
+    """Return whose maps hide a face, by the name of the mask, as `masks.draw_sources` draws them.
 
-    Returns
-    -------
-    dict of str to Whose
-        own, same person (another image, drawn), matched stranger (the one in the pose nearest
-        to that image), and swap (any stranger, drawn); only own of a lone image, and no
-        stranger where there is none.
+    Only the own one where the person has no other image, or where there is nobody else.
     """
-    images = _drawn_images(room, model, face.identity)
-    mine = images["identity"].to_numpy() == face.identity
-    others = np.flatnonzero(mine & (images["image_id"].to_numpy() != face.image_id))
-    strangers = np.flatnonzero(~mine)
-    generator = np.random.default_rng([_SEED, face.image_id])
-    found = {"own": face}
-    if len(others):
-        other = int(generator.choice(others))
-        found["same person"] = _whose(images, other)
-        if len(strangers):
-            distances = _pose_distances(images["landmarks"].to_numpy(), other, strangers)
-            found["matched stranger"] = _whose(images, int(strangers[distances.argmin()]))
-    if len(strangers):
-        found["swap"] = _whose(images, int(generator.choice(strangers)))
-    return found
+    images, drawn = _drawn_sources(room, model, face.identity)
+    place = images["image_id"].index_of(face.image_id)
+    if place is None:
+        return {"own": face}
+    return {"own": face} | {
+        mask: _whose(images, int(places[place])) for mask, places in drawn.items() if mask != "own"
+    }
 
 
 @st.cache_data(show_spinner=False, max_entries=200, hash_funcs=HASHES)
@@ -140,7 +129,7 @@ def show_hidden(
     orders = orders_of(room, layer, face)
     shown = [mask for mask in masks if mask in orders]
     whole = faces.read_face(room, layer, face.image_id, "chip", layer.grid.input_size).pixels
-    pictures = [whole, *(hide_pixels(room, whole, orders[mask], *hidden) for mask in shown)]
+    pictures = [whole, *(hide_pixels(room, layer, whole, orders[mask], *hidden) for mask in shown)]
     show_pictures(
         [_enlarge(picture) for picture in pictures],
         ["as it is", *(titles.get(mask, mask) for mask in shown)],
@@ -163,12 +152,12 @@ def show_hidden(
 
 
 def hide_pixels(
-    room: Room, pixels: NDArray[np.uint8], order: Order, percent: float, fill: str
+    room: Room, layer: Layer, pixels: NDArray[np.uint8], order: Order, percent: float, fill: str
 ) -> NDArray[np.uint8]:
     """Return a chip (y, x, 3) with the first percent of an order's pixels under a fill."""
     chips = pixels[None].astype(np.float32)
     # The others don't ask for it, and it takes many crops to read.
-    colour = mean_colour(room) if fill == "mean colour" else np.zeros(3)
+    colour = mean_colour(room, layer) if fill == "mean colour" else np.zeros(3)
     filling = FILLS[fill](chips, colour)
     return hide(chips, cut_masks(order, percent), filling)[0].round().astype(np.uint8)
 
@@ -189,46 +178,52 @@ def mean_map(room: Room, layer: Layer) -> NDArray[np.float64]:
 
 
 @st.cache_data(show_spinner=False, max_entries=8, hash_funcs=HASHES)
-def mean_colour(room: Room) -> NDArray[np.float64]:
-    """Return the mean colour (3,) of `COLOUR_OF` crops, drawn; grey if the lake holds none."""
+def mean_colour(room: Room, layer: Layer) -> NDArray[np.float64]:
+    """Return the mean colour (3,) of `COLOUR_OF` chips, drawn; grey if the lake holds no crops."""
+    if room.ask("SELECT value FROM settings WHERE name = 'crops'")["value"].item() != "True":
+        return np.full(3, 128.0)
     drawn = room.ask(
-        "SELECT image_id FROM images WHERE status = 'kept' "
+        "SELECT image_id FROM embeddings WHERE model = ? "
         "ORDER BY md5(concat(image_id, '-', ?)) LIMIT ?",
+        layer.model,
         _SEED,
         COLOUR_OF,
     )["image_id"].sort()
-    if room.ask("SELECT value FROM settings WHERE name = 'crops'")["value"].item() != "True":
-        return np.full(3, 128.0)
-    stored = arrays.open_array(room.lake.faces_path, "crop")
-    # One by one: zarr takes ten times as long to select them together.
-    return np.mean([np.asarray(stored[int(image_id)]).mean((0, 1)) for image_id in drawn], axis=0)
+    size = layer.grid.input_size
+    chips = (faces.read_face(room, layer, one, "chip", size).pixels for one in drawn)
+    return np.mean([chip.mean((0, 1)) for chip in chips], axis=0)
 
 
-def _drawn_images(room: Room, model: str, identity: str) -> pl.DataFrame:
-    """Return image_id, identity, path and landmarks of a person and of `STRANGERS` at most."""
-    return room.ask(
-        "SELECT image_id, identity, path, landmarks FROM images JOIN embeddings USING (image_id) "
-        "WHERE model = ? AND status = 'kept' QUALIFY identity = ? OR "
-        "row_number() OVER (ORDER BY md5(concat(image_id, '-', ?))) <= ? ORDER BY image_id",
+@st.cache_data(show_spinner=False, max_entries=50, hash_funcs=HASHES)
+def _drawn_sources(
+    room: Room, model: str, identity: str
+) -> tuple[pl.DataFrame, dict[str, NDArray[np.int64]]]:
+    """Return a person's images and those of the people drawn, and whose map hides each by mask.
+
+    Nobody has one image only; both are empty where there are not two such people.
+    """
+    run = room.ask(
+        "SELECT image_id, identity FROM images JOIN embeddings USING (image_id) "
+        "WHERE model = ? AND status = 'kept' "
+        "QUALIFY count(*) OVER (PARTITION BY identity) > 1 ORDER BY image_id",
         model,
-        identity,
-        _SEED,
-        STRANGERS,
     )
+    drawn = draw_identities(run, STRANGERS, _SEED)["image_id"]
+    run = run.filter((pl.col("identity") == identity) | pl.col("image_id").is_in(drawn.implode()))
+    if run["identity"].n_unique() < 2:
+        return run.clear(), {}
+    images = room.ask(
+        "SELECT image_id, identity, path, landmarks FROM images "
+        "WHERE image_id IN (SELECT unnest(?)) ORDER BY image_id",
+        run["image_id"].to_list(),
+    )
+    landmarks = images["landmarks"].to_numpy()
+    return images, draw_sources(images["identity"].to_numpy(), landmarks, _SEED)
 
 
 def _whose(images: pl.DataFrame, place: int) -> Whose:
     row = images.row(place, named=True)
     return Whose(row["image_id"], row["identity"], PurePath(row["path"]).name)
-
-
-def _pose_distances(
-    landmarks: NDArray[np.float64], of: int, others: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return how far other faces' landmarks lie from one's, all laid on the mean face."""
-    chosen = landmarks[np.append(others, of)]
-    posed = on_mean_face(chosen)
-    return np.asarray(((posed[:-1] - posed[-1]) ** 2).sum((1, 2)))
 
 
 def _order(relevance: NDArray[np.floating], layer: Layer) -> Order:

@@ -6,7 +6,7 @@ import polars as pl
 
 from analyses.demographics.occluded_pairs import SPANS, WHOLE
 from analyses.demographics.scores import QUANTILES
-from analyses.findings import FEWEST_IDENTITIES, estimate, in_words
+from analyses.findings import FEWEST_IDENTITIES, estimate, in_words, with_interval
 
 _ALPHA = 0.05
 _PERCENT = 1.0
@@ -88,7 +88,7 @@ def _drops(tables: Mapping[str, pl.DataFrame]) -> list[str]:
     ):
         named = "; ".join(
             f"{row['mask']} {row['first']:.4f} against {row['second']:.4f}, difference "
-            f"{row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}], delta "
+            f"{with_interval(row, '+.4f', 'difference')}, delta "
             f"{row['effect']:+.2f}, p {row['p_holm']:.2g} "
             f"({'shown' if row['p_holm'] < _ALPHA else 'not shown'})"
             for row in part.drop_nulls("p_holm").to_dicts()

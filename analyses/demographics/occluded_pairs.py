@@ -5,7 +5,6 @@ age difference of anchor and positive (Table 24, Figures 10 and 11), where the a
 occluded.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -14,14 +13,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.demographics.scores import bin_cosines
-from analyses.occlusion.drops import KEYS, named
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
-from analyses.occlusion.masks import cut_masks
-from analyses.occlusion.running import RunnableModels
-from analyses.occlusion.verification import cosines
+from analyses.estimates import grouped_ratio
 from analyses.question import Settings
-from analyses.statistics import bootstrap_ratio
+from analyses.rerun.drops import KEYS, named
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import RunnableModels
+from analyses.rerun.masks import cut_masks
+from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
+from analyses.rerun.verification import cosines
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -47,11 +46,11 @@ class OccludedPairs(NamedTuple):
     Attributes
     ----------
     sums : polars.DataFrame
-        `analyses.occlusion.drops.KEYS`, identity, years (between anchor and positive, rounded;
+        `analyses.rerun.drops.KEYS`, identity, years (between anchor and positive, rounded;
         NULL where an age isn't stated), pairs, before and after (sums of the ordered pairs'
         cosines). The mask `WHOLE` stands for the faces as they are.
     scores : polars.DataFrame
-        Of pairs whose ages are stated, at `AGED_PERCENTS`: `analyses.occlusion.drops.KEYS`,
+        Of pairs whose ages are stated, at `AGED_PERCENTS`: `analyses.rerun.drops.KEYS`,
         identity, years (as `span_of` names them), bin (of the cosine after) and pairs.
     """
 
@@ -71,12 +70,12 @@ def measure_pairs(
     Parameters
     ----------
     runnable : RunnableModels, optional
-        As `analyses.occlusion.hiding.plan_tasks` takes it.
+        As `analyses.rerun.occluded_faces.plan_tasks` takes it.
 
     Raises
     ------
     LackingError
-        As `analyses.occlusion.drops.measure_drops`.
+        As `analyses.rerun.drops.measure_drops`.
     """
     tasks = plan_tasks(lake, experiment, seed, runnable)
     found = work.map(partial(pairs_of_people, experiment), tasks, "Occluded pairs")
@@ -172,24 +171,5 @@ def mean_cosines(
     polars.DataFrame
         Columns `by`, estimate, low, high, identities, pairs.
     """
-    value = pl.col("before") - pl.col("after") if of == "drop" else pl.col(of)
-    summed = pairs.group_by(*by, "identity", maintain_order=True).agg(
-        value=value.sum(), pairs=pl.col("pairs").sum()
-    )
-    groups = summed.select(by).unique(maintain_order=True).with_row_index("kind")
-    people = summed.select("identity").unique().sort("identity").with_row_index("person")
-    placed = summed.join(groups, on=by, nulls_equal=True).join(people, on="identity")
-    where = placed["person"].to_numpy(), placed["kind"].to_numpy()
-    sums, counts = np.zeros((2, people.height, groups.height))
-    sums[where], counts[where] = placed["value"].to_numpy(), placed["pairs"].to_numpy()
-    interval = bootstrap_ratio(sums, counts, seed=settings.seed, draws=settings.draws)
-    columns: Mapping[str, Any] = {
-        **interval._asdict(),
-        "identities": pl.Series((counts > 0).sum(0), dtype=pl.Int32),
-        "pairs": pl.Series(counts.sum(0), dtype=pl.Int32),
-    }
-    return (
-        groups.drop("kind")
-        .with_columns(**columns)
-        .with_columns(pl.col("low", "high").fill_nan(None))
-    )
+    drops = pairs.with_columns(drop=pl.col("before") - pl.col("after"))
+    return grouped_ratio(drops, by, [of], ["pairs"], settings).drop("measure")

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from analyses.question import Settings
-from analyses.statistics import bootstrap_difference, holm, mann_whitney
+from analyses.statistics import bootstrap_difference, mann_whitney
 
 ATTRIBUTES: Final = ("gender", "ethnicity")
 SMALLEST_GROUP: Final = 2
@@ -74,10 +74,3 @@ def compare_groups(
         )
         for first, second in combinations(values, 2)
     )  # fmt: skip
-
-
-def adjust(differences: pl.DataFrame) -> pl.DataFrame:
-    """Add p_holm: p adjusted by Holm over all rows."""
-    p_values = differences["p"].fill_null(float("nan")).to_numpy()
-    adjusted = pl.Series("p_holm", holm(p_values)).fill_nan(None)
-    return differences.insert_column(differences.columns.index("p") + 1, adjusted)

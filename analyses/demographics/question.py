@@ -22,12 +22,9 @@ from analyses.demographics.occluded_pairs import (
     measure_pairs,
     span_of,
 )
-from analyses.demographics.people import SMALLEST_GROUP, adjust, compare_groups, groups_of_people
+from analyses.demographics.people import SMALLEST_GROUP, compare_groups, groups_of_people
 from analyses.demographics.scores import QUANTILES, STEP, find_quantiles
-from analyses.occlusion.averages import mean_of, over_models
-from analyses.occlusion.experiment import PAPERS_GUIDE, Experiment
-from analyses.occlusion.question import PAPERS_MASKS
-from analyses.occlusion.running import runnable_models
+from analyses.estimates import with_holm
 from analyses.paper import beside_paper, read_table
 from analyses.question import (
     LEFT_OUT,
@@ -38,6 +35,9 @@ from analyses.question import (
     Settings,
 )
 from analyses.regions.shares import regions_in, sum_shares
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import runnable_models
+from analyses.rerun.papers_occlusions import PAPERS_GUIDE, PAPERS_MASKS, mean_of, over_models
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -96,7 +96,7 @@ def compare_shares(lake: Lake, known: pl.DataFrame, settings: Settings, work: Wo
             for frame in (shares, areas)
         )
         rows.append(beside_areas(*compared))
-    return adjust(pl.concat(rows))
+    return with_holm(pl.concat(rows))
 
 
 def mean_of_people(sums: pl.DataFrame) -> pl.DataFrame:
@@ -237,7 +237,7 @@ def drop_differences(pairs: pl.DataFrame, known: pl.DataFrame, settings: Setting
             tables.append(compared.with_columns(pl.lit(v).alias(k) for k, v in named.items()))
     together = pl.concat(tables).join(conditions, on="condition", maintain_order="left")
     first = [*_RUN, "attribute", "groups", "mask", "percent"]
-    return adjust(together.select(*first, pl.exclude(*first, "condition")))
+    return with_holm(together.select(*first, pl.exclude(*first, "condition")))
 
 
 def cosines_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analyses.estimates import sums_by_person
 from analyses.question import Settings
 from analyses.statistics import Array, identity_weights
 
@@ -52,20 +53,18 @@ def find_quantiles(counts: pl.DataFrame, by: Sequence[str], settings: Settings) 
 
 def _columns(part: pl.DataFrame, settings: Settings) -> dict[str, Any]:
     """Return the estimates, the ends of their intervals, and of how many people and pairs."""
-    people, person = np.unique(part["identity"].to_numpy(), return_inverse=True)
-    bins, place = np.unique(part["bin"].to_numpy(), return_inverse=True)
-    counted = np.zeros((len(people), len(bins)))
-    np.add.at(counted, (person, place), part["pairs"].to_numpy())
-    drawn = identity_weights(len(people), settings.draws, settings.seed)
-    middles = (bins + 0.5) * STEP - 1
-    estimate, *samples = middles[_places(np.vstack([np.ones(len(people)), drawn]) @ counted)]
+    bins, counted = sums_by_person(part.sort("bin"), ["bin"], ["pairs"])
+    people, counted = len(counted), counted[..., 0]
+    drawn = identity_weights(people, settings.draws, settings.seed)
+    middles = (bins["bin"].to_numpy() + 0.5) * STEP - 1
+    estimate, *samples = middles[_places(np.vstack([np.ones(people), drawn]) @ counted)]
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
-    known = pl.lit(len(people) > 1)
+    known = pl.lit(people > 1)
     return {
         "estimate": pl.Series(estimate),
         "low": pl.when(known).then(pl.Series(low)),
         "high": pl.when(known).then(pl.Series(high)),
-        "identities": pl.lit(len(people), pl.Int32),
+        "identities": pl.lit(people, pl.Int32),
         "pairs": pl.lit(int(counted.sum()), pl.Int32),
     }
 

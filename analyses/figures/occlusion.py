@@ -19,8 +19,8 @@ from analyses.figures.style import (
     series_of,
     tidy,
 )
-from analyses.occlusion.verification import MEASURES
 from analyses.paper import read_table
+from analyses.rerun.verification import MEASURES
 
 _PERCENT: Final = 1.0
 _TICKS: Final = (0.01, 0.1, 1.0, 10.0)

@@ -11,26 +11,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analyses.occlusion.averages import sum_people
-from analyses.occlusion.drops import likeness_of, named, people_of
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
-from analyses.occlusion.masks import Order, cut_masks
-from analyses.occlusion.running import RunnableModels
-from analyses.occlusion.verification import MEASURES
+from analyses.estimates import grouped_ratio
+from analyses.occlusion.averages import runs, subtract_masks
 from analyses.question import Settings
-from analyses.statistics import bootstrap_ratio
+from analyses.rerun.drops import likeness_of, named, people_of
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import RunnableModels
+from analyses.rerun.masks import Order, cut_masks
+from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
+from analyses.rerun.verification import MEASURES
 from analyses.work import Work
 from leamstore.lake import Lake
 
 SHARED: Final = ("cosine", "centred cosine")
 """The measures of likeness that are shown as a share of the whole face's."""
+
+_WHOLES: Final = tuple(f"whole {measure}" for measure in SHARED)
+_PLACES: Final = [MEASURES.index(measure) for measure in SHARED]
 
 _OF: Final = ("guiding", "judged", "layer", "chips")
 _KEYS: Final = (*_OF, "curve", "fill", "mask", "percent")
@@ -81,7 +84,7 @@ def measure_curves(
     experiment : Experiment
         Whose layer and guides are taken.
     runnable : RunnableModels, optional
-        As `analyses.occlusion.hiding.plan_tasks` takes it.
+        As `analyses.rerun.occluded_faces.plan_tasks` takes it.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def measure_curves(
     Raises
     ------
     LackingError
-        As `analyses.occlusion.drops.measure_drops`.
+        As `analyses.rerun.drops.measure_drops`.
     """
     tasks = plan_tasks(lake, experiment, seed, runnable)
     return pl.concat(work.map(partial(curves_of_people, curves), tasks, "Deletion and insertion"))
@@ -105,6 +108,7 @@ def curves_of_people(curves: Curves, task: Task) -> pl.DataFrame:
     orders = order_masks(faces, curves.masks, random_draws=1)
     people, membership = people_of(task.images)
     whole = likeness_of(faces, faces.embeddings)
+    columns = [*SHARED, *_WHOLES]
     rows = []
     for curve, fill in curves.fills:
         bare = likeness_of(
@@ -118,12 +122,13 @@ def curves_of_people(curves: Curves, task: Task) -> pl.DataFrame:
                 reached = likeness_of(
                     faces, _embed_step(faces, orders[mask][0], percent, curve, fill)
                 )
-            sums = membership @ np.concatenate([reached, whole], axis=1)
+            sums = [(membership @ one)[:, _PLACES] for one in (reached, whole)]
             rows.append(people.with_columns(
                 **named(task), curve=pl.lit(curve), fill=pl.lit(fill), mask=pl.lit(mask),
-                percent=pl.lit(float(percent)), **_columns(sums),
+                percent=pl.lit(float(percent)),
+                **dict(zip(columns, np.hstack(sums).T, strict=True)),
             ))  # fmt: skip
-    return pl.concat(rows).select(*_KEYS, *people.columns, *_measured())
+    return pl.concat(rows).select(*_KEYS, *people.columns, *columns)
 
 
 def _embed_step(
@@ -131,16 +136,6 @@ def _embed_step(
 ) -> NDArray[np.float64]:
     first = cut_masks(order, percent)
     return faces.embed_hidden(first if curve == "deletion" else ~first, fill)
-
-
-def _columns(sums: NDArray[np.float64]) -> dict[str, pl.Series]:
-    names = [*MEASURES, *(f"whole {measure}" for measure in MEASURES)]
-    chosen = dict(zip(names, sums.T, strict=True))
-    return {name: pl.Series(chosen[name]) for name in _measured()}
-
-
-def _measured() -> list[str]:
-    return [*SHARED, *(f"whole {measure}" for measure in SHARED)]
 
 
 def draw_points(reached: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -157,10 +152,7 @@ def draw_points(reached: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         guiding, judged, layer, chips, curve, fill, mask, percent, measure, share (of the whole
         face's mean likeness), low, high, identities, images.
     """
-    return pl.concat(
-        _shares(conditions, reached, whole, images, "share", settings)
-        for conditions, reached, whole, images in _by_run(reached, _KEYS)
-    )
+    return _shares(reached, _KEYS, "share", settings)
 
 
 def measure_areas(reached: pl.DataFrame, curves: Curves, settings: Settings) -> pl.DataFrame:
@@ -177,60 +169,26 @@ def measure_areas(reached: pl.DataFrame, curves: Curves, settings: Settings) -> 
         guiding, judged, layer, chips, curve, fill, mask (or "first - second"), measure, area
         (1: the whole face's likeness all along), low, high, identities, images.
     """
-    tables = []
-    for conditions, sums, whole, images in _by_run(reached, _KEYS):
-        percents = conditions["percent"].unique().sort()
-        on = [key for key in _KEYS if key != "percent"]
-        # Conditions come curve by curve, and in each by percent.
-        shape = (len(sums), -1, len(percents), len(SHARED))
-        areas = np.trapezoid(sums.reshape(shape), percents.to_numpy() / 100, axis=2)
-        lines = conditions.select(on).unique(maintain_order=True)
-        wholes, counts = whole.reshape(shape)[:, :, 0], images.reshape(*shape[:3])[:, :, :1]
-        tables.append(_shares(lines, areas, wholes, counts, "area", settings))
-        for first, second in curves.contrasts:
-            firsts, seconds = (
-                np.flatnonzero(lines["mask"].to_numpy() == mask) for mask in (first, second)
-            )
-            named_so = lines[firsts].with_columns(mask=pl.lit(f"{first} - {second}"))
-            difference = areas[:, firsts] - areas[:, seconds]
-            tables.append(
-                _shares(
-                    named_so, difference, wholes[:, firsts], counts[:, firsts], "area", settings
-                )
-            )
-    return pl.concat(tables).sort(*_OF, "curve", maintain_order=True)
+    lines = [key for key in _KEYS if key != "percent"]
+    of_person = ["identity", "images", *_WHOLES]
+    areas = reached.group_by(*lines, *of_person, maintain_order=True).agg(
+        _area_under(measure) for measure in SHARED
+    )
+    differences = [subtract_masks(areas, *masks, SHARED) for masks in curves.contrasts]
+    areas = pl.concat([areas, *(rows.select(areas.columns) for rows in differences)])
+    return _shares(areas, lines, "area", settings).sort(*_OF, "curve", maintain_order=True)
 
 
-def _by_run(reached: pl.DataFrame, keys: Sequence[str]) -> Any:
-    """Yield conditions, and by person, condition and measure the sums, the wholes and images."""
-    columns = _measured()
-    for _, part in reached.group_by(_OF, maintain_order=True):
-        conditions = part.select(keys).unique(maintain_order=True)
-        sums, images = sum_people(part, conditions, columns)
-        yield conditions, sums[..., : len(SHARED)], sums[..., len(SHARED) :], images
+def _area_under(measure: str) -> pl.Expr:
+    """Return the area under a curve by the trapezoidal rule; percents are in order."""
+    heights = (pl.col(measure) + pl.col(measure).shift()) / 2
+    return (heights * pl.col("percent").diff() / 100).sum().alias(measure)
 
 
-def _shares(
-    conditions: pl.DataFrame,
-    sums: NDArray[np.float64],
-    whole: NDArray[np.float64],
-    images: NDArray[np.float64],
-    name: str,
-    settings: Settings,
-) -> pl.DataFrame:
+def _shares(sums: pl.DataFrame, by: Sequence[str], name: str, settings: Settings) -> pl.DataFrame:
     """Return sums over wholes with intervals over identities: a row a condition and measure."""
-    interval = bootstrap_ratio(sums, whole, seed=settings.seed, draws=settings.draws)
-    ends = {
-        column: values.ravel()
-        for column, values in zip((name, "low", "high"), interval, strict=True)
-    }
-    counted = conditions.with_columns(
-        identities=pl.lit(len(sums), pl.Int32),
-        images=pl.Series(images.sum(0)[:, 0], dtype=pl.Int32),
+    shares = pl.concat(
+        grouped_ratio(run, by, SHARED, _WHOLES, settings, observations="images")
+        for run in runs(sums)
     )
-    rows = counted.join(pl.DataFrame({"measure": SHARED}), how="cross", maintain_order="left_right")
-    return (
-        rows.with_columns(**ends)
-        .with_columns(pl.col("low", "high").fill_nan(None))
-        .select(*conditions.columns, "measure", name, "low", "high", "identities", "images")
-    )
+    return shares.rename({"estimate": name})

@@ -1,13 +1,13 @@
 """What the tables of `analyses.occlusion.question` do and do not support, in sentences."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
-from analyses.findings import limits
-from analyses.occlusion.experiment import PAPERS_GUIDE
+from analyses.findings import limits, with_interval
 from analyses.paper import read_table
+from analyses.rerun.papers_occlusions import PAPERS_GUIDE
 
 _ALPHA: Final = 0.05
 _PERCENT: Final = 1.0
@@ -38,7 +38,7 @@ def _claim(model: str, rows: pl.DataFrame, contrast: str, measure: str, claim: s
     asked = rows.filter(contrast=contrast, measure=measure)
     if asked.is_empty():
         return ""
-    numbers = ", ".join(f"{row['fill']} {_interval(row)}" for row in asked.to_dicts())
+    numbers = ", ".join(f"{row['fill']} {with_interval(row, '+.4f')}" for row in asked.to_dicts())
     more, less = (_clear(asked, sign).height for sign in (1, -1))
     if more == asked.height:
         verdict = f"above zero under every fill, so {claim}"
@@ -61,7 +61,8 @@ def _accepts(model: str, contrasts: pl.DataFrame) -> str:
     )
     shown = asked.filter(pl.col("percent").is_in([_PERCENT, asked["percent"].max()]))
     numbers = ", ".join(
-        f"at {row['percent']:g} % {_interval(row, 100, 1)}" for row in shown.to_dicts()
+        f"at {row['percent']:g} % {with_interval(row, '+.1f', scale=100)}"
+        for row in shown.to_dicts()
     )
     return (
         f"{model}: true accepts that verification loses in black, by own maps minus at random, in "
@@ -79,7 +80,8 @@ def _areas(model: str, areas: pl.DataFrame) -> str:
         pl.col("mask").str.contains(" - "),
     )
     numbers = ", ".join(
-        f"{row['curve']} {row['mask']} {_interval(row, 1, 4, 'area')}" for row in asked.to_dicts()
+        f"{row['curve']} {row['mask']} {with_interval(row, '+.4f', 'area')}"
+        for row in asked.to_dicts()
     )
     return (
         f"{model}: areas under the curves of the cosine, where own maps are better if deletion is "
@@ -129,13 +131,3 @@ def _clear(rows: pl.DataFrame, sign: int) -> pl.DataFrame:
     """Return the rows whose interval is clear of zero on one side, and Holm's p below 0.05."""
     nearest = pl.col("low") if sign > 0 else -pl.col("high")
     return rows.filter((nearest > 0) & (pl.col("p_holm") < _ALPHA))
-
-
-def _interval(
-    row: Mapping[str, Any], scale: float = 1, decimals: int = 4, estimate: str = "estimate"
-) -> str:
-    ends = ("low", "high")
-    if any(row[end] is None for end in ends):
-        return f"{scale * row[estimate]:+.{decimals}f}"
-    value, low, high = (f"{scale * row[name]:+.{decimals}f}" for name in (estimate, *ends))
-    return f"{value} [{low}, {high}]"

@@ -5,8 +5,8 @@ by a judged model, and the drop of its likeness to its positives is taken. Own a
 shows only that the map finds sensitive pixels, own against swap that it fits this image; that it
 fits the person would show in the same person's other image against a stranger matched in pose.
 
-Of the modules beside this one, experiment declares what is tried, hiding does it, drops measures
-it and averages averages it; curves hides a face to the end.
+In `analyses.rerun`, experiment declares what is tried, occluded_faces does it and drops measures
+it. Beside this module, averages takes means and curves hides a face to the end.
 """
 
 from dataclasses import asdict, replace
@@ -15,29 +15,22 @@ from typing import Final
 
 import polars as pl
 
-from analyses.occlusion.averages import average, contrast, mean_of, over_models
+from analyses.occlusion.averages import average, contrast
 from analyses.occlusion.curves import CURVES, draw_points, measure_areas, measure_curves
-from analyses.occlusion.drops import measure_drops, measure_people
-from analyses.occlusion.experiment import CONTRASTS, MASKS, PAPERS_GUIDE, Experiment
-from analyses.occlusion.fills import FILLS
 from analyses.occlusion.findings import findings
-from analyses.occlusion.running import runnable_models
-from analyses.occlusion.verification import MEASURES
 from analyses.paper import beside_paper, read_table
 from analyses.question import LEFT_OUT, LEFT_OUT_LAYOUT, Layout, Question, Settings
+from analyses.rerun.drops import measure_people
+from analyses.rerun.experiment import MASKS, Experiment
+from analyses.rerun.fills import FILLS
+from analyses.rerun.lake_models import runnable_models
+from analyses.rerun.papers_occlusions import PAPERS_GUIDE, PAPERS_MASKS, mean_of, over_models
+from analyses.rerun.verification import MEASURES
 from analyses.work import Work
 from leamstore.lake import Lake
 
-__all__ = [
-    "ALL_GUIDES", "CONTRASTS", "EXPERIMENT", "MASKS", "PAPERS_GUIDE", "QUESTION", "Experiment",
-    "answer", "average", "contrast", "measure_drops",
-]  # fmt: skip
-
 EXPERIMENT: Final = Experiment()
 """The experiment that `QUESTION` makes."""
-
-PAPERS_MASKS: Final = {"LEAM": "own", "Random": "random"}
-"""Our masks by the paper's names in Tables 21 to 23."""
 
 
 def answer(

@@ -6,8 +6,11 @@ own have to exceed.
 """
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+import polars as pl
 
 from leamstore.lake import Lake
 
@@ -69,6 +72,25 @@ def command_to_add(lake: Lake, subject: Subject, control: str) -> str:
         added += ["--positives", subject.row["positives"]]
     kept = [word for word in _without(before, _OWN_OPTIONS) if word not in _FLAGS_OF_OUTPUT]
     return shlex.join(kept + added)
+
+
+def controls_table(lake: Lake, subjects: list[Subject], controls: Sequence[str]) -> pl.DataFrame:
+    """Return which of these controls the lake holds of each model, and how to add the others.
+
+    Returns
+    -------
+    polars.DataFrame
+        model, control, held (the control's name in the lake; NULL without it) and command (that
+        adds it; NULL where it is held).
+    """
+    rows = [
+        (subject.name, control, held, None if held else command_to_add(lake, subject, control))
+        for subject in subjects
+        for control in controls
+        for held in [subject.controls.get(control)]
+    ]
+    columns = ("model", "control", "held", "command")
+    return pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row")
 
 
 def _weights_option(row: dict[str, Any]) -> list[str]:

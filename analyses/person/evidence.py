@@ -16,19 +16,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.cohort import draw_images
-from analyses.occlusion.drops import measure_drops
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.running import RunnableModels
+from analyses.estimates import interval_row
+from analyses.likeness import Pairs, centre, correlation
 from analyses.person.controls import CONTROLS, Subject
 from analyses.person.verdict import ALIKE, CLAIMS
 from analyses.question import Settings
+from analyses.rerun.drops import measure_drops
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import RunnableModels
 from analyses.similarity.baselines import lay_baselines
-from analyses.similarity.bhattacharyya import products_of_pairs
 from analyses.similarity.canonical import CanonicalFaces
-from analyses.similarity.groups import Pairs
 from analyses.similarity.pairwise import Likeness, draw_contrasts, interval_of, signed_rank_p
-from analyses.similarity.question import mean_map
-from analyses.statistics import Interval, bootstrap_mean
+from analyses.statistics import bootstrap_mean
 from analyses.work import Work
 from leamstore.lake import Lake
 from leamstore.layers import Layer, Maps
@@ -128,7 +127,7 @@ def weigh_drops(drops: pl.DataFrame, settings: Settings) -> pl.DataFrame:
             # Shares such as 1 - 0.8 leave rounding noise where masks are the same.
             values = np.where(np.abs(values) < 1e-9, 0.0, values)
             interval = bootstrap_mean(values, people, seed=settings.seed, draws=settings.draws)
-            facts = {"claim": claim, "fill": fill, **_ends(interval)}
+            facts = {"claim": claim, "fill": fill, **interval_row(interval)}
             counts = {"identities": int(people.max()) + 1, "observations": len(values)}
             rows.append(facts | counts | {"p": signed_rank_p(values, people)})
     return pl.DataFrame(rows, infer_schema_length=None)
@@ -220,7 +219,7 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
     facts = {"model": layer.model, "position": layer.position, "layer": layer.name}
     facts |= {"identities": len(np.unique(whose)), "observations": len(whose)}
     p_chance = signed_rank_p(own.placements - 0.5, whose)
-    rows = [facts | {"claim": AUC, **_ends(interval_of(own_draws)), "p": p_chance}]
+    rows = [facts | {"claim": AUC, **interval_row(interval_of(own_draws)), "p": p_chance}]
     for control in (*CONTROLS, *task.baselines):
         if control not in controls:
             continue
@@ -228,8 +227,8 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
         beyond = own.placements - controls[control].placements
         of = facts | {"control": control}
         rows += [
-            of | {"claim": AUC, **_ends(interval_of(draws)), "p": None},
-            of | {"claim": ALIKE, **_ends(interval_of(own_draws - draws)),
+            of | {"claim": AUC, **interval_row(interval_of(draws)), "p": None},
+            of | {"claim": ALIKE, **interval_row(interval_of(own_draws - draws)),
                   "p": signed_rank_p(beyond, whose)},
         ]  # fmt: skip
     return _evidence(rows)
@@ -237,18 +236,9 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
 
 def _likeness(faces: CanonicalFaces, maps: Maps, same: Pairs, strangers: Pairs) -> Likeness:
     """Return the correlation of maps of each pair, everybody's mean map taken off."""
-    centred = (maps - mean_map(faces.stack(maps))).reshape(len(maps), -1)
-    norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    # Maps that are everybody's differ from their mean by rounding: that is no pattern.
-    scale = np.linalg.norm(maps.reshape(len(maps), -1), axis=1, keepdims=True)
-    units = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 1e-5 * scale)
-    return Likeness(products_of_pairs(units, same), products_of_pairs(units, strangers))
+    centred = centre(maps, faces.people)
+    return Likeness(correlation(centred, same), correlation(centred, strangers))
 
 
 def _evidence(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    floats = [name for name, kind in _EVIDENCE.items() if kind == pl.Float64]
-    return pl.DataFrame(rows, schema=_EVIDENCE).with_columns(pl.col(floats).fill_nan(None))
-
-
-def _ends(interval: Interval) -> dict[str, float]:
-    return dict(zip(("estimate", "low", "high"), map(float, interval), strict=True))
+    return pl.DataFrame(rows, schema=_EVIDENCE).with_columns(pl.col(pl.Float64).fill_nan(None))

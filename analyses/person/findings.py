@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from analyses.findings import limits
+from analyses.findings import extent, limits, with_interval
 from analyses.person.evidence import AUC, MEASURE
 from analyses.person.verdict import ALIKE, COLUMNS, IMAGE, PERSON, PERSONS
 
@@ -22,14 +22,14 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
     sentences = limits(verdicts)
     sentences += [
         f"The pattern is shown to be the person's in {persons.height} of {occluded.height} model "
-        f"layers that were occluded, of {_range(verdicts['identities'])} people."
+        f"layers that were occluded, of {extent(verdicts['identities'])} people."
     ]
     sentences += [_layer_finding(row, evidence) for row in occluded.to_dicts()]
     if others["auc"].is_not_null().any():
         beyond = others.filter(pl.col(COLUMNS[ALIKE]) == "shown").height
         sentences.append(
             f"In the {others.height} other layers, the AUC of one person's pairs of maps is "
-            f"{_range(others['auc'])}, and above every control that the lake holds in {beyond}; "
+            f"{extent(others['auc'])}, and above every control that the lake holds in {beyond}; "
             "without occlusion that shows nothing of the person."
         )
     lacking = tables["person_controls"].filter(pl.col("required") & pl.col("held").is_null())
@@ -56,24 +56,11 @@ def _layer_finding(row: Mapping[str, Any], evidence: pl.DataFrame) -> str:
     if row["auc"] is None:
         return sentence
     compared = ", ".join(
-        f"{found['control'] or 'maps'} {_in_words(found, 2)}"
+        f"{found['control'] or 'maps'} {with_interval(found, '.2f')}"
         for found in own.filter(claim=AUC).to_dicts()
     )
     return f"{sentence} AUC of one person's pairs: {compared}."
 
 
 def _by_fill(rows: pl.DataFrame) -> str:
-    return ", ".join(f"{row['fill']} {_in_words(row, 3, sign='+')}" for row in rows.to_dicts())
-
-
-def _in_words(row: Mapping[str, Any], decimals: int, sign: str = "") -> str:
-    if row["low"] is None:
-        return f"{row['estimate']:{sign}.{decimals}f}"
-    estimate, low, high = (f"{row[key]:{sign}.{decimals}f}" for key in ("estimate", "low", "high"))
-    return f"{estimate} [{low}, {high}]"
-
-
-def _range(values: pl.Series) -> str:
-    known = values.drop_nulls().to_numpy()
-    low, high = (f"{end:.3g}" for end in (known.min(), known.max()))
-    return low if low == high else f"{low} to {high}"
+    return ", ".join(f"{row['fill']} {with_interval(row, '+.3f')}" for row in rows.to_dicts())

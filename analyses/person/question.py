@@ -18,9 +18,8 @@ from typing import Any, Final
 import polars as pl
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE
-from analyses.occlusion.fills import FILLS
-from analyses.occlusion.running import runnable_models
-from analyses.person.controls import CONTROLS, Subject, command_to_add, find_subjects
+from analyses.estimates import with_holm
+from analyses.person.controls import CONTROLS, Subject, controls_table, find_subjects
 from analyses.person.evidence import (
     AUC,
     MASKS,
@@ -39,9 +38,10 @@ from analyses.question import (
     Question,
     Settings,
 )
+from analyses.rerun.fills import FILLS
+from analyses.rerun.lake_models import runnable_models
 from analyses.similarity.canonical import MOST_PAIRS, SIZE
 from analyses.similarity.groups import CALIPER
-from analyses.statistics import holm
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -74,16 +74,20 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         "person": verdicts,
         "person_claims": claims,
         "person_evidence": evidence,
-        "person_controls": _controls_table(lake, subjects),
+        "person_controls": controls_table(lake, subjects, CONTROLS).select(
+            "model",
+            "control",
+            "held",
+            pl.col("control").is_in(REQUIRED).alias("required"),
+            "command",
+        ),
         **runnable.left_out_tables("person"),
     }
 
 
 def adjust(evidence: pl.DataFrame) -> pl.DataFrame:
     """Return the evidence in order, with p_holm: Holm's p over all its tests."""
-    ordered = evidence.sort("model", "position", maintain_order=True)
-    p_values = ordered["p"].fill_null(float("nan")).to_numpy()
-    return ordered.with_columns(pl.Series("p_holm", holm(p_values)).fill_nan(None))
+    return with_holm(evidence.sort("model", "position", maintain_order=True))
 
 
 def judge(layers: pl.DataFrame, evidence: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -141,27 +145,6 @@ def _layers_of(lake: Lake, subjects: list[Subject]) -> pl.DataFrame:
         "WHERE model IN (SELECT unnest(?)) ORDER BY model, position",
         [[subject.name for subject in subjects]],
     )
-
-
-def _controls_table(lake: Lake, subjects: list[Subject]) -> pl.DataFrame:
-    """Return which controls the lake holds of each model, and the commands that add the others."""
-    return pl.DataFrame(
-        [
-            {
-                "model": subject.name,
-                "control": control,
-                "held": subject.controls.get(control),
-                "required": control in REQUIRED,
-                "command": None
-                if control in subject.controls
-                else command_to_add(lake, subject, control),
-            }
-            for subject in subjects
-            for control in CONTROLS
-        ],
-        schema={"model": pl.String, "control": pl.String, "held": pl.String,
-                "required": pl.Boolean, "command": pl.String},
-    )  # fmt: skip
 
 
 QUESTION: Final = Question(

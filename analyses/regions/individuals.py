@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from analyses.estimates import interval_columns
 from analyses.findings import estimate, in_words, limits
 from analyses.question import Layout, Question, Settings
 from analyses.regions.shares import regions_in, sum_shares
@@ -150,9 +151,10 @@ def beyond(values: Array, explained_by: Array) -> Array:
 
 
 def _interval_rows(what: str, regions: list[str], interval: Interval) -> pl.DataFrame:
-    columns = zip(("between_people", "low", "high"), interval, strict=True)
-    frame = pl.DataFrame({"region": regions, **dict(columns)})
-    return frame.with_columns(pl.lit(what).alias("of"), pl.col(pl.Float64).fill_nan(None))
+    frame = pl.DataFrame(
+        {"region": regions, **interval_columns(interval, ("between_people", "low", "high"))}
+    )
+    return frame.with_columns(pl.lit(what).alias("of"), pl.col("between_people").fill_nan(None))
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -7,11 +7,10 @@ leaves the database; means and intervals are taken from those sums.
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
 import polars as pl
 
+from analyses.estimates import grouped_ratio
 from analyses.question import LackingError, Settings
-from analyses.statistics import bootstrap_ratio
 from leamstore.lake import Lake
 from leamstore.schema import REGION_NAMES
 
@@ -91,23 +90,13 @@ def mean_shares(sums: pl.DataFrame, by: Sequence[str], settings: Settings) -> pl
         Columns `by`, region, share, low, high (% of the activated pixels), identities, maps; a
         row for each group and region.
     """
-    by, regions = list(by), regions_in(sums)
-    sums = sums.group_by(*by, "identity", maintain_order=True).agg(pl.col("maps", *regions).sum())
-    groups = sums.select(by).unique(maintain_order=True).with_row_index("group")
-    people = sums.select("identity").unique().sort("identity").with_row_index("person")
-    placed = sums.join(groups, on=by).join(people, on="identity")
-    person, group = placed["person"].to_numpy(), placed["group"].to_numpy()
-    shares = np.zeros((people.height, groups.height, len(regions)))
-    maps = np.zeros((people.height, groups.height, 1))
-    shares[person, group] = placed.select(regions).to_numpy()
-    maps[person, group, 0] = placed["maps"].to_numpy()
-    interval = bootstrap_ratio(shares, maps, seed=settings.seed, draws=settings.draws)
-    counts = groups.with_columns(
-        identities=pl.Series((maps[..., 0] > 0).sum(0), dtype=pl.Int64),
-        maps=pl.Series(maps[..., 0].sum(0), dtype=pl.Int64),
-    )
-    rows = counts.join(pl.DataFrame({"region": regions}), how="cross", maintain_order="left_right")
-    ends = {name: end.ravel() for name, end in zip(("share", "low", "high"), interval, strict=True)}
-    return rows.with_columns(**ends).select(
-        *by, "region", pl.col("share", "low", "high").fill_nan(None), "identities", "maps"
+    shares = grouped_ratio(sums, by, regions_in(sums), ["maps"], settings, named="region")
+    return shares.select(
+        *by,
+        "region",
+        pl.col("estimate").fill_nan(None).alias("share"),
+        "low",
+        "high",
+        pl.col("identities").cast(pl.Int64),
+        "maps",
     )

@@ -20,6 +20,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from analyses.estimates import interval_row
+from analyses.likeness import unit_vectors
 from analyses.person.controls import RANDOM
 from analyses.question import Settings
 from analyses.statistics import Interval, bootstrap_mean
@@ -117,10 +119,8 @@ def rank_correlations(layer: Compared, values: Maps) -> NDArray[np.float64]:
     NaN where either is the same everywhere.
     """
     ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (layer.maps, values)]
-    first, second = (rank - rank.mean(1, keepdims=True) for rank in ranks)
-    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    products = (first * second).sum(1)
-    return np.divide(products, lengths, out=np.full(len(first), np.nan), where=lengths > 0)
+    first, second = (unit_vectors(rank - rank.mean(1, keepdims=True)) for rank in ranks)
+    return np.where(first.any(1) & second.any(1), (first * second).sum(1), np.nan)
 
 
 def layer_overlaps(layer: Compared, values: Maps) -> NDArray[np.float64]:
@@ -180,20 +180,18 @@ def _weigh(
     people: NDArray[np.int64],
     settings: Settings,
 ) -> dict[str, Any]:
-    seeded = {"seed": settings.seed, "draws": settings.draws}
     columns = np.stack([values, control, values - control], 1)
-    interval = bootstrap_mean(columns, people, **seeded)
+    interval = bootstrap_mean(columns, people, seed=settings.seed, draws=settings.draws)
     found, beside, difference = (Interval(*(end[i] for end in interval)) for i in range(3))
     known = ~np.isnan(values)
     return {
-        **dict(zip(("estimate", "low", "high"), map(float, found), strict=True)),
+        **interval_row(found),
         "outcome": outcome(float(found.low), float(found.high)),
         "control_estimate": float(beside.estimate),
-        **dict(zip(("difference", "difference_low", "difference_high"), map(float, difference),
-                   strict=True)),
+        **interval_row(difference, ("difference", "difference_low", "difference_high")),
         "images": int(known.sum()),
         "identities": len(np.unique(people[known])),
-    }  # fmt: skip
+    }
 
 
 def outcome(low: float, high: float) -> str:

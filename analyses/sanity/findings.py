@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from analyses.findings import limits
+from analyses.findings import extent, limits
 from analyses.person.controls import RANDOM
 from analyses.sanity.checks import CENTRE, EDGES, MEAN_MAP, OVERLAP, RING
 
@@ -40,28 +40,21 @@ def _finding(name: str, rows: pl.DataFrame) -> str:
         f"{word} in {part.height} of {rows.height} layers"
         for (word,), part in rows.group_by("outcome", maintain_order=True)
     )
-    extent = f"{_range(rows['estimate'])} by layer"
+    found, chance = (extent(rows[name], ".2f") for name in ("estimate", "control_estimate"))
+    by_layer = f"{found} by layer"
     if name == RING:
         above = rows.filter(pl.col("low") > pl.col("control_estimate")).height
         failed = ", ".join(rows.filter(outcome="failed")["layer"])
         warning = f" In {failed}, claims about single pixels mean little." if failed else ""
         return (
-            f"Maps that peak in the outer ring of cells: a share of {extent}, more than chance "
-            f"({_range(rows['control_estimate'])}) in {above} of {rows.height} layers.{warning}"
+            f"Maps that peak in the outer ring of cells: a share of {by_layer}, more than chance "
+            f"({chance}) in {above} of {rows.height} layers.{warning}"
         )
-    sentence = f"{_MEANINGS[name]}: rank correlation with the map {extent}; {by_outcome}."
+    sentence = f"{_MEANINGS[name]}: rank correlation with the map {by_layer}; {by_outcome}."
     if rows["control"][0] != "chance":
         beyond = rows.filter(pl.col("difference_low") > 0).height
         sentence += (
-            f" {rows['control'][0].capitalize()}: {_range(rows['control_estimate'])}; the own is "
+            f" {rows['control'][0].capitalize()}: {chance}; the own is "
             f"nearer in {beyond} of {rows.height} layers."
         )
     return sentence
-
-
-def _range(values: pl.Series) -> str:
-    known = values.drop_nulls().to_numpy()
-    if not len(known):
-        return "unknown"
-    low, high = (f"{end:.2f}" for end in (known.min(), known.max()))
-    return low if low == high else f"{low} to {high}"

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
-from analyses.person.controls import RANDOM, Subject, command_to_add, find_subjects
+from analyses.person.controls import RANDOM, Subject, controls_table, find_subjects
 from analyses.question import LackingError, Layout, Question, Settings
 from analyses.sanity.checks import LIMIT, SIZE, SPREAD, TOP_PERCENT, Compared, check, pool
 from analyses.sanity.findings import findings
@@ -35,7 +35,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         )
     return {
         "sanity": pl.concat(work.map(_check_layer, tasks, "Sanity of maps")),
-        "sanity_controls": _controls_table(lake, subjects),
+        "sanity_controls": controls_table(lake, subjects, (RANDOM,)),
     }
 
 
@@ -101,21 +101,6 @@ def _check_layer(task: _Task) -> pl.DataFrame:
     return check(compared, task.settings).select(
         *(pl.lit(value).alias(name) for name, value in named.items()), pl.all()
     )
-
-
-def _controls_table(lake: Lake, subjects: list[Subject]) -> pl.DataFrame:
-    """Return whether each model's random counterpart is there, and the command that adds it."""
-    return pl.DataFrame([
-        {
-            "model": subject.name,
-            "control": RANDOM,
-            "held": subject.controls.get(RANDOM),
-            "command": None
-            if RANDOM in subject.controls
-            else command_to_add(lake, subject, RANDOM),
-        }
-        for subject in subjects
-    ], schema=dict.fromkeys(("model", "control", "held", "command"), pl.String))  # fmt: skip
 
 
 QUESTION: Final = Question(

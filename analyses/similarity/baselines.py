@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skimage.color import rgb2gray
 from skimage.filters import sobel
 
-from analyses.occlusion.chips import chip_source, read_chips
+from analyses.rerun.chips import chip_source, read_chips
 from analyses.similarity.canonical import SIZE, CanonicalFaces
 from ingest.faces.block_images import ChipKind
 from leamstore.lake import Lake

@@ -11,9 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analyses.likeness import Pairs
 from analyses.similarity import groups
-from analyses.similarity.groups import Pairs
-from analyses.similarity.question import Stack
 from leamstore.geometry import Points
 from leamstore.layers import CellGrid, Maps
 from leamstore.poses import Poses
@@ -58,10 +57,6 @@ class CanonicalFaces:
     def lay(self, values: NDArray[Any], grid: CellGrid, places: slice | NDArray[np.int64]) -> Maps:
         """Lay values (k, y, x) over the chips of the faces at `places` on the canonical grid."""
         return self.poses[places].carry(values, grid, "canonical", SIZE)
-
-    def stack(self, maps: Maps) -> Stack:
-        """Return maps of all faces, one each, with what they are of."""
-        return Stack(maps, np.arange(len(self.people)), self.people, self.landmarks)
 
     def matched_pairs(self, seed: int) -> tuple[Pairs, Pairs]:
         """Return pairs of one person, and row by row those of strangers matched in pose."""

@@ -9,15 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.likeness import Pairs
 from analyses.statistics import Array
 
 GROUPS: Final = ("anchor", "identity", "strangers")
 
 CALIPER: Final = 0.1
 """Share by which the landmark distances of matched pairs may differ."""
-
-Pairs = NDArray[np.int64]
-"""(k, 2) positions of maps."""
 
 
 def draw_pairs(

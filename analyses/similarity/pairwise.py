@@ -6,21 +6,21 @@ strangers as often as the product of how often either does. Tests take a number 
 """
 
 from dataclasses import dataclass
-from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import wilcoxon
+from scipy.stats import permutation_test
 
-from analyses.similarity.groups import Pairs
-from analyses.statistics import Array, Interval, identity_weights
+from analyses.likeness import Pairs
+from analyses.statistics import Array, Interval, identity_weights, signed_rank
 
 PERMUTATIONS: Final = 20_000
 """Choices of signs in a permutation test: so many that p can pass Holm over all layers."""
 
 _DRAWS_AT_ONCE: Final = 250
+_PERMUTED_AT_ONCE: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -148,14 +148,17 @@ def sign_permutation(differences: Array, *, seed: int) -> float:
     All choices of signs are tried if they are no more than `PERMUTATIONS`. Else so many are drawn
     beside the signs as they are: p is never 0.
     """
-    people = len(differences)
-    if 2**people <= PERMUTATIONS:
-        signs = np.array(list(product((1, -1), repeat=people)), np.float64)
-    else:
-        drawn = np.random.default_rng(seed).integers(0, 2, (PERMUTATIONS, people), np.int8)
-        signs = np.vstack([np.ones(people, np.int8), 2 * drawn - 1]).astype(np.float64)
-    means = np.abs(signs @ differences)
-    return float((means >= means[0] * (1 - 1e-9)).mean())
+    return float(
+        permutation_test(
+            (differences,),
+            lambda signed, axis: np.abs(signed.mean(axis)),
+            permutation_type="samples",
+            alternative="greater",
+            n_resamples=PERMUTATIONS,
+            batch=_PERMUTED_AT_ONCE,
+            rng=np.random.default_rng(seed),
+        ).pvalue
+    )
 
 
 def signed_rank_p(values: Array, people: NDArray[np.int64]) -> float:
@@ -174,7 +177,7 @@ def signed_rank_p(values: Array, people: NDArray[np.int64]) -> float:
     """
     counts = np.bincount(people)
     means = np.bincount(people, values)[counts > 0] / counts[counts > 0]
-    return float(wilcoxon(means).pvalue) if means.any() else float("nan")
+    return float(signed_rank(means))
 
 
 def smallest_p(people: int) -> float:

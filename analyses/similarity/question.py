@@ -17,10 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
+from analyses.estimates import interval_row, with_holm
+from analyses.findings import with_interval
+from analyses.likeness import Pairs, bhattacharyya, centre, correlation, earth_movers_distance
 from analyses.paper import beside_paper, read_table
 from analyses.question import LackingError, Layout, Question, Settings
-from analyses.similarity import bhattacharyya, earth_mover, groups
-from analyses.similarity.groups import Pairs
+from analyses.similarity import groups
 from analyses.similarity.pairwise import (
     PERMUTATIONS,
     Likeness,
@@ -29,7 +31,6 @@ from analyses.similarity.pairwise import (
     mean_likeness,
     permutation_p,
 )
-from analyses.statistics import holm
 from analyses.work import Work
 from leamstore import geometry
 from leamstore.lake import Lake
@@ -159,9 +160,7 @@ def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
         (pl.col("relevance") == relevance) & (pl.col("measure") == measure)
         for relevance, measure in CLAIMED
     ) & (pl.col("frame") == "canonical") & (pl.col("matching") == MATCHING[1])  # fmt: skip
-    p_values = contrasts.select(pl.when(claimed).then("p").cast(pl.Float64))["p"]
-    adjusted = pl.Series("p_holm", holm(p_values.fill_null(float("nan")).to_numpy()))
-    return contrasts.with_columns(adjusted.fill_nan(None))
+    return with_holm(contrasts, claimed)
 
 
 def papers_likeness() -> pl.DataFrame:
@@ -225,7 +224,7 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
     contrasts: Rows = []
     for relevance in RELEVANCE:
         centred = relevance == RELEVANCE[1]
-        maps = stack.maps - mean_map(stack) if centred else stack.maps
+        maps = centre(stack.maps, stack.people) if centred else stack.maps
         for (name, matching), values in _measure_groups(maps, pairs, centred).items():
             of = {"relevance": relevance, "matching": matching, "measure": name}
             people = {
@@ -234,41 +233,28 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
             }
             likeness += _likeness_rows(of, values, people, settings)
             contrasts += _contrast_rows(of, values, people, settings)
-    return pl.DataFrame(likeness, _LIKENESS), pl.DataFrame(contrasts, _CONTRASTS)
+    tables = pl.DataFrame(likeness, _LIKENESS), pl.DataFrame(contrasts, _CONTRASTS)
+    without_nan = [table.with_columns(pl.col(pl.Float64).fill_nan(None)) for table in tables]
+    return without_nan[0], without_nan[1]
 
 
-def mean_map(stack: Stack) -> NDArray[np.float32]:
-    """Return everybody's mean map (size, size): every identity counts the same."""
-    _, person, counts = np.unique(stack.people, return_inverse=True, return_counts=True)
-    weights = (1 / counts[person] / len(counts)).astype(np.float32)
-    return np.tensordot(weights, stack.maps, 1)
-
-
-def measure(maps: Maps, pairs: Pairs, centred: bool) -> dict[str, NDArray[np.float64]]:
-    """Return how alike the maps of each pair are, by measure.
+def measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
+    """Return what measures how alike the maps of pairs are, by name, and of how many pairs.
 
     bc and emd compare the top 1 %. Both need distributions, and centred maps have negative
     values: there they compare where a map exceeds everybody's mean, ReLU(m - mean), and
     correlation, the cosine of whole centred maps, uses both signs. emd is taken of the first
     `MOST_EMD_PAIRS` pairs, in an order that is drawn. All-zero maps are like nothing (bc 0) and
-    at no distance (emd NaN).
+    at no distance (emd NaN). What depends on maps alone is done once.
     """
-    return {name: of(pairs[:most]) for name, (of, most) in _measures(maps, centred).items()}
-
-
-def _measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
-    """Return what measures pairs, all that depends on maps alone being done, and how many."""
     distributions = normalise(take_top(np.maximum(maps, 0), TOP_PERCENT))
-    measures: dict[str, tuple[Measure, int]] = {
-        "bc": (partial(bhattacharyya.of_pairs, distributions), MOST_PAIRS),
-        "emd": (partial(earth_mover.of_pairs, distributions), MOST_EMD_PAIRS),
+    found: dict[str, tuple[Measure, int]] = {
+        "bc": (partial(bhattacharyya, distributions), MOST_PAIRS),
+        "emd": (partial(earth_movers_distance, distributions), MOST_EMD_PAIRS),
     }
     if centred:
-        flat = maps.reshape(len(maps), -1)
-        norms = np.linalg.norm(flat, axis=1, keepdims=True)
-        units = flat / np.maximum(norms, np.finfo(np.float32).tiny)
-        measures["correlation"] = partial(bhattacharyya.products_of_pairs, units), MOST_PAIRS
-    return measures
+        found["correlation"] = partial(correlation, maps), MOST_PAIRS
+    return found
 
 
 def _measure_groups(
@@ -276,7 +262,7 @@ def _measure_groups(
 ) -> dict[tuple[str, str], ByGroup]:
     """Return by measure and matching, and by group, how alike the pairs of maps are."""
     measured: dict[tuple[str, str], ByGroup] = {}
-    for name, (of_pairs, most) in _measures(maps, centred).items():
+    for name, (of_pairs, most) in measures(maps, centred).items():
         cut = [chosen[:most] for chosen in pairs.values()]
         ends = np.cumsum([len(chosen) for chosen in cut])
         values = np.split(of_pairs(np.concatenate(cut)), ends[:-1])
@@ -295,8 +281,8 @@ def _likeness_rows(
             interval = mean_likeness(
                 found[known], people[group][known], seed=settings.seed, draws=settings.draws
             )
-            ends = _numbers(("estimate", "low", "high"), interval)
-            rows.append(of | {"group": group, "pairs": int(known.sum())} | ends)
+            count = {"group": group, "pairs": int(known.sum())}
+            rows.append(of | count | interval_row(interval))
     return rows
 
 
@@ -315,16 +301,10 @@ def _contrast_rows(
     p = permutation_p(alike, same, strangers, seed=settings.seed)
     return [
         of
-        | _numbers(("auc", "low", "high"), interval_of(found.aucs))
-        | _numbers(difference, interval_of(found.differences))
-        | _numbers(("p",), (np.asarray(p),))
+        | interval_row(interval_of(found.aucs), ("auc", "low", "high"))
+        | interval_row(interval_of(found.differences), difference)
+        | {"p": p}
     ]
-
-
-def _numbers(names: tuple[str, ...], values: tuple[NDArray[np.float64], ...]) -> dict[str, Any]:
-    """Name numbers, NULL where one isn't known."""
-    pairs = zip(names, map(float, values), strict=True)
-    return {name: None if np.isnan(value) else value for name, value in pairs}
 
 
 def _behind(task: LayerInFrame, maps: str, table: pl.DataFrame) -> pl.DataFrame:
@@ -415,7 +395,7 @@ def _person_found(where: str, rows: pl.DataFrame) -> list[str]:
             f"{where}, poses matched, {measure} {relevance}: a person's maps are more alike than "
             f"strangers' in {clear or 'none'} of {found.height} layers (interval clear of zero, "
             f"p < 0.05 after Holm); AUC {least:.2f} to {most['auc']:.2f}, most in "
-            f"{most['layer']}: {_between(most)}. Mean AUC {mean:.2f}"
+            f"{most['layer']}: {with_interval(most, '.2f', 'auc')}. Mean AUC {mean:.2f}"
             f"{_in_the_chip(of_measure.filter(frame='chip', matching=MATCHING[0]))}."
         )
     return sentences
@@ -426,12 +406,6 @@ def _in_the_chip(rows: pl.DataFrame) -> str:
         return ""
     mean = rows.select(pl.mean("auc")).item()
     return f"; in the chip's own frame, poses not matched, {mean:.2f}"
-
-
-def _between(row: dict[str, Any]) -> str:
-    if row["low"] is None:
-        return f"{row['auc']:.2f}"
-    return f"{row['auc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
 QUESTION = Question(

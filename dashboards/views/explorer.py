@@ -13,8 +13,8 @@ import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
 
+from analyses.likeness import bhattacharyya, earth_movers_distance
 from analyses.overlays import Drawing, blend, grey
-from analyses.similarity import bhattacharyya, earth_mover
 from dashboards import faces, selections
 from dashboards.charts import (
     DIFFERENCES,
@@ -321,8 +321,8 @@ def _likeness(maps: NDArray[np.float32]) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "of": ["top 1 %", "whole maps"],
-            "bc": [float(bhattacharyya.of_pairs(d, pair)[0]) for d in (top, normalise(maps))],
-            "emd": [float(earth_mover.of_pairs(top, pair)[0]), None],
+            "bc": [float(bhattacharyya(d, pair)[0]) for d in (top, normalise(maps))],
+            "emd": [float(earth_movers_distance(top, pair)[0]), None],
         }
     )
 

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from analyses.occlusion.experiment import MASKS, Experiment
-from analyses.occlusion.fills import FILLS
+from analyses.rerun.experiment import MASKS, Experiment
+from analyses.rerun.fills import FILLS
 from dashboards import faces, selections
 from dashboards.answers import choose_run, show_answer
 from dashboards.charts import DIFFERENCES, show_chart, show_table

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
+from analyses.likeness import bhattacharyya
 from analyses.overlays import overlay
-from analyses.similarity import bhattacharyya
 from dashboards import faces, selections
 from dashboards.answers import Answer, rows_of_model, show_answer
 from dashboards.charts import DIFFERENCES, show_chart, show_pictures, show_table
@@ -81,7 +81,7 @@ def nearest_people(rows: pl.DataFrame, person: str) -> pl.DataFrame:
     most = np.abs(apart).argmax(1)
     found = wide.select(
         "identity",
-        bc=pl.Series(bhattacharyya.of_pairs(parts[:, :, None], pairs)),
+        bc=pl.Series(bhattacharyya(parts[:, :, None], pairs)),
         most_apart=pl.Series(np.array(wide.columns[1:])[most]),
         points=pl.Series(apart[everyone, most]),
     )

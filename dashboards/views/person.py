@@ -1,14 +1,15 @@
 """Is it the person?: whose a pattern is, by the declared analysis, and what that rests on."""
 
-from typing import Any, Final
+from typing import Final
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.fills import FILLS
+from analyses.findings import with_interval
 from analyses.person.evidence import AUC
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.fills import FILLS
 from dashboards import faces, selections
 from dashboards.answers import Answer, command, find_answer, rows_of_model, show_answer
 from dashboards.charts import OKABE_ITO, show_chart, show_table
@@ -150,7 +151,7 @@ def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
         )  # fmt: skip
     drops = _drops(room, layer, percent)
     titles = {
-        row["mask"]: f"{row['mask']}: {_interval(row)}"
+        row["mask"]: f"{row['mask']}: {with_interval(row, '.3f')}"
         for row in drops.to_dicts()
         if row["fill"] == fill
     }
@@ -186,12 +187,6 @@ def _occluded_layer(room: Room) -> str:
         return "a model's first layer"
     measured = answer.tables["occlusion"].select("layer", "percent", "fill").unique()
     return f"{', '.join(measured['layer'].unique().sort())}, and of some percents and fills"
-
-
-def _interval(row: dict[str, Any]) -> str:
-    if row["low"] is None:
-        return f"{row['estimate']:.3f}"
-    return f"{row['estimate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
 PAGE = Page(

@@ -10,9 +10,10 @@ import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
 
+from analyses.likeness import Pairs, centre
 from analyses.overlays import overlay
-from analyses.similarity import bhattacharyya, groups
-from analyses.similarity.groups import Pairs
+from analyses.similarity import groups
+from analyses.similarity.question import SIZE, measures
 from dashboards import faces, selections
 from dashboards.answers import Answer, rows_of_model, show_answer
 from dashboards.charts import show_chart, show_pictures, show_table
@@ -20,11 +21,8 @@ from dashboards.estimates import REFERENCE, curves, looks_of, most
 from dashboards.faces import FRAME_NAMES
 from dashboards.page import Page, nothing_here, part
 from dashboards.room import HASHES, Room
-from leamstore.layers import Layer, Maps, normalise, take_top
+from leamstore.layers import Layer, Maps
 from leamstore.poses import FRAMES, Frame, Poses
-
-SIZE: Final = 112
-"""Side of the grid on which the sample's maps are compared, as the answer's."""
 
 PEOPLE: Final = 24
 """People of the sample."""
@@ -41,7 +39,6 @@ PAIRS: Final = 150
 _SEED: Final = 0
 _OFFERED: Final = 5000
 _PICTURE: Final = 320
-_TOP_PERCENT: Final = 1.0
 _GROUPS: Final = {
     "anchor": "one image", "identity": "one person", "strangers": "strangers"
 }  # fmt: skip
@@ -265,8 +262,9 @@ def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
     by_image = asked.maps == "image"
     read = layer.read(maps["image_id"]) if by_image else layer.read_pairs(maps["pair_id"])
     laid = poses.carry(read, layer.grid, asked.frame, SIZE)
-    pairs = _draw(maps, poses, asked)
-    likeness = _compare(laid, pairs, asked)
+    people = maps["identity"].rank("dense").to_numpy().astype(np.int64)
+    pairs = _draw(maps, people, poses, asked)
+    likeness = _compare(laid, people, pairs, asked)
     return pl.concat(
         _table(maps, group, chosen, likeness[group]) for group, chosen in pairs.items()
     ).filter(pl.col("likeness").is_not_nan())
@@ -306,9 +304,10 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
     return kept.join(images.drop("pair_id", "told"), on="image_id", maintain_order="left")
 
 
-def _draw(maps: pl.DataFrame, poses: Poses, asked: Asked) -> dict[str, Pairs]:
+def _draw(
+    maps: pl.DataFrame, people: NDArray[np.int64], poses: Poses, asked: Asked
+) -> dict[str, Pairs]:
     images = maps["image_id"].to_numpy().astype(np.int64)
-    people = maps["identity"].rank("dense").to_numpy().astype(np.int64)
     pairs = groups.draw_pairs(images, people, _OFFERED, _SEED)
     if asked.matching == "matched":
         landmarks = poses.landmarks_in(asked.frame)
@@ -317,20 +316,14 @@ def _draw(maps: pl.DataFrame, poses: Poses, asked: Asked) -> dict[str, Pairs]:
     return {group: chosen[:PAIRS] for group, chosen in pairs.items() if len(chosen)}
 
 
-def _compare(laid: Maps, pairs: dict[str, Pairs], asked: Asked) -> dict[str, NDArray[np.float64]]:
+def _compare(
+    laid: Maps, people: NDArray[np.int64], pairs: dict[str, Pairs], asked: Asked
+) -> dict[str, NDArray[np.float64]]:
     """Return how alike each pair is: the correlation of centred maps, or bc of the top 1 %."""
-    if asked.relevance == "centred":
-        laid = laid - laid.mean(0)
-    if asked.measure == "correlation":
-        flat = laid.reshape(len(laid), -1)
-        norms = np.linalg.norm(flat, axis=1, keepdims=True)
-        vectors = flat / np.maximum(norms, np.finfo(np.float32).tiny)
-    else:
-        top = normalise(take_top(np.maximum(laid, 0), _TOP_PERCENT))
-        vectors = bhattacharyya.roots(top)
-    return {
-        group: bhattacharyya.products_of_pairs(vectors, chosen) for group, chosen in pairs.items()
-    }
+    centred = asked.relevance == "centred"
+    maps = centre(laid, people) if centred else laid
+    of_pairs, _ = measures(maps, centred)["correlation" if asked.measure == "correlation" else "bc"]
+    return {group: of_pairs(chosen) for group, chosen in pairs.items()}
 
 
 def _table(

@@ -98,7 +98,7 @@ def _decoded(file: BinaryIO, raw_mode: str) -> NDArray[np.uint8]:
     with Image.open(file) as image:
         image.tile = [
             tile._replace(
-                args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:])
+                args=raw_mode if isinstance(tile.args, str) else (raw_mode, *(tile.args or ())[1:])
             )
             for tile in image.tile
         ]

@@ -1,6 +1,6 @@
 import polars as pl
 
-from analyses.findings import against_paper, limits
+from analyses.findings import against_paper, extent, limits, with_interval
 from analyses.question import Settings
 from analyses.regions import individuals, thresholds
 from analyses.regions import question as regions
@@ -78,3 +78,16 @@ def test_what_lies_between_people_is_said_before_and_after_the_areas(make_lake):
     assert found[0].startswith("NET: in 1 of ")
     assert "for nose: 1.00 [" in found[1]
     assert "not yet a pattern of theirs" in found[-1]
+
+
+def test_a_number_stands_with_its_interval_or_alone():
+    row = {"auc": 0.6123, "low": 0.5, "high": 0.7}
+    assert with_interval(row, ".2f", "auc") == "0.61 [0.50, 0.70]"
+    assert with_interval(row, "+.1f", "auc", scale=100) == "+61.2 [+50.0, +70.0]"
+    assert with_interval(row | {"low": None}, ".2f", "auc") == "0.61"
+
+
+def test_known_values_go_from_one_to_another_or_are_one_or_unknown():
+    assert extent(pl.Series([0.5, None, 0.25]), ".2f") == "0.25 to 0.50"
+    assert extent(pl.Series([3, 3])) == "3"
+    assert extent(pl.Series([None], dtype=pl.Float64)) == "unknown"

@@ -1,6 +1,6 @@
 import numpy as np
 
-from analyses.similarity import earth_mover
+from analyses.likeness import earth_movers_distance
 from benchmarks.similarity import (
     bhattacharyya_of_all_pairs,
     distances_one_by_one,
@@ -14,7 +14,7 @@ def test_what_is_compared_gives_equal_distances():
     distributions[:, 3:] = 0
     distributions /= distributions.sum((1, 2), keepdims=True)
     pairs = drawn_pairs(4, 5, np.random.default_rng(0))
-    ours = earth_mover.of_pairs(distributions, pairs)
+    ours = earth_movers_distance(distributions, pairs)
     np.testing.assert_allclose(distances_one_by_one(distributions, pairs), ours, atol=1e-9)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from analyses.demographics import question as demographics
+from analyses.estimates import with_holm
 from analyses.occlusion import question as occlusion
 from analyses.occlusion.averages import average, contrast
 from analyses.occlusion.curves import CURVES, draw_points, measure_areas
@@ -16,6 +17,7 @@ from analyses.person.evidence import AUC, weigh_drops
 from analyses.person.verdict import ALIKE
 from analyses.question import Settings
 from analyses.regions import individuals
+from analyses.rerun.verification import MEASURES
 from analyses.results import answer_question, recorded_settings
 from analyses.similarity import question as similarity
 from analyses.work import Work
@@ -51,7 +53,7 @@ def occlusion_tables():
     rows = [
         {"guiding": guiding, "judged": MODEL, "layer": "conv1", "percent": float(percent),
          "mask": mask, "fill": fill, "chips": "crops", "identity": identity, "images": 1}
-        | dict.fromkeys(occlusion.MEASURES, COST[mask] * percent**0.5 + chance.normal(0, 0.005))
+        | dict.fromkeys(MEASURES, COST[mask] * percent**0.5 + chance.normal(0, 0.005))
         for guiding in (MODEL, OTHER)
         for (percent, mask, fill), identity in product(occlusion.EXPERIMENT.conditions, PEOPLE)
     ]  # fmt: skip
@@ -138,7 +140,7 @@ def demographics_tables():
         for (percent, mask, fill), identity, years in product(conditions, PEOPLE, (0, 1, 2))
     ]).with_columns(pl.col("years", "pairs").cast(pl.Int32))  # fmt: skip
     return {
-        "demographics": demographics.adjust(demographics.beside_areas(compared, areas)),
+        "demographics": with_holm(demographics.beside_areas(compared, areas)),
         "demographics_occlusion": demographics.drops_of_groups(pairs, known, SETTINGS),
         "demographics_occlusion_differences": demographics.drop_differences(pairs, known, SETTINGS),
         "demographics_ages": demographics.cosines_by_age(pairs, SETTINGS),

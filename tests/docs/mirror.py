@@ -20,19 +20,17 @@ ELSEWHERE: Final = {
     "ingest/options.py":
         "ingest/test_commandline.py::test_a_mistake_is_one_sentence_and_leaves_no_lake",
     "ingest/faces/block_images.py": "ingest/run/test_pipeline.py",
-    "ingest/networks/fitting.py":
-        "ingest/networks/test_from_catalog.py::test_weights_of_another_network_are_refused_by_their_names",
     "ingest/photographs/deep_pixels.py": "ingest/photographs/test_decoding.py",
     "ingest/photographs/fingerprint.py": "ingest/faces/test_survey.py",
     "ingest/photographs/plugins.py":
         "ingest/photographs/test_decoding.py::test_a_format_that_needs_a_plugin_is_rejected_with_the_remedy",
     "ingest/photographs/reconciliation.py": "ingest/run/test_images.py",
+    "ingest/networks/device.py":
+        "ingest/test_commandline.py::test_a_mistake_is_one_sentence_and_leaves_no_lake",
     "ingest/photographs/datasets/photograph.py": "ingest/photographs/datasets/test_folder.py",
     "ingest/run/block.py": "ingest/run/test_pipeline.py",
     "ingest/run/execution.py": "ingest/run/test_pipeline.py",
-    "ingest/run/models.py": "ingest/run/test_pipeline.py",
     "ingest/run/plan.py": "ingest/run/test_pipeline.py",
-    "ingest/run/recorded.py": "ingest/test_repair.py",
     "ingest/run/summary.py":
         "ingest/test_commandline.py::test_the_summary_counts_and_names_the_next_command",
     "ingest/run/unit.py": "ingest/run/test_pipeline.py",
@@ -51,7 +49,6 @@ ELSEWHERE: Final = {
     "analyses/occlusion/drops.py": "analyses/occlusion/test_question.py",
     "analyses/occlusion/experiment.py": "analyses/occlusion/test_question.py",
     "analyses/occlusion/findings.py": "analyses/occlusion/test_question.py",
-    "analyses/occlusion/running.py": "analyses/occlusion/test_question.py",
     "analyses/person/findings.py": "analyses/person/test_question.py",
     "analyses/regions/shares.py": "analyses/regions/test_question.py",
     "analyses/report/contents.py": "analyses/report/test_report.py",
@@ -82,3 +79,17 @@ ELSEWHERE: Final = {
     "benchmarks/peers.py": "ingest/leam/test_maps.py::test_a_map_agrees_with_layercam_of_grad_cam",
 }  # fmt: skip
 """By module: the test file below ``tests/``, and a test in it where one shows it best."""
+
+WHOLES: Final = {
+    "all_models",
+    "commandline",
+    "imports",
+    "object_store",
+    "own_model",
+    "pages",
+    "serving",
+    "small_lakes",
+    "storage_version",
+    "unusable_numbers",
+}
+"""Names of test files, without ``test_``, that test no single module but how several work."""

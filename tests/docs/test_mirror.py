@@ -3,7 +3,7 @@
 import re
 
 from tests.docs.blocks import ROOT
-from tests.docs.mirror import ELSEWHERE
+from tests.docs.mirror import ELSEWHERE, WHOLES
 
 PACKAGES = ("leamstore", "ingest", "analyses", "dashboards", "benchmarks")
 MODULES = {
@@ -34,15 +34,11 @@ def test_every_test_that_is_named_for_a_module_is_there():
 
 
 def test_every_test_file_below_a_package_has_its_module_or_its_folder():
-    """A test of a whole is named by its folder, or by what it follows to the letter."""
-    wholes = {
-        "all_models", "own_model", "object_store", "small_lakes", "commandline", "pages"
-    }  # fmt: skip
     for package in PACKAGES:
         for path in (ROOT / "tests" / package).rglob("test_*.py"):
             folder, name = path.relative_to(ROOT / "tests").parent, path.stem.removeprefix("test_")
             assert (
-                name in wholes
+                name in WHOLES
                 or name == folder.name
                 or (ROOT / folder / f"{name}.py").is_file()
                 or (ROOT / folder / name).is_dir()

@@ -33,7 +33,7 @@ run(lambda: ingest(Path(sys.argv[1]), Path(sys.argv[2]).with_name("alone.lake"))
 
 IMPATIENT = """
 from ingest.run import dask_cluster
-dask_cluster._LEAST_LIMIT_SECONDS, dask_cluster._TIMES_THE_SLOWEST = 10, 1
+dask_cluster._LEAST_LIMIT_SECONDS, dask_cluster._TIMES_THE_SLOWEST = 30, 1
 """
 
 HERE, THERE = (f"10.213.{os.getpid() % 256}.{end}" for end in (1, 2))

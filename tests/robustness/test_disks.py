@@ -42,7 +42,7 @@ def whole(tmp_path_factory):
     return folder / "whole.lake", folder / "cache"
 
 
-@pytest.mark.parametrize("share", [0.1, 0.7])
+@pytest.mark.parametrize("share", [0.1, 0.6])
 def test_a_full_disk_is_a_sentence_and_the_same_command_goes_on(whole, tmp_path, share):
     lake, cache = whole
     kibibytes = int(Lake(lake).stored_bytes * share / 1024)

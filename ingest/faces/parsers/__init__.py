@@ -96,7 +96,7 @@ def find_parser(
     missing: list[str] = []
     for entry in entries:
         try:
-            weights = entry.weights and find_weights(entry.weights, console)
+            weights = find_weights(entry.weights, console) if entry.weights else None
         except WeightsError as error:
             if entry is entries[-1]:
                 raise

@@ -4,8 +4,8 @@ import pytest
 
 from analyses.demographics.occluded_pairs import WHOLE, mean_cosines, measure_pairs
 from analyses.demographics.scores import STEP
-from analyses.occlusion.experiment import Experiment
 from analyses.question import Settings
+from analyses.rerun.experiment import Experiment
 from tests.analyses.conftest import silent
 from tests.analyses.planted_faces import (
     IMAGES,

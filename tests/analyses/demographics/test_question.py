@@ -4,7 +4,8 @@ import pytest
 
 from analyses.demographics import question as demographics
 from analyses.demographics.occluded_pairs import SPANS
-from analyses.demographics.people import adjust, compare_groups, groups_of_people
+from analyses.demographics.people import compare_groups, groups_of_people
+from analyses.estimates import with_holm
 from analyses.figures.demographics import pictures
 from analyses.question import LackingError, Settings
 from tests.analyses.conftest import shares, silent
@@ -91,7 +92,7 @@ def test_no_region_of_many_is_found_at_more_than_the_nominal_rate_after_holm():
         people = pl.DataFrame(values, schema=columns).with_columns(
             group=pl.Series(["female"] * 20 + ["male"] * 20)
         )
-        rows = adjust(compare_groups(people, columns, Settings(draws=100), "region"))
+        rows = with_holm(compare_groups(people, columns, Settings(draws=100), "region"))
         found += bool((rows["p_holm"] < 0.05).any())
     # At most 10 expected; more than 21 has a chance below one in a thousand.
     assert found <= 21

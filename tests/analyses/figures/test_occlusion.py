@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from analyses.figures.occlusion import pictures
-from analyses.occlusion.verification import MEASURES
+from analyses.rerun.verification import MEASURES
 
 RUNS = (("NET", "NET"), ("IR_CASIA", "NET"), ("IR_CASIA", "IR_CASIA"))
 

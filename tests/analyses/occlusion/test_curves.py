@@ -3,8 +3,8 @@ import polars as pl
 import pytest
 
 from analyses.occlusion.curves import SHARED, Curves, draw_points, measure_areas, measure_curves
-from analyses.occlusion.experiment import Experiment
 from analyses.question import Settings
+from analyses.rerun.experiment import Experiment
 from tests.analyses.conftest import silent
 from tests.analyses.planted_faces import (
     IMAGES,

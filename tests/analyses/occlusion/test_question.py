@@ -5,10 +5,10 @@ import pytest
 from analyses.occlusion import question as occlusion
 from analyses.occlusion.averages import average, contrast
 from analyses.occlusion.curves import Curves
-from analyses.occlusion.drops import measure_drops, measure_people
-from analyses.occlusion.question import Experiment
-from analyses.occlusion.verification import MEASURES
 from analyses.question import LackingError, Settings
+from analyses.rerun.drops import measure_drops, measure_people
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.verification import MEASURES
 from leamstore import tables
 from leamstore.lake import Lake, LakeSettings
 from tests.analyses.conftest import silent

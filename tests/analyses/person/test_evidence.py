@@ -3,10 +3,10 @@ import polars as pl
 import pytest
 
 from analyses.occlusion.averages import contrast
-from analyses.occlusion.drops import measure_drops
 from analyses.person.evidence import MEASURE, OwnMaps, occluded_positions, weigh_drops
 from analyses.person.verdict import ANY_FACE, IMAGE, PERSON, SENSITIVE
 from analyses.question import Settings
+from analyses.rerun.drops import measure_drops
 from tests.analyses.conftest import silent
 from tests.analyses.planted import RedPatches, grey_chips, maps_at, plant_lake, redden
 from tests.analyses.planted_faces import IMAGES

@@ -9,7 +9,7 @@ import pytest
 from analyses.figures.similarity import pictures
 from analyses.question import LackingError, Settings
 from analyses.similarity import question as similarity
-from analyses.similarity.question import QUESTION, Stack, compare, measure
+from analyses.similarity.question import QUESTION, Stack, compare, measures
 from leamstore import arrays, geometry, schema, tables
 from leamstore.arrays.blocks import Block
 from leamstore.lake import Lake, LakeSettings
@@ -261,21 +261,15 @@ def stack_of(maps):
     return Stack(maps, np.arange(count), np.arange(count) // 2, np.zeros((count, 1, 2)))
 
 
-def test_centring_takes_everybodys_mean_off_each_identity_counting_the_same():
-    maps = np.zeros((3, 1, 2), np.float32)
-    maps[0], maps[1:] = [[1.0, 0.0]], [[0.0, 1.0]]
-    people = np.array([0, 1, 1])
-
-    mean = similarity.mean_map(Stack(maps, np.arange(3), people, np.zeros((3, 1, 2))))
-
-    assert mean.tolist() == [[0.5, 0.5]]
+def measured(maps, pairs):
+    return {name: of(np.array(pairs)) for name, (of, _) in measures(maps, centred=False).items()}
 
 
 def test_maps_without_relevance_are_like_nothing_and_at_no_distance():
     maps = np.zeros((4, 12, 12), np.float32)
     maps[0, 3, 4] = maps[1, 3, 4] = 1
 
-    found = measure(maps, np.array([[0, 1], [0, 2], [2, 3]]), centred=False)
+    found = measured(maps, [[0, 1], [0, 2], [2, 3]])
 
     assert found["bc"].tolist() == pytest.approx([1, 0, 0])
     assert found["emd"].tolist() == pytest.approx([0, np.nan, np.nan], nan_ok=True)
@@ -285,7 +279,7 @@ def test_measures_equal_those_of_the_most_relevant_percent():
     maps = np.random.default_rng(0).random((2, 20, 20)).astype(np.float32)
     first, second = normalise(take_top(maps, 1.0))
 
-    found = measure(maps, np.array([[0, 1]]), centred=False)
+    found = measured(maps, [[0, 1]])
 
     assert found["bc"].item() == pytest.approx(np.sqrt(first * second).sum(), abs=1e-6)
 

@@ -1,9 +1,5 @@
 import polars as pl
 
-from dashboards.faces import layers_of
-from dashboards.hidden import Whose, hide_pixels, orders_of, sources_of
-from dashboards.room import open_room
-
 
 def test_a_lake_without_the_answer_says_what_computes_it(lake, open_page):
     shown = open_page("person", lake)
@@ -35,29 +31,3 @@ def test_drops_stand_under_the_masks(answered, open_page):
     ).item()
     captions = [one.caption for pictures in shown.get("image") for one in pictures.proto.imgs]
     assert any(caption.startswith(f"own: {own:.3f} [") for caption in captions)
-
-
-def test_masks_come_from_the_person_and_from_strangers(lake):
-    room = open_room(str(lake.path))
-    images = lake.sql("SELECT image_id, identity FROM images WHERE status = 'kept'")
-    identity_of = dict(images.iter_rows())
-    image_id, identity = next(iter(identity_of.items()))
-    sources = sources_of(room, "DLIB_R29", Whose(image_id, identity, "face"))
-    assert sources["own"].image_id == image_id
-    assert sources["same person"].identity == identity
-    assert sources["same person"].image_id != image_id
-    assert sources["matched stranger"].identity != identity
-    assert sources["swap"].identity != identity
-
-
-def test_as_many_pixels_are_hidden_as_were_asked_for(lake):
-    room = open_room(str(lake.path))
-    layer = layers_of(room, "DLIB_R29")[0]
-    row = lake.sql("SELECT image_id, identity FROM images WHERE status = 'kept' LIMIT 1").row(0)
-    orders = orders_of(room, layer, Whose(*row, "face"))
-    size = layer.grid.input_size
-    whole = pl.Series([200]).cast(pl.UInt8).to_numpy().repeat(size * size * 3)
-    whole = whole.reshape(size, size, 3)
-    for mask, order in orders.items():
-        hidden = hide_pixels(room, whole, order, 10.0, "black")
-        assert (hidden == 0).all(-1).sum() == round(size * size / 10), mask

@@ -5,7 +5,7 @@ import pytest
 from analyses.similarity import groups
 from dashboards.faces import layers_of
 from dashboards.room import open_room
-from dashboards.views.similarity import Asked, _sample
+from dashboards.views.similarity import Asked, _compare, _sample
 
 
 def asked(**other):
@@ -64,3 +64,15 @@ def test_pair_maps_of_one_image_are_a_group_of_their_own(lake):
     anchors = pairs.filter(group="anchor")
     assert anchors["first_image"].to_list() == anchors["second_image"].to_list()
     assert np.all(anchors["first_map"].to_numpy() != anchors["second_map"].to_numpy())
+
+
+def test_the_sample_is_centred_as_the_analysis_does_each_person_counting_the_same():
+    maps = np.random.default_rng(0).random((5, 8, 8)).astype(np.float32)
+    people = np.array([0, 1, 1, 1, 1])
+    centred = (maps - (maps[0] + maps[1:].mean(0)) / 2).reshape(5, -1)
+
+    wanted = asked(relevance="centred", measure="correlation")
+    found = _compare(maps, people, {"identity": np.array([[1, 2]])}, wanted)["identity"]
+
+    lengths = np.linalg.norm(centred, axis=1)
+    assert found == pytest.approx(centred[1] @ centred[2] / lengths[1] / lengths[2], rel=1e-4)

@@ -148,7 +148,7 @@ class Sieve(nn.Module):
 
 def sieving(**settings):
     run = model(**settings)
-    layers = (replace(run.layers[0], name="network.0"),)
+    layers = {"network.0": run.layers["0"]}
     return replace(run, network=Sieve(run.network).eval(), layers=layers)
 
 
@@ -186,7 +186,7 @@ def test_a_map_with_nan_is_refused_by_model_layer_and_image(identity):
             return embedding + (embedding * 0).pow(2).sqrt()
 
     run = model()
-    layers = (replace(run.layers[0], name="network.0"),)
+    layers = {"network.0": run.layers["0"]}
     run = replace(run, network=Root(run.network).eval(), layers=layers)
     with pytest.raises(LeamError, match=r"^NET makes maps with NaN .*network\.0 and image a\.jpg"):
         explain_identity(run, identity)

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.hiding import Faces, Task, open_faces, order_masks, plan_tasks
-from analyses.occlusion.masks import cut_masks
-from analyses.occlusion.running import RunnableModels
-from analyses.occlusion.verification import MEASURES, likeness
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import RunnableModels
+from analyses.rerun.masks import cut_masks
+from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
+from analyses.rerun.verification import MEASURES, likeness
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -32,7 +32,7 @@ def measure_drops(
     Parameters
     ----------
     runnable : RunnableModels, optional
-        As `analyses.occlusion.hiding.plan_tasks` takes it.
+        As `analyses.rerun.occluded_faces.plan_tasks` takes it.
 
     Returns
     -------

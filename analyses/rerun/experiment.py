@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from analyses.occlusion.fills import FILLS
-from analyses.occlusion.masks import SOURCES
+from analyses.rerun.fills import FILLS
+from analyses.rerun.masks import SOURCES
+from analyses.rerun.papers_occlusions import PAPERS_GUIDE
 
 MASKS: Final = (*SOURCES, "mean map", "mirrored", "gradient x input", "random")
 """The masks by name."""
 
 CONTRASTS: Final = (("own", "random"), ("own", "swap"), ("same person", "matched stranger"))
 """Masks compared: that maps find sensitive pixels, fit their image, and fit their person."""
-
-PAPERS_GUIDE: Final = "IR_CASIA"
-"""The model whose maps guide the paper's occlusions of all models."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from torch import nn
 
-from analyses.occlusion.drops import measure_drops
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.memory import digest_of, recall
-from analyses.occlusion.running import runnable_models
+from analyses.rerun.drops import measure_drops
+from analyses.rerun.embedding_cache import digest_of, recall
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import runnable_models
 from tests.analyses.conftest import silent
 from tests.analyses.planted_faces import Faces, Patches, make_faces_lake, planted
 

@@ -3,9 +3,9 @@ import pytest
 from analyses.demographics import question as demographics
 from analyses.occlusion import question as occlusion
 from analyses.occlusion.curves import Curves
-from analyses.occlusion.question import Experiment
-from analyses.occlusion.running import runnable_models
 from analyses.question import LackingError, Question, Settings
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.lake_models import runnable_models
 from analyses.results import answer_question
 from leamstore import tables
 from leamstore.catalog import Catalog, Model

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from analyses.occlusion.gradients import gradient_times_input
+from analyses.rerun.gradients import gradient_times_input
 from tests.analyses.planted_faces import Patches
 
 

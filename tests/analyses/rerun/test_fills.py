@@ -1,6 +1,6 @@
 import numpy as np
 
-from analyses.occlusion.fills import BLUR, FILLS, hide
+from analyses.rerun.fills import BLUR, FILLS, hide
 
 COLOUR = np.array([10.0, 20.0, 30.0])
 

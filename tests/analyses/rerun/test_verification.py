@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analyses.occlusion.verification import (
+from analyses.rerun.verification import (
     MEASURES,
     Judge,
     cosines,

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analyses.occlusion.chips import chip_source, read_chips
 from analyses.question import LEFT_OUT, LackingError
+from analyses.rerun.chips import chip_source, read_chips
 from ingest.faces.block_images import ChipKind
 from ingest.run.recorded import RecordedModel, recorded_model
 from leamstore.catalog import Catalog
@@ -53,8 +53,8 @@ class RunningModel:
     def gradient_times_input(
         self, chips: NDArray[np.float32], directions: NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """Return `analyses.occlusion.gradients.gradient_times_input` (image, y, x) of chips."""
-        from analyses.occlusion.gradients import gradient_times_input  # noqa: PLC0415
+        """Return `analyses.rerun.gradients.gradient_times_input` (image, y, x) of chips."""
+        from analyses.rerun.gradients import gradient_times_input  # noqa: PLC0415
 
         batches = (_batch_of(chips).split(BATCH), _tensor_of(directions).split(BATCH))
         parts = [

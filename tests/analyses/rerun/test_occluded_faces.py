@@ -1,8 +1,8 @@
 import pytest
 
-from analyses.occlusion.experiment import Experiment
-from analyses.occlusion.hiding import plan_tasks, split_identities
 from analyses.question import LackingError
+from analyses.rerun.experiment import Experiment
+from analyses.rerun.occluded_faces import plan_tasks, split_identities
 from tests.analyses.planted_faces import Faces, make_faces_lake, planted
 
 

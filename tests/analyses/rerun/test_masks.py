@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analyses.occlusion.masks import (
+from analyses.rerun.masks import (
     SOURCES,
     cut_masks,
     draw_sources,

@@ -14,17 +14,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.cohort import draw_identities
-from analyses.occlusion.chips import Source, chip_source, read_chips
-from analyses.occlusion.fills import FILLS, hide
-from analyses.occlusion.masks import (
-    Order,
-    draw_sources,
-    mirror,
-    order_pixels,
-    random_order,
-)
-from analyses.occlusion.memory import digest_of, recall
-from analyses.occlusion.running import (
+from analyses.question import LackingError
+from analyses.rerun.chips import Source, chip_source, read_chips
+from analyses.rerun.embedding_cache import digest_of, recall
+from analyses.rerun.fills import FILLS, hide
+from analyses.rerun.lake_models import (
     BATCH,
     RunnableModels,
     RunningModel,
@@ -35,8 +29,14 @@ from analyses.occlusion.running import (
     runnable_models,
     stored_embeddings,
 )
-from analyses.occlusion.verification import Judge, make_judge, units
-from analyses.question import LackingError
+from analyses.rerun.masks import (
+    Order,
+    draw_sources,
+    mirror,
+    order_pixels,
+    random_order,
+)
+from analyses.rerun.verification import Judge, make_judge, units
 from ingest.faces.block_images import ChipKind, Chips
 from ingest.run.recorded import RecordedModel
 from leamstore import geometry

@@ -1,0 +1,46 @@
+"""What the paper hid, by whose maps, and means over models as the paper takes them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from analyses.paper import read_table
+
+PAPERS_GUIDE: Final = "IR_CASIA"
+"""The model whose maps guide the paper's occlusions of all models."""
+
+PAPERS_MASKS: Final = {"LEAM": "own", "Random": "random"}
+"""Our masks by the paper's names in Tables 21 to 23."""
+
+
+def over_models(rows: pl.DataFrame, sums: Sequence[str]) -> pl.DataFrame:
+    """Return what `PAPERS_GUIDE` guides, over all the paper's models that judge it.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        guiding, judged, identity and other columns.
+    sums : sequence of str
+        The columns that add up.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same columns; judged says of how many models it is the mean. Empty for fewer than two.
+    """
+    papers = read_table(21)["column"].unique()
+    judged = rows.filter(
+        pl.col("guiding") == PAPERS_GUIDE, pl.col("judged").is_in(papers.implode())
+    )
+    models = judged["judged"].n_unique()
+    if models < 2:
+        return rows.clear()
+    by = [column for column in rows.columns if column not in ("judged", *sums)]
+    summed = judged.group_by(by, maintain_order=True).agg(pl.col(sums).sum())
+    return summed.with_columns(judged=pl.lit(mean_of(models))).select(rows.columns)
+
+
+def mean_of(models: int) -> str:
+    """Return the name under which the mean of several judged models stands."""
+    return f"mean of {models} models"
