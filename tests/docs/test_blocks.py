@@ -39,13 +39,14 @@ def commands_of(text):
     commands, open_lines = [], ""
     for line in text.splitlines(keepends=True):
         open_lines += line
+        if open_lines.endswith("\\\n"):  # as a shell does, which joins such lines
+            open_lines = open_lines.removesuffix("\\\n")
+            continue
         lexer = shlex.shlex(open_lines, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         try:
             words = list(lexer)
         except ValueError:  # a quotation that goes on in the next line
-            continue
-        if open_lines.endswith("\\\n"):
             continue
         if any("$" in word or set(word) <= set("();<>|&") for word in words):
             return None
