@@ -1,4 +1,4 @@
-"""The paper's questions, answered from a lake: result tables beside the paper's own numbers.
+"""The paper's questions, answered from a lake as result tables next to the paper's numbers.
 
 A question is a value of `question.Question` in a module of its subject; `questions` lists them all.
 

@@ -1,4 +1,4 @@
-"""``python -m analyses``: put the paper's questions to a lake."""
+"""``python -m analyses``: answer the paper's questions from a lake."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which people of a lake are asked about, and by which of their images: drawn by a seed.
+"""Cohorts: people and images of a lake to which a question is limited, drawn with a seed.
 
 Every person has the same chance, however many images there are of them.
 """

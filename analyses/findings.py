@@ -1,4 +1,4 @@
-"""Findings in words: what a result table supports, with numbers, intervals and their limits."""
+"""Findings: sentences on what a result table supports, with numbers, intervals and limits."""
 
 from collections.abc import Mapping
 from typing import Any, Final

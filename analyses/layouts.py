@@ -1,4 +1,4 @@
-"""Result tables laid out for reading, whatever they are shown on: a terminal, a page, a dashboard.
+"""Layouts of result tables for reading on a terminal, a report page or a dashboard.
 
 A `Layout` pivots a result table: a table for each value of some columns, an estimate in each
 cell, between the ends of its interval and beside the paper's number.

@@ -1,4 +1,4 @@
-"""Maps drawn on faces: where each cell lies on the face crop, and in which colour.
+"""Maps drawn on faces: placement of each cell on the face crop, and its colour.
 
 Pure functions from arrays to images, for reports and dashboards alike. A face is drawn in grey
 and its map over it, so that a colour always means relevance; the less relevant, the more of the

@@ -1,4 +1,4 @@
-"""What a question is: a name, what it asks, the tables of the paper it answers, and how."""
+"""The definition of a question: its name, tables, the paper's tables it answers, its findings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Answers: a question put to a lake, its tables written there, and never computed twice."""
+"""Answers: the result tables of a question, written into the lake and computed only once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

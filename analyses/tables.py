@@ -1,4 +1,4 @@
-"""Result tables on a terminal: ours, half its interval, the paper's and the difference, by cell."""
+"""Result tables on a terminal: our value, half its interval, the paper's, and the difference."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Long work: items passed on one by one or mapped over in parallel by dask, with progress."""
+"""Long work: items processed one by one or mapped in parallel by dask, with progress."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence

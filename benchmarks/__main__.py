@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the project against its peers and the machine's limit."""
+"""``python -m benchmarks``: measure the project against its peers and the machine's limit."""
 
 import tempfile
 from pathlib import Path

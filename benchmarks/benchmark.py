@@ -1,4 +1,4 @@
-"""What a benchmark is: work, what it is measured against, goals, and the function that measures."""
+"""The definition of a benchmark: its work, its reference, its goals and the timing function."""
 
 import operator
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.profile``: where an ingest's seconds go, and how busy the cores are."""
+"""``python -m benchmarks.profile``: measure an ingest's time by stage, and its use of the cores."""
 
 import json
 import tempfile

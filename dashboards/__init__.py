@@ -1,4 +1,4 @@
-"""Dashboards: lake -> eyes. Streamlit pages that only read, in the browser of who asks.
+"""Dashboards: read-only Streamlit pages that show a lake in the browser.
 
 ``streamlit run dashboards/Home.py -- --lake LAKE``, or ``python -m dashboards --lake LAKE``.
 

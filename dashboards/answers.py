@@ -1,4 +1,4 @@
-"""What analyses have answered: result tables, what they support, and if they are out of date."""
+"""Answers of the analyses: result tables, findings, and whether they are out of date."""
 
 import re
 from collections.abc import Mapping

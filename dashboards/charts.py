@@ -1,4 +1,4 @@
-"""Charts and tables in the house style, each with its downloads.
+"""Charts and tables in the project's style, each with its downloads.
 
 Colours tell kinds apart by Okabe and Ito's palette and amounts by cividis, both made for
 colour-blind eyes; text and background follow Streamlit's theme, so that a chart reads in the dark

@@ -1,4 +1,4 @@
-"""Charts of estimates with intervals: side by side, and along an axis, the paper's beside ours.
+"""Charts of estimates with intervals, by category or along an axis, with the paper's values.
 
 Series differ by colour, symbol and line, so that none of them alone has to tell them apart.
 A figure is made at once: plotly checks all of it again for whatever is added later.

@@ -1,4 +1,4 @@
-"""What a page is given: the lake, questions to it that are asked once, and the filters."""
+"""The context of a page: the lake, cached queries to it, and the filters."""
 
 import hashlib
 import shlex

@@ -1,4 +1,4 @@
-"""``python -m ingest``: photographs in, a lake out."""
+"""``python -m ingest``: explain photographs, and write the maps into a lake."""
 
 import json
 import os

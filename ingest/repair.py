@@ -1,4 +1,4 @@
-"""``python -m ingest.repair``: do again what a lake's ledger lacks, by the lake's own records.
+"""``python -m ingest.repair``: recompute the units that a lake's ledger lacks.
 
 Models, layers, targets and the photographs' places are those of the tables. No photograph is
 looked at anew, and no unit that the ledger knows is touched.

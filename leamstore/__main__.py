@@ -1,4 +1,4 @@
-"""``python -m leamstore``: look into a lake, ask it, check it, take it elsewhere."""
+"""``python -m leamstore``: show, query, verify, repair and export a lake."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""What a process does with memory that it frees."""
+"""Settings of the C allocator for memory that a process frees."""
 
 import ctypes
 import platform

@@ -1,4 +1,4 @@
-"""What the project's command lines share: where the lake is, and how errors end."""
+"""Options and error handling shared by the project's command lines."""
 
 import errno
 import sys

@@ -1,4 +1,4 @@
-"""A lake opened: its tables by SQL, its maps as a DataTree, its cube on a common grid."""
+"""The lake: tables by SQL, maps as a DataTree, and a cube of maps on a common grid."""
 
 import shutil
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Frames in which faces share more or less of their pose, and maps carried from frame to frame.
+"""Frames that remove more or less of a face's pose, and warping of maps between frames.
 
 The paper's four steps (arXiv 2509.17457, section 3.3): draw a reference image per identity,
 take dlib's landmarks, rotate until the eye corners are level, and bring the other images to the

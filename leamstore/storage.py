@@ -1,4 +1,4 @@
-"""Where a lake lives: a folder, or a prefix in an object store (s3://, gs://, az://).
+"""Storage of a lake: a folder, or a prefix in an object store (s3://, gs://, az://).
 
 A folder is a `pathlib.Path` and stays one. A prefix is an `ObjectPath`, which joins and prints
 like a path, so that whoever passes a lake's places on need not know which of the two it has. Three

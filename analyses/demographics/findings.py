@@ -1,4 +1,4 @@
-"""What the tables of `analyses.demographics.question` do and do not support, in sentences."""
+"""Findings of `analyses.demographics.question`: what its tables do and do not support."""
 
 from collections.abc import Mapping
 

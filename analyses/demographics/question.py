@@ -1,4 +1,4 @@
-"""Whether models treat groups of people differently (RQ7): by gender, ethnicity and age.
+"""Differences between groups of people by gender, ethnicity and age (RQ7).
 
 The paper compares what occlusion costs (Tables 22 to 24, Figures 9 to 11); here stands beside it
 where models look, the region shares in the top 1 %. An observation is a person throughout; the

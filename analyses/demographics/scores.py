@@ -1,4 +1,4 @@
-"""How likenesses are distributed, and not only their mean: quantiles from counts by bin.
+"""Distributions of likeness by group: quantiles computed from histogram counts.
 
 Counts of people add up over tasks and models, and redrawing people is a product with them.
 """

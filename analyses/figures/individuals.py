@@ -1,4 +1,4 @@
-"""Figures of what is a person's own: the spread of people, and the variance between them."""
+"""Figures of individual differences: region shares by person, and variance between people."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a figure of an answer is: a name, what it shows, how to read it, and the drawing."""
+"""A figure of an answer: its name, caption, reading guide and drawing."""
 
 from dataclasses import dataclass
 

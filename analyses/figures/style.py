@@ -1,4 +1,4 @@
-"""What figures share: colours that all can tell apart, panels, intervals, the paper's mark."""
+"""Style shared by figures: colour-blind safe colours, panels, intervals, the paper's mark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the tables of `analyses.occlusion.question` do and do not support, in sentences."""
+"""Findings of `analyses.occlusion.question`: sentences on what its tables do and do not support."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Whether hiding what a map calls relevant makes a face less like itself (RQ6), and whose map.
+"""Effect of hiding the pixels that a map calls relevant, by whose map it is (RQ6).
 
 Pixels of an anchor are hidden in the order of a guiding model's map, the chip is embedded again
 by a judged model, and the drop of its likeness to its positives is taken. Own against random

@@ -1,4 +1,4 @@
-"""Which models of a lake are whose control, and the command that adds those it lacks.
+"""Control models: which models of a lake control which, and the command that adds missing ones.
 
 A control follows a network without asking it about the person (the targets norm, impostor and
 impostor-random), or asks a network of random weights. Its maps are the standard that a model's

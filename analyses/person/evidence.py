@@ -1,4 +1,4 @@
-"""What speaks for or against a person's own pattern: claims by occlusion, likeness by controls.
+"""Evidence for and against a pattern of the person: occlusion, and likeness against controls.
 
 Rows of one form, whatever they come from: model, position, layer, claim, fill (of an occlusion),
 control (of a likeness), the estimate between the ends of its interval over identities, how many

@@ -1,4 +1,4 @@
-"""What the tables of `analyses.person.question` do and do not support, in sentences."""
+"""Findings of `analyses.person.question`: sentences on what its tables do and do not support."""
 
 from collections.abc import Mapping
 from typing import Any

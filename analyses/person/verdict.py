@@ -1,4 +1,4 @@
-"""Whose a pattern is, by a rule that was declared before any number was seen.
+"""The rule that decides whose a pattern is, declared before any number was computed.
 
 A map may find what matters in a face and still show nothing of the person. So five things are
 claimed, each as a number that is above 0 if the claim holds:

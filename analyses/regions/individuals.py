@@ -1,4 +1,4 @@
-"""What is a person's own (RQ4): region shares by person, and how much of them lies between people.
+"""Individual differences (RQ4): region shares by person, and their variance between people.
 
 A difference between people needn't be the network's: a larger nose gets more pixels from any map.
 So the share of variance between people is shown beside that of the regions' areas in the crop,

@@ -1,4 +1,4 @@
-"""Where models look (RQ2, RQ3): region shares by model and layer, full and top 1 %."""
+"""Region shares by model and layer, for all pixels and the top 1 % (RQ2, RQ3)."""
 
 from collections.abc import Mapping
 from typing import Final

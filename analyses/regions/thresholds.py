@@ -1,4 +1,4 @@
-"""Which regions come first (RQ5): region shares as the percent of most relevant pixels grows."""
+"""Region shares as the percent of most relevant pixels grows (RQ5)."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""The report's folder: written beside its place and moved there whole, never over what is foreign.
+"""The report's folder: written under a temporary name, then moved; foreign files stay.
 
 A report lists its own files in ``report.json``. A folder is replaced only if it is empty or holds
 a report and nothing else, so that whatever else lies there stays.

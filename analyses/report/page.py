@@ -1,4 +1,4 @@
-"""The page: one HTML file that opens without the network, and whose text is all escaped."""
+"""The report page: one HTML file that opens without a network, with all text escaped."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""What a report says of its lake: the data, the models with their weights, the runs, the gaps."""
+"""Provenance shown in a report: data sets, models with their weights, runs and gaps."""
 
 import json
 from dataclasses import dataclass

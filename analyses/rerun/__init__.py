@@ -1,4 +1,4 @@
-"""Faces of a lake shown to their networks again, with pixels hidden: what several questions share.
+"""Networks of a lake run again on its faces with pixels hidden; shared by several questions.
 
 ==================  ============================================================================
 experiment          what is hidden, by whose maps, and how, declared before it is made

@@ -1,4 +1,4 @@
-"""How much less alike hidden faces are: likeness before minus after, by image or by person."""
+"""Drops in likeness when pixels are hidden (before minus after), by image or by person."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""Embeddings and colours of the same images, kept for the questions that ask for them again.
+"""Cache of embeddings and mean colours, shared by questions that need the same images.
 
 Of the forward passes that occlusion, person and demographics ask for, a quarter has been made by
 the question before. Things are known by the content they are made of, so that neither who asks

@@ -1,4 +1,4 @@
-"""What an occlusion experiment hides, by whose maps, and how: declared before it is made."""
+"""Design of an occlusion experiment: maps, masks, percents and fills, declared beforehand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What stands in the place of hidden pixels: the answer of an occlusion depends on it."""
+"""Fills: values that replace hidden pixels; the result of an occlusion depends on them."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Models of a lake run again: the network that filled it, and the maps that guide a mask."""
+"""Models of a lake, run again: the original network, and the maps that guide a mask."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

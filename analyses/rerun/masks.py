@@ -1,4 +1,4 @@
-"""Which pixels of a chip are hidden: pixels in an order, and masks of any percent cut from it.
+"""Masks of hidden pixels: an order of a chip's pixels, cut at any percent.
 
 Masks of one percent have the same number of pixels, whatever orders them: the map of the image
 itself, of another image, the mirrored map, or chance.

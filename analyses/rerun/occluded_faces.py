@@ -1,4 +1,4 @@
-"""Faces with pixels hidden, before the model that judges them: the work of an occlusion, in tasks.
+"""Occluded faces, embedded by a model: the work of an occlusion experiment, in tasks.
 
 A task is some whole identities, the model that judges their likeness and the model whose maps
 guide. It reads what it needs itself, so that memory holds the tasks under way, not the lake.

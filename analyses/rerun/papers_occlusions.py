@@ -1,4 +1,4 @@
-"""What the paper hid, by whose maps, and means over models as the paper takes them."""
+"""The paper's occlusion experiments: masks, guides, and means over models."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""How alike a model finds images: likeness to the positives, and verification by a threshold."""
+"""Likeness of images to their positives, and verification at a threshold."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""Checks of a layer's maps against what they should not be.
+"""Checks of a layer's maps against maps that they must differ from.
 
 Each check compares an image's map with something that it should not be: with the map under
 random weights, with where faces are (a centred Gaussian, everybody else's mean map), and with

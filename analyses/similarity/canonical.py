@@ -1,4 +1,4 @@
-"""Faces brought to one pose, so that what is known of their pixels can be compared.
+"""Faces warped to one canonical pose, so that their pixels can be compared.
 
 In the canonical frame two images differ by whose face they show and by how the head is turned.
 So pairs of one person are compared with pairs of strangers that differ as much in pose.

@@ -1,4 +1,4 @@
-"""What likenesses of pairs say about people: one person's pairs against strangers'.
+"""Tests of likeness between one person's pairs and strangers' pairs.
 
 Pairs of one person aren't independent, and neither are pairs that share a stranger. So people are
 redrawn, not pairs: a pair of one person stands in a draw as often as the person, a pair of

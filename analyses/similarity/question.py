@@ -1,4 +1,4 @@
-"""How alike maps are (RQ3): of one anchor, of one identity, of strangers, by layer and frame.
+"""Likeness of maps of one anchor, one identity and strangers, by layer and frame (RQ3).
 
 A tool that compares only "same" with "different" misleads: maps of one anchor image are alike
 because the image is the same. And in a frame that doesn't align everybody, strangers differ by

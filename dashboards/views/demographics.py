@@ -1,4 +1,4 @@
-"""Demographics: where models look, and what occlusion costs, by gender, ethnicity and age."""
+"""Demographics: where models look and what occlusion costs, by gender, ethnicity and age."""
 
 from typing import Final
 

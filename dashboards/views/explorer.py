@@ -1,4 +1,4 @@
-"""Explorer: one face and its map, over layers and models, and beside another face's."""
+"""Explorer: a face and its map by layer and model, next to the face it is compared with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Home: what the lake holds, what was rejected, and how an ingest under way is getting on."""
+"""Home: contents of the lake, rejected photographs, and progress of a running ingest."""
 
 from pathlib import Path
 from typing import Final

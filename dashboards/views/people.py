@@ -1,4 +1,4 @@
-"""People: who differs from the rest and in what, how a person varies, and who is nearest."""
+"""People: outliers, variation within a person, and nearest neighbours."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Is it the person?: whose a pattern is, by the declared analysis, and what that rests on."""
+"""Is it the person?: the verdict of the declared analysis, and its evidence."""
 
 from typing import Final
 

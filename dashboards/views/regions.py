@@ -1,4 +1,4 @@
-"""Regions: what share of the activated pixels lies on which part of the face."""
+"""Regions: the share of activated pixels on each part of the face."""
 
 from dataclasses import dataclass
 from typing import Any, Final

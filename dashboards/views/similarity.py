@@ -1,4 +1,4 @@
-"""Similarity: how alike two maps are, of one image, of one person, and of strangers."""
+"""Similarity: likeness of two maps of one image, of one person and of strangers."""
 
 from dataclasses import dataclass
 from pathlib import PurePath

@@ -1,4 +1,4 @@
-"""SQL: the lake's tables by a query of one's own, bounded in time, rows and memory."""
+"""SQL: a user's query of the lake's tables, limited in time, rows and memory."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""From a photograph to its one face: detectors, 68 landmarks, and which face a photograph is of.
+"""Face detection: detectors, 68 landmarks, and the choice of one face per photograph.
 
 How a face is cut from the photograph is in `ingest.faces.chips`.
 """

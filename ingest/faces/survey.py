@@ -1,4 +1,4 @@
-"""The first look at every photograph: whether it is usable, and where its face is."""
+"""Survey of the photographs: whether each is usable, and where its face is."""
 
 import multiprocessing
 import os

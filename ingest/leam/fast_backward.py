@@ -1,4 +1,4 @@
-"""A network run as it is, with backward passes that suit it when its parameters are frozen.
+"""A faster backward pass for networks whose parameters are frozen.
 
 Torch's backward passes are made for training. Towards the input of a frozen network, batch norm
 is a multiplication channel by channel, ReLU and PReLU are multiplications cell by cell, and

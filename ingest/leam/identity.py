@@ -1,4 +1,4 @@
-"""What one model shows of one identity: maps by LEAM, and their regions counted."""
+"""The work of one model on one identity: LEAM maps, and region counts of them."""
 
 import hashlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""LEAM: which cells of a layer make a network find two images of a person alike.
+"""LEAM maps: the cells of a layer that make a network find two images of a person alike.
 
 For an anchor and a score S of its embedding (`ingest.leam.targets`; the paper: the cosine to the
 embedding of a positive), and a convolution with output A, channel k, cells i, j:

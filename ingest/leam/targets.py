@@ -1,4 +1,4 @@
-"""What a relevance map is relevant to: the score of an embedding whose gradient LEAM follows.
+"""Targets: the score of an embedding that LEAM differentiates.
 
 A score looks at the anchor's embedding, at a counterpart (the embedding of a positive, or the
 mean of all positives) and at a reference (a constant per image, made once from the embeddings

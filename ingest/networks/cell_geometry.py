@@ -1,4 +1,4 @@
-"""Where the cells of a layer lie on the chip, worked out for any network by watching it run.
+"""Position of a layer's cells on the chip, measured by running the network.
 
 A cell is placed at the centre of its receptive field, as in Araujo, Norris and Sim, "Computing
 Receptive Fields of Convolutional Neural Networks" (Distill, 2019): the field begins as a pixel of

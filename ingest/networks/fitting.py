@@ -1,4 +1,4 @@
-"""A checkpoint's tensors brought under the names of a network.
+"""Checkpoints fitted to a network: their tensors renamed to the network's names.
 
 A checkpoint may hold more than one network: a recogniser under ``model.`` or ``backbone.`` beside
 the head that it was trained with. The network is what all its names are found of under one prefix.

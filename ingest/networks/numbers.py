@@ -1,4 +1,4 @@
-"""What a network computes on and in, as a tensor of it tells."""
+"""Device and number types that a network computes with, found by running it."""
 
 from itertools import chain
 

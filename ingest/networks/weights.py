@@ -1,4 +1,4 @@
-"""Weights: found or fetched, and read without running anything that a file may hold."""
+"""Weights: found or downloaded, and read without executing code from the file."""
 
 import pickle
 import re

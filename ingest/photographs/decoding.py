@@ -1,4 +1,4 @@
-"""From a file to upright RGB pixels, whatever the file is.
+"""Decoding of image files of any supported format to upright RGB pixels.
 
 Anything that Pillow decodes comes out as (h, w, 3) uint8; anything else is an
 `UnusableImageError` whose reason goes into the lake's ``images`` table. Pillow's global

@@ -1,4 +1,4 @@
-"""Images of more than eight bits a channel, in eight.
+"""Images of more than eight bits a channel, reduced to eight.
 
 What is white in such a file it seldom says. Cameras and microscopes store 10, 12 or 14 bits in 16,
 which would come out all but black. So white is, in this order:

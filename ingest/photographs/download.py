@@ -1,4 +1,4 @@
-"""Files fetched into the cache folder: resumed, verified, and never half-written in their place.
+"""Downloads into the cache folder: resumable, verified, and moved into place when complete.
 
 What has arrived of a file lies in the folder ``partial`` of the cache folder, beside a note of
 the address and the version that it is of. A later try goes on from there if the host still has

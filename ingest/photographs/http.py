@@ -1,4 +1,4 @@
-"""Files over HTTP: few requests to a host at a time, retries where they help, no surprises.
+"""HTTP downloads with retries and a limit on simultaneous requests to a host.
 
 `Client.receive` hands what arrives to a `Receiver`, and `Client.get` returns it as bytes. Every
 way to fail is a `NoFileError`, whose reason is a key of `FAILURES`.

@@ -1,4 +1,4 @@
-"""Formats that Pillow reads by a plugin, which is used where it is installed.
+"""Formats that Pillow reads by an optional plugin.
 
 A file of such a format is told by its first bytes (ISO 14496-12 for HEIC and AVIF, ISO 18181-2
 for JPEG XL), so that without the plugin there is a sentence that names it.

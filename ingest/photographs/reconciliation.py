@@ -1,4 +1,4 @@
-"""The photographs of a lake found again in a folder, by their content and whose they are.
+"""Reconciliation of a lake's photographs with a folder's, by content and identity.
 
 A photograph that was renamed, moved, copied to another disk or reached by another path is the
 same one: only its path is renewed. One whose content stands under another person now was given

@@ -1,4 +1,4 @@
-"""All that is missing of one block: photographs read, faces parsed, identities explained."""
+"""The work that a block lacks: photographs read, faces parsed, identities explained."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""An ingest's work on the workers of a dask cluster, while this process keeps the tables.
+"""Execution of an ingest on a dask cluster; this process alone writes the tables.
 
 A task is a block of whole identities: its worker reads the photographs, explains them, writes
 whole shards and returns the rows, which are committed here as they come. dask gives the tasks of

@@ -1,4 +1,4 @@
-"""What a worker of a dask cluster does for an ingest, and what it checks before.
+"""The part of an ingest that runs on a dask worker, and the checks before it.
 
 A worker opens networks and parser once, from a small order; photographs it reads, and arrays it
 writes, where they lie. Whole blocks come in, and rows go back as Arrow.

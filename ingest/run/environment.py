@@ -1,4 +1,4 @@
-"""What on a machine decides the numbers that come out: programs, catalog, weights."""
+"""The environment of a run, as far as its numbers depend on it: programs, catalog, weights."""
 
 import hashlib
 import platform

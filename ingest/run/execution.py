@@ -1,4 +1,4 @@
-"""Who does the work: this process, or the workers of a cluster (`ingest.run.dask_cluster`)."""
+"""Executors of a run: this process, or the workers of a cluster (`ingest.run.dask_cluster`)."""
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, Protocol

@@ -1,4 +1,4 @@
-"""The table ``images`` brought up to date with a data set: what is there, and in which place."""
+"""Update of the table ``images`` from a data set: which images exist, and where."""
 
 from collections.abc import Sequence
 from contextlib import closing

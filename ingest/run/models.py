@@ -1,4 +1,4 @@
-"""Models as they are asked for, as the lake records them, and as they are run."""
+"""Models: as the user asks for them, as the lake records them, and as they run."""
 
 import hashlib
 from dataclasses import dataclass

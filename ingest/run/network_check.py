@@ -1,4 +1,4 @@
-"""Whether a network can be explained, found out on chips of noise before any photograph is read."""
+"""Check that a network can be explained, on chips of noise before any photograph is read."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What an ingest did, and where its time went."""
+"""Outcome of an ingest: what was done, and the time that each stage took."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""From photographs to a lake: survey, placement, then unit after unit."""
+"""The pipeline of an ingest: survey, placement, then one unit after another."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Which photographs are kept, where each identity's images go, and in which pose they stand."""
+"""Placement: which photographs are kept, where identities go on the axis, and their poses."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an ingest is to do, by whom, and how far it is."""
+"""The plan of an ingest: its work, executor and progress."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext

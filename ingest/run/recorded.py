@@ -1,4 +1,4 @@
-"""Models of a lake as it records them: what it takes to run one again."""
+"""Models rebuilt from a lake's records."""
 
 import hashlib
 import sys

@@ -1,4 +1,4 @@
-"""The words with which an ingest ends."""
+"""Summary printed at the end of an ingest."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A unit of work as it goes into the lake: whole shards of arrays, and rows for the tables."""
+"""A unit of work as the lake stores it: whole shards of arrays, and rows for the tables."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The way of a unit into the lake: its arrays first, then its rows and its entry in the ledger.
+"""Writer of units: first the arrays, then the rows and the entry in the ledger.
 
 Arrays may be written by anyone who has the unit: whole shards, that no other unit shares, and
 the same bytes whoever computes it. Rows are committed by the one writer of the tables.

@@ -1,4 +1,4 @@
-"""Where images go on the Zarr axis: whole identities in blocks of whole shards."""
+"""Positions of images on the Zarr axis: whole identities in blocks of whole shards."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

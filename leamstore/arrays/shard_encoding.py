@@ -1,4 +1,4 @@
-"""How whole shards are encoded: at once, to the bytes that Zarr itself makes of them.
+"""Encoding of whole shards in one step, to the same bytes that Zarr writes.
 
 Zarr passes each chunk of a shard through its event loop and a thread, which takes longer than to
 compress it. Here a shard is one task: its chunks, compressed and with their checksums, one after

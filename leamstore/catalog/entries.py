@@ -1,4 +1,4 @@
-"""The catalog: which models, parsers and data sets can be ingested, read from ``catalog.yaml``.
+"""The catalog: models, parsers and data sets that can be ingested, read from ``catalog.yaml``.
 
 A user's own catalogs have the same form and are read after the built-in one: an entry of theirs
 joins its entries, or replaces the one of the same name. Every mistake in every file is reported

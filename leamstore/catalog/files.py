@@ -1,4 +1,4 @@
-"""The files that the catalog names, on this machine: where they lie, and how to get them there."""
+"""Files that the catalog names: their places on this machine, and how to get them."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""YAML files from anybody: read safely, and every value knows its line."""
+"""Safe reader of YAML files that knows the line of every value."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

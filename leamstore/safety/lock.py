@@ -1,4 +1,4 @@
-"""One ingest at a time on a lake, and the name of the one that is at it.
+"""The lock of a lake: one ingest at a time, and the name of the process that holds it.
 
 The lock is the operating system's, so it ends with its process, however that ends. Readers take
 no part in it. It holds between machines where their common file system carries ``flock`` over

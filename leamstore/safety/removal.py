@@ -1,4 +1,4 @@
-"""A person or a photograph taken out of a lake whole, as when consent is withdrawn.
+"""Complete removal of a person or a photograph, as when consent is withdrawn.
 
 Rows, maps, crops, embeddings and the rows of answers that name them go, and the file of the tables
 is written anew, since deleted rows stay in its free space. Maps of the other images of a person

@@ -1,4 +1,4 @@
-"""Whether a lake is whole: every fault with its place and its remedy, and the repair.
+"""Verification of a lake: every fault with its place and remedy, and the repair.
 
 A repair takes away all that is broken; the next ingest does again just what is then missing.
 """

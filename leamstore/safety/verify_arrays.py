@@ -1,4 +1,4 @@
-"""Whether the arrays hold just what the tables say: every shard is read once."""
+"""Verification of the arrays against the tables; every shard is read once."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The lake's tables in DuckDB: created from the schema, written by one process, read by many.
+"""Connections to the lake's tables in DuckDB, which one process writes and many read.
 
 DuckDB lets one process write a file and shuts every other process out meanwhile. So a connection
 is held only for one transaction or one query, and whoever finds the file locked tries again.

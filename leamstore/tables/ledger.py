@@ -1,4 +1,4 @@
-"""The ledger of units: what is done, and the one transaction that makes it so.
+"""The ledger of units: which are done, and the transaction that records one as done.
 
 A unit is a model (or ``faces``) and a block of whole identities. Its arrays are written first;
 then its rows and its ledger entry are committed together. What the ledger doesn't know doesn't

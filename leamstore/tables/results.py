@@ -1,4 +1,4 @@
-"""What analyses wrote: ``result_<name>`` tables, each carrying what made it.
+"""Results of analyses: ``result_<name>`` tables, each with the settings that made it.
 
 A result's provenance is the comment of its table, as JSON: a table and what is said about it
 come and go together, in one transaction, and any DuckDB client reads both

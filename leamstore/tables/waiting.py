@@ -1,4 +1,4 @@
-"""Waiting until others let go of the tables: who holds them is said, and when it is enough."""
+"""Waiting for other processes to release the tables, up to a limit."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""IMDb-Face: 1.7 million addresses of photographs of 59 thousand people, in one csv file.
+"""IMDb-Face: addresses of 1.7 million photographs of 59 thousand people, in one csv file.
 
 ``ROOT/IMDb-Face.csv`` has the columns name, index, image, rect, height width, url. `fetch` asks
 the addresses, `read` takes what is there: ``ROOT/images/<name>/<image>``.

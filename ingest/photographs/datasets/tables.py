@@ -1,4 +1,4 @@
-"""Reading csv files that strangers wrote, and spreadsheets saved."""
+"""Reader of csv files, as people and spreadsheets write them."""
 
 import csv
 import io
