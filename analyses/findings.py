@@ -60,7 +60,7 @@ def limits(rows: pl.DataFrame) -> list[str]:
 
 
 def against_paper(rows: pl.DataFrame, estimate: str = "share") -> list[str]:
-    """Return how near ours come to the paper's numbers, where any stand beside them.
+    """Compare our numbers with the paper's, where the paper has any.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def against_paper(rows: pl.DataFrame, estimate: str = "share") -> list[str]:
     compared = rows.drop_nulls([estimate, "paper"])
     if compared.is_empty():
         return [
-            "No number of the paper stands beside these: the lake holds none of the models and "
+            "The paper has no numbers to compare these with: the lake holds none of the models and "
             "layers that it prints."
         ]
     within = compared.filter(pl.col("paper").is_between(pl.col("low"), pl.col("high"))).height

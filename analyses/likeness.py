@@ -51,7 +51,7 @@ def earth_movers_distance(
     distributions : (n, height, width)
         Maps that sum to 1. An all-zero map has no distance: NaN.
     pairs : (k, 2)
-        Positions of the maps; a pair that stands there twice is solved once.
+        Positions of the maps; a pair that occurs twice is solved once.
     workers : int
         Threads; POT leaves Python's lock while it solves. The result doesn't depend on them.
     """

@@ -50,11 +50,11 @@ class Layout:
     title : str
         What the table shows, with its unit.
     per, rows, columns : tuple of str
-        Columns of the result table that tell one printed table, row and column from another.
+        Columns of the result table that identify a printed table, its rows and its columns.
         Without `columns` all others are listed as they are.
     estimate : str
-        Column of the result table that stands in the cells, between its columns low and high
-        and beside its columns paper and difference, where it has them.
+        Column of the result table that fills the cells, with its columns low, high, paper and
+        difference, where it has them.
     decimals : int
         Decimals of a cell.
     """

@@ -13,7 +13,7 @@ from leamstore.lake import Lake
 from leamstore.tables import results
 
 PATIENCE: Final = 60.0
-"""Seconds that an answer waits for whoever holds the tables open, before the next question."""
+"""Seconds that an answer waits for another process to release the tables."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def notes_of(answer: Answer) -> list[str]:
 
 
 def show_overview(answers: Sequence[Answer], console: Console) -> None:
-    """Print what was answered and where it stands, and what was not, and why."""
+    """Print which questions were answered and into which tables, and which were not, and why."""
     table = Table(title="Questions", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("question", "tables of the paper", "state", "result or reason"):
         table.add_column(column, overflow="fold")
@@ -107,7 +107,7 @@ def printed_tables(
 
 
 def _fitting(pivot: Pivot, width: int) -> Iterator[Pivot]:
-    """Split a table into tables of as many columns as fit beside the labels of the lines."""
+    """Split a table into tables of as many columns as fit next to the labels of the lines."""
     labels = max(len(pivot.head), *(len(label) for label, _ in pivot.lines))
     room = width - labels - _GAP - _EDGES
     start, left = 0, room

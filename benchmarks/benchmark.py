@@ -50,7 +50,7 @@ class Goal:
     unit: str
 
     def is_reached(self, value: float) -> bool:
-        """Tell whether a measured value is on the right side."""
+        """Return whether a measured value meets the goal."""
         return _REACHED[self.relation](value, self.value)
 
     def __str__(self) -> str:

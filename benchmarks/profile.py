@@ -31,7 +31,7 @@ class Profile:
     seconds : float
         From the command to its end.
     stages : dict of str to float
-        Seconds by stage, as the ingest reports them. ``write`` and ``read`` run beside the others.
+        Seconds by stage, as the ingest reports them. ``write`` and ``read`` run during the others.
     busy : list of float
         Cores at work in each half second.
     """

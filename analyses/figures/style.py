@@ -15,13 +15,13 @@ from matplotlib.lines import Line2D
 Line = Literal["-", "--", ":"]
 
 OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-"""Colours that the colour-blind can tell apart (Okabe and Ito 2008), without yellow."""
+"""Colours that colour-blind readers can distinguish (Okabe and Ito 2008), without yellow."""
 
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
-"""A marker for each colour, so that colour isn't all that tells series apart."""
+"""A marker for each colour, so that series differ by more than colour."""
 
 PAPER_MARK: Final[dict[str, Any]] = {"marker": "x", "markersize": 6, "markeredgewidth": 1.3}
-"""How the paper's numbers are drawn, in the colour of the series they stand beside."""
+"""Style of the paper's numbers, which take the colour of the series they belong to."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def interval_lengths(rows: pl.DataFrame, estimate: str) -> np.ndarray:
 
 
 def legend_of(figure: Figure, looks: dict[str, Series], paper: bool, **kwargs: Any) -> None:
-    """Draw a legend of series above the panels, with the paper's mark if it stands there."""
+    """Draw a legend of series above the panels, with the paper's mark if it is drawn there."""
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=name)
         for name, look in looks.items()

@@ -1,6 +1,6 @@
 """Evidence for and against a pattern of the person: occlusion, and likeness against controls.
 
-Rows of one form, whatever they come from: model, position, layer, claim, fill (of an occlusion),
+All evidence has rows of one form: model, position, layer, claim, fill (of an occlusion),
 control (of a likeness), the estimate between the ends of its interval over identities, how many
 identities and observations (images or pairs) it is of, and the p of Wilcoxon's signed-rank test
 over identities, where it was tested.
@@ -41,7 +41,7 @@ MEASURE: Final = "centred cosine"
 MASKS: Final = ("own", "same person", "matched stranger", "swap", "random")
 
 AUC: Final = "AUC of one person's pairs"
-"""Name of the evidence that `ALIKE` compares: it stands beside it, and decides nothing."""
+"""Name of the evidence that `ALIKE` compares: it is listed too, but decides nothing."""
 
 _EVIDENCE: Final = {
     "model": pl.String, "position": pl.Int64, "layer": pl.String, "claim": pl.String,

@@ -34,8 +34,8 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
         )
     lacking = tables["person_controls"].filter(pl.col("required") & pl.col("held").is_null())
     sentences += [
-        f"{row['model']} lacks the control {row['control']}, and no verdict can be for the person "
-        f"without it: run `{row['command']}`."
+        f"{row['model']} lacks the control {row['control']}, without which no pattern can be shown "
+        f"to be the person's: run `{row['command']}`."
         for row in lacking.to_dicts()
     ]
     return sentences

@@ -8,7 +8,7 @@ states the rule by which its numbers become a verdict. Two kinds of evidence are
   of the centred cosine to the positives. First, middle and last of a model's layers.
 - likeness of maps in the canonical frame, whole, with everybody's mean map taken off, as their
   correlation: the AUC of one person's pairs against strangers' matched in pose, in every layer,
-  beside the same AUC of the same pairs by each control.
+  compared with the AUC of the same pairs by each control.
 
 It costs 15 forward passes for each image and occluded layer.
 """

@@ -14,7 +14,7 @@ claimed, each as a number that is above 0 if the claim holds:
   impostor), maps of random weights, the image's edges and its pixels.
 
 A claim holds where its interval lies above 0 and p < 0.05, adjusted by Holm over all that is
-asked of the lake. What hiding costs hangs on what is put in the pixels' place, so a claim by
+asked of the lake. The cost of hiding depends on what replaces the pixels, so a claim by
 occlusion is *shown* only if it holds in black (the paper's) and in another fill and is reversed
 in none. Then, the first that fits:
 

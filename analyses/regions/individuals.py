@@ -1,8 +1,8 @@
 """Individual differences (RQ4): region shares by person, and their variance between people.
 
 A difference between people needn't be the network's: a larger nose gets more pixels from any map.
-So the share of variance between people is shown beside that of the regions' areas in the crop,
-and once more for what the areas leave unexplained.
+So the share of variance between people is shown with that of the regions' areas in the crop, and
+once more for what the areas leave unexplained.
 """
 
 from collections.abc import Mapping

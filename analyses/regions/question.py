@@ -39,7 +39,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
 def papers_shares_by_layer() -> pl.DataFrame:
     """Return Tables 1 and 2, both of the full activation: model, layer, activation, region, paper.
 
-    CF_R18's conv1 stands in both; Table 1's is taken, since Table 2's is in another row order.
+    Both have CF_R18's conv1; Table 1's is taken, since Table 2's is in another row order.
     """
     table_1 = read_table(1).select(
         model=pl.lit(_TABLE_1_MODEL), layer="column", region="row", paper="value"

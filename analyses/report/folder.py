@@ -1,7 +1,7 @@
 """The report's folder: written under a temporary name, then moved; foreign files stay.
 
 A report lists its own files in ``report.json``. A folder is replaced only if it is empty or holds
-a report and nothing else, so that whatever else lies there stays.
+a report and nothing else, so that no other file is lost.
 """
 
 import json

@@ -26,14 +26,14 @@ class LakeFacts:
     ----------
     path : str
     brands : tuple of str
-        Stand-ins that whoever looks at it has to be told first.
+        Warnings about stand-ins, which a reader has to see first.
     counts : mapping of str to str
         Images found and kept, identities, data sets, parser and other settings.
     rejected, layers, runs : Listing
     models : Listing
         A column a model, since what is said of one is long.
     gaps : tuple of str
-        What the lake lacks beside what a question says, a sentence each.
+        What else the lake lacks, besides what the questions say, a sentence each.
     """
 
     path: str
@@ -140,7 +140,7 @@ def _gaps(lake: Lake) -> list[str]:
         gaps.append(
             f"Of the paper's {len(papers)} models the lake lacks {len(absent)}: "
             f"{', '.join(absent)}. `python -m leamstore catalog` says how to get their weights. "
-            "Where the lake lacks a model, no number of ours stands beside the paper's."
+            "Where the lake lacks a model, the paper's numbers have none of ours next to them."
         )
     unseen = _unseen_regions(lake)
     if unseen:

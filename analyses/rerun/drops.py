@@ -17,7 +17,7 @@ from analyses.work import Work
 from leamstore.lake import Lake
 
 KEYS: Final = ("guiding", "judged", "layer", "percent", "mask", "fill", "chips")
-"""Columns that tell one condition from another; chips: photographs or crops, what they are from."""
+"""Columns that identify a condition; chips says what chips are cut from: photographs or crops."""
 
 
 def measure_drops(
@@ -132,7 +132,7 @@ def _table(
 
 
 def named(task: Task) -> Mapping[str, pl.Expr]:
-    """Return the columns that tell who guides and judges a task, and from what its chips are."""
+    """Return a task's columns: the guiding and judging models, and the source of its chips."""
     setting = task.setting
     names = {
         "guiding": setting.guide.model,

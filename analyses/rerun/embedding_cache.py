@@ -22,7 +22,7 @@ MOST_BYTES: Final = 2**30
 
 
 def digest_of(*parts: bytes | NDArray[Any]) -> bytes:
-    """Return what tells content from any other: that of texts and arrays, in their order."""
+    """Return a digest of texts and arrays, in their order, that identifies their content."""
     state = blake2b(digest_size=20)
     for part in parts:
         state.update(np.ascontiguousarray(part).data if isinstance(part, np.ndarray) else part)

@@ -26,11 +26,11 @@ BATCH: Final = 32
 """Chips in a forward pass."""
 
 _SAME_NETWORK: Final = 0.95
-"""Mean cosine to the lake's own embeddings of the same chips that tells the network is the same;
+"""Mean cosine to the lake's own embeddings of the same chips above which the network is the same;
 chips cut from crops are not the same to the bit."""
 
 _TRIED: Final = 8
-"""Images by which it is told."""
+"""Images on which that is checked."""
 
 _LOADING: Final = Lock()
 """Random weights are drawn from torch's one generator, which threads would share."""

@@ -229,7 +229,7 @@ class Faces:
 
     @cached_property
     def digest(self) -> bytes:
-        """Tells all that an embedding depends on but what is hidden.
+        """Digest of all that an embedding depends on, except the hidden pixels.
 
         Networks that embed the same faces alike to the bit are one network.
         """

@@ -42,5 +42,5 @@ def over_models(rows: pl.DataFrame, sums: Sequence[str]) -> pl.DataFrame:
 
 
 def mean_of(models: int) -> str:
-    """Return the name under which the mean of several judged models stands."""
+    """Return the name of the mean over several judged models."""
     return f"mean of {models} models"

@@ -20,8 +20,8 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
                 sentences.append(f"{model}, {people} people. {_finding(str(name), part)}")
     lacking = tables["sanity_controls"].filter(pl.col("held").is_null())
     sentences += [
-        f"Whether random weights change the maps of {row['model']} can't be told without them: "
-        f"run `{row['command']}`."
+        f"The lake has no maps of {row['model']} with random weights, so it is unknown whether the "
+        f"weights matter: run `{row['command']}`."
         for row in lacking.to_dicts()
     ]
     return sentences

@@ -1,7 +1,7 @@
 """Tests of likeness between one person's pairs and strangers' pairs.
 
 Pairs of one person aren't independent, and neither are pairs that share a stranger. So people are
-redrawn, not pairs: a pair of one person stands in a draw as often as the person, a pair of
+redrawn, not pairs: a pair of one person occurs in a draw as often as the person, a pair of
 strangers as often as the product of how often either does. Tests take a number of each person.
 """
 
@@ -146,7 +146,7 @@ def sign_permutation(differences: Array, *, seed: int) -> float:
     """Return the two-sided p that differences (identity,) of random sign have so far a mean.
 
     All choices of signs are tried if they are no more than `PERMUTATIONS`. Else so many are drawn
-    beside the signs as they are: p is never 0.
+    together with the signs as they are: p is never 0.
     """
     return float(
         permutation_test(
@@ -188,7 +188,7 @@ def smallest_p(people: int) -> float:
 def _weigh(
     likeness: Likeness, whose: NDArray[np.int64], both: NDArray[np.int64], weights: Array
 ) -> Contrast:
-    """Contrast people who stand in a draw as often as the weights (draw, person) say.
+    """Contrast people who occur in a draw as often as the weights (draw, person) say.
 
     Strangers' pairs of the same two people weigh the same and are summed beforehand.
     """

@@ -154,7 +154,7 @@ def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
     """Add p_holm: p adjusted by Holm over all that can speak for a person, NULL elsewhere.
 
     These are the rows of `CLAIMED` in the canonical frame with poses matched, of all models and
-    layers. The others stand there to be compared with them, and nothing is claimed of them.
+    layers. The others are there for comparison, and nothing is claimed of them.
     """
     claimed = pl.any_horizontal(
         (pl.col("relevance") == relevance) & (pl.col("measure") == measure)
@@ -164,11 +164,11 @@ def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
 
 
 def papers_likeness() -> pl.DataFrame:
-    """Return Tables 3 to 6 by the columns that tell our comparable rows, and paper.
+    """Return Tables 3 to 6 by the columns that identify our comparable rows, and paper.
 
     The paper compares the top 1 % of pair maps as they are, brought to a reference image of each
-    identity. Its "same" doesn't tell pairs of one anchor from pairs of two images, and so stands
-    beside both; "different" are our strangers.
+    identity. Its "same" doesn't distinguish pairs of one anchor from pairs of two images, and so
+    is compared with both; "different" are our strangers.
     """
     same, different = groups.GROUPS[:2], groups.GROUPS[2:]
     tables = [(3, "bc", same), (4, "bc", different), (5, "emd", same), (6, "emd", different)]
@@ -453,9 +453,9 @@ QUESTION = Question(
         "Frames: chip is the model's own input, crop the face crop (left out where it is the "
         "chip), identity the pose of the person's reference image, canonical one pose for "
         "everybody. The wider a frame's view, the smaller the face in it, and the smaller emd.",
-        "The paper's numbers stand in the identity frame, beside pair maps as they are. Its \"same "
-        "identity\" doesn't tell pairs of one anchor from pairs of two images: it stands beside "
-        "both, and lies between them if it mixes them.",
+        "The paper's numbers are given in the identity frame, for pair maps as they are. Its "
+        "\"same identity\" doesn't distinguish pairs of one anchor from pairs of two images: it is "
+        "given for both, and lies between them if it mixes them.",
         "Maps of a person can be alike because of their hair, light or glasses as well. Whether "
         "the recogniser's own target makes them so is asked of controls, not of an AUC alone.",
     ),

@@ -89,7 +89,7 @@ def _show_counts(room: Room, counts: dict[str, int]) -> None:
 
 
 def _show_progress_alive(room: Room) -> None:
-    """Show how an ingest is getting on, anew every few seconds while one hasn't ended."""
+    """Show the progress of an ingest, updated every few seconds until it ends."""
     running = room.ask("SELECT count(*) FROM runs WHERE ended IS NULL").item() > 0
 
     @st.fragment(run_every=_SECONDS if running else None)
