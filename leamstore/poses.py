@@ -71,7 +71,7 @@ def draw_reference(identity: str, images: Sequence[str], seed: int = 0) -> int:
     images : sequence of str
         A name for each of its images that doesn't change, such as the file's sha256.
     seed : int
-        Another seed draws anew.
+        Another seed draws other images.
 
     Returns
     -------

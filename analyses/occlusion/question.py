@@ -6,7 +6,7 @@ shows only that the map finds sensitive pixels, own against swap that it fits th
 fits the person would show in the same person's other image against a stranger matched in pose.
 
 In `analyses.rerun`, experiment declares what is tried, occluded_faces does it and drops measures
-it. In this package, averages takes means and curves hides a face step by step to the end.
+it. In this package, averages takes means and curves hides a face step by step until all is hidden.
 """
 
 from dataclasses import asdict, replace

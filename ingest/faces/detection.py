@@ -62,7 +62,7 @@ Detections = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Detector:
-    """A way to find faces.
+    """A method of face detection.
 
     Parameters
     ----------

@@ -212,7 +212,7 @@ def _is_frozen(tensor: Any) -> bool:
 
 
 def _is_by_channel(scale: Tensor, x: Tensor) -> bool:
-    """Tell whether a scale is one number for each channel of x (n, channel, y, x)."""
+    """Return whether a scale is one number for each channel of x (n, channel, y, x)."""
     return scale.shape in ((x.shape[1], 1, 1), (1, x.shape[1], 1, 1))
 
 

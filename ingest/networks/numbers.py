@@ -1,4 +1,4 @@
-"""Device and number types that a network computes with, found by running it."""
+"""Device and floating dtype of a network, taken from its parameters and buffers."""
 
 from itertools import chain
 

@@ -70,7 +70,7 @@ def read_photograph(path: Path) -> NDArray[np.uint8]:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BufferedReader]:
-    """Open a regular file of a sane size; whatever reading it raises is told of the file.
+    """Open a regular file of a sane size; an error in reading becomes an error of the file.
 
     Raises
     ------

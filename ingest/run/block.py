@@ -26,7 +26,7 @@ References = Mapping[str, Tensor]
 """By model: what its target compares each image of a block with, (image, c)."""
 
 Seen = Callable[[str, int], object]
-"""Is told how many images more a model has been run on."""
+"""Callback with a model's name and the number of further images that it has been run on."""
 
 
 @dataclass(frozen=True)

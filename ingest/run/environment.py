@@ -24,7 +24,7 @@ def observe(catalog: Catalog, requests: Iterable[Request], parser: str) -> dict[
     Parameters
     ----------
     catalog : Catalog
-        The one that the parser stands in.
+        The catalog that has the parser.
     requests : iterable of Request
         The models.
     parser : str

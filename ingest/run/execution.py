@@ -78,7 +78,7 @@ class LocalExecutor:
         writer: Writer,
         seen: Seen,
     ) -> None:
-        """Do block after block, and write beside the work."""
+        """Compute block after block, while the writer writes the units."""
         loaded = self._stopwatch.waited("read", open_run.load(todo))
         for one, block in zip(todo, loaded, strict=True):
             for unit in units_of(open_run, one, block, references_of(one), seen):

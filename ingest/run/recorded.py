@@ -117,7 +117,7 @@ def _harmless(entry: Model) -> Model:
     Raises
     ------
     CatalogError
-        If it names functions of Python's own library, by whatever way, or a reader of its own.
+        If it names functions of Python's own library, in any form, or its own reader.
     """
     module, _, function = entry.network.partition(":")
     refused = []

@@ -87,7 +87,7 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
 
 
 def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a reader should know about photographs that are gone or stand twice."""
+    """Yield sentences on photographs that are gone or occur twice."""
     run = facts["run"]
     if run["departed"]:
         gone = (

@@ -92,7 +92,7 @@ class ShardEncoder:
         return _with_checksum(bytes(compressed))
 
     def _is_empty(self, chunk: NDArray[Any]) -> bool:
-        # Most chunks aren't, which their first value tells.
+        # Most chunks aren't, as their first value shows.
         return self._is_fill(chunk[:1].ravel()[:1]) and self._is_fill(chunk)
 
     def _is_fill(self, values: NDArray[Any]) -> bool:

@@ -59,8 +59,8 @@ class Holder:
 def ingest_lock(lake: Location) -> Iterator[None]:
     """Hold a lake as the one process that may change images, maps and ledger.
 
-    The lock of a lake in an object store lies in this machine's cache folder; writers on other
-    machines are told apart by its tables (`leamstore.tables.published_copy`).
+    The lock of a lake in an object store is in this machine's cache folder; writers on other
+    machines are excluded by its tables (`leamstore.tables.published_copy`).
 
     Raises
     ------

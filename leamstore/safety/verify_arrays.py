@@ -40,7 +40,7 @@ class ArrayCheck:
     places : (entry,) int
         Where it holds something.
     values : (entry,) int, optional
-        What it holds there, if the tables tell.
+        What it holds there, if the tables know.
     """
 
     store: Location
@@ -91,7 +91,7 @@ class ArrayCheck:
         want[self.places[own] - start] = True
         try:
             rows = np.asarray(array[start : start + length])
-        except Exception as error:  # whatever a broken shard makes of its reader
+        except Exception as error:  # a broken shard can make its reader raise anything
             return f"it can't be read ({line_of(error)})"
         there = np.zeros(length, bool)
         there[: len(rows)] = _holds_something(rows)
@@ -170,7 +170,7 @@ def _of_faces(lake: Lake) -> Iterator[ArrayCheck]:
 
 
 def _shards_in(place: Location) -> set[int]:
-    """Return the numbers of the shards that lie at a place, whatever the array's length claims."""
+    """Return the numbers of the shards stored at a place, independent of the array's length."""
     if isinstance(place, Path):
         names = [entry.name for entry in place.iterdir()] if place.is_dir() else []
     else:

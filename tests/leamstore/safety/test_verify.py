@@ -53,8 +53,8 @@ def test_a_whole_lake_has_no_findings(lake):
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        ("INSERT INTO models FROM models", r"models: 1 keys (model) stand more than once"),
-        ("INSERT INTO pairs FROM pairs", "pairs: 4 keys (model, anchor, positive) stand more"),
+        ("INSERT INTO models FROM models", "models: keys (model) that occur more than once: 1"),
+        ("INSERT INTO pairs FROM pairs", "pairs: keys (model, anchor, positive) that occur more than once: 4"),
         ("DELETE FROM units WHERE model = 'faces'", "units, faces, block 0: the unit is not done"),
         (
             "UPDATE images SET sha256 = 'x' WHERE image_id = 0",
@@ -65,13 +65,13 @@ def test_a_whole_lake_has_no_findings(lake):
             "UPDATE units SET model = 'retired' WHERE model = 'NET'",
             "units, retired, block 0: images have left, and their maps are not cleared",
         ),
-        ("DELETE FROM units WHERE model = 'NET'", "pairs: 4 rows belong to no unit of the ledger"),
+        ("DELETE FROM units WHERE model = 'NET'", "pairs: rows that belong to no unit of the ledger: 4"),
         ("DELETE FROM pairs WHERE anchor = 1", "pairs: rows are missing"),
         ("DELETE FROM image_regions WHERE image_id = 1", "image_regions: rows are missing"),
         ("UPDATE models SET positives = 'all'", "pair_regions: rows are missing"),
         (
             "UPDATE image_regions SET nose = 5000 WHERE image_id = 1",
-            "image_regions: 1 rows count more region pixels than pixels",
+            "image_regions: rows that count more region pixels than pixels: 1",
         ),
         (
             "DELETE FROM embeddings WHERE image_id = 3",
