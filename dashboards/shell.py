@@ -1,4 +1,4 @@
-"""The frame of all pages: opens the lake, shows brands and filters, turns errors into sentences.
+"""The frame of all pages: opens the lake, shows brands and filters, turns errors into sentences."""
 
 import argparse
 import os

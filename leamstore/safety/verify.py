@@ -252,7 +252,7 @@ def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Fault]:
 def _cosines_that_are_none(lake: Lake) -> Iterator[Fault]:
     none = lake.sql("SELECT model, anchor FROM pairs WHERE NOT isfinite(cosine)")
     if none.height:
-        problem = f"{none.height} cosines are not finite"
+        problem = f"cosines that are not finite: {none.height}"
         yield Fault("pairs", problem, Owners(lake).of_rows("pairs", none))
 
 

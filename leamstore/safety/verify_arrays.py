@@ -96,9 +96,9 @@ class ArrayCheck:
         there = np.zeros(length, bool)
         there[: len(rows)] = _holds_something(rows)
         if (want & ~there).any():
-            return f"{(want & ~there).sum()} rows of the tables have nothing here"
+            return f"rows of the tables that have nothing here: {(want & ~there).sum()}"
         if (there & ~want).any():
-            return f"{(there & ~want).sum()} entries have no row in the tables"
+            return f"entries that have no row in the tables: {(there & ~want).sum()}"
         if self.values is not None and (rows[self.places[own] - start] != self.values[own]).any():
             return "it names other images than the tables"
         if rows.dtype == np.float16 and ((rows < 0) | (rows > 1)).any():

@@ -75,14 +75,14 @@ def test_a_whole_lake_has_no_findings(lake):
         ),
         (
             "DELETE FROM embeddings WHERE image_id = 3",
-            "maps.zarr/NET/conv1/relevance, shard 0: 1 entries have no row in the tables",
+            "maps.zarr/NET/conv1/relevance, shard 0: entries that have no row in the tables: 1",
         ),
         ("DELETE FROM embeddings WHERE image_id = 3", "embeddings: rows are missing"),
         (
             "INSERT INTO embeddings SELECT model, 9, vector, chip_to_crop FROM embeddings LIMIT 1",
-            "maps.zarr/NET/conv2/peak, shard 0: 1 rows of the tables have nothing here",
+            "maps.zarr/NET/conv2/peak, shard 0: rows of the tables that have nothing here: 1",
         ),
-        ("UPDATE pairs SET cosine = 'nan' WHERE anchor = 1", "pairs: 1 cosines are not finite"),
+        ("UPDATE pairs SET cosine = 'nan' WHERE anchor = 1", "pairs: cosines that are not finite: 1"),
         (
             "UPDATE pairs SET positive = 2 WHERE anchor = 0",
             "maps.zarr/NET/conv1/positive, shard 0: it names other images than the tables",
@@ -126,7 +126,7 @@ def test_maps_beyond_all_images_are_found_and_taken_out(lake):
     foreign.parent.mkdir(parents=True)
     shutil.copy(lake.maps_path / "NET/conv1/relevance/c/0/0/0", foreign)
     faults = verify(lake)
-    assert [fault.problem for fault in faults] == ["4 entries have no row in the tables"]
+    assert [fault.problem for fault in faults] == ["entries that have no row in the tables: 4"]
     assert remove_broken(lake, faults) == set()
     assert not foreign.exists()
     assert verify(lake) == []
