@@ -33,7 +33,7 @@ def with_interval(
 
 
 def extent(values: pl.Series, spec: str = ".3g") -> str:
-    """Return from what to what known values go, each as a format has it: ``0.61 to 0.93``."""
+    """Return the range of the known values in a number format: ``0.61 to 0.93``."""
     known = values.drop_nulls().to_numpy()
     if not len(known):
         return "unknown"

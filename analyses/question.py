@@ -19,7 +19,7 @@ class LackingError(LeamError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What every question is given.
+    """The settings that every question gets.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a result table is printed: a table for each value of `per`, an estimate in each cell.
+    """The layout of a printed result table: a table per value of `per`, an estimate per cell.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Layout:
 
 
 LEFT_OUT: Final = "left_out"
-"""Ends the name of the result table of models that a question leaves out, and why."""
+"""Suffix of the result table of models that a question leaves out, with reasons."""
 
 LEFT_OUT_LAYOUT: Final = Layout("models that can't be run again, and take no part", per=(), rows=())
 

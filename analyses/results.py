@@ -18,7 +18,7 @@ PATIENCE: Final = 60.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a question.
+    """The outcome of a question.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ def answer_question(
     again: bool = False,
     patience: float = PATIENCE,
 ) -> Answer:
-    """Answer a question from a lake, or from what was written there if nothing has changed.
+    """Answer a question from a lake, or read the answer there if nothing has changed.
 
     An answer that leaves models out is asked again: they may be there by now.
 
@@ -93,7 +93,7 @@ def write_late(lake: Lake, answers: Sequence[Answer], settings: Settings) -> lis
 
 
 def recorded_settings(question: Question, settings: Settings) -> dict[str, Any]:
-    """Return all that shapes an answer: what everybody sets and what the question fixes."""
+    """Return all settings of an answer: the common ones and those of the question."""
     return {**settings.recorded(), **question.settings}
 
 

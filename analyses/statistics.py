@@ -82,7 +82,7 @@ def bootstrap_ratio(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> Interval:
-    """Return sum / count over identities with an interval, from what SQL has summed by identity.
+    """Return sum / count over identities with an interval, from sums by identity made by SQL.
 
     Parameters
     ----------

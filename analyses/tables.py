@@ -24,7 +24,7 @@ STATES: Final = {
     "kept": "nothing has changed since it was answered",
     "lacking": "not answered",
 }
-"""What became of a question, in words."""
+"""The outcomes of a question, in words."""
 
 
 def show_answer(answer: Answer, brands: Sequence[str], console: Console) -> None:
@@ -48,12 +48,12 @@ def show_answer(answer: Answer, brands: Sequence[str], console: Console) -> None
 
 
 def findings_of(answer: Answer) -> list[str]:
-    """Return what the tables of an answer do and do not support; nothing without tables."""
+    """Return the findings of an answer's tables; none without tables."""
     return answer.question.findings(answer.tables) if answer.tables else []
 
 
 def notes_of(answer: Answer) -> list[str]:
-    """Return what a reader of the tables has to know, of the paper's where they are compared."""
+    """Return the notes on the tables, and on the paper's where they are compared."""
     notes = list(answer.question.notes if answer.tables else ())
     compared = any(
         "paper" in rows.columns and rows["paper"].is_not_null().any()

@@ -41,7 +41,7 @@ SPANS: Final = (f"0 to {FAR - 1}", f"{FAR} or more")
 
 
 class OccludedPairs(NamedTuple):
-    """What became of pairs, summed by person.
+    """Cosines of pairs before and after occlusion, summed by person.
 
     Attributes
     ----------

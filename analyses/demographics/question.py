@@ -136,7 +136,7 @@ def beside_areas(shares: pl.DataFrame, areas: pl.DataFrame) -> pl.DataFrame:
 def compare_pairs(
     lake: Lake, known: pl.DataFrame, settings: Settings, work: Work
 ) -> dict[str, pl.DataFrame]:
-    """Return what occlusion costs by group, the groups' differences, and cosines by age."""
+    """Return the drops by group, the differences between groups, and the cosines by age."""
     runnable = runnable_models(lake, settings.catalog).with_layer(lake, EXPERIMENT.layer)
     measured = measure_pairs(lake, EXPERIMENT, settings.seed, work, runnable)
     pairs, scores = (
@@ -209,7 +209,7 @@ def papers_drops_by_gender() -> pl.DataFrame:
 
 
 def drop_differences(pairs: pl.DataFrame, known: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Compare what occlusion costs the groups two by two.
+    """Compare the drops by occlusion between groups, two by two.
 
     Returns
     -------
@@ -257,7 +257,7 @@ def cosines_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 
 
 def costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Return how much more of the cosine own masks cost than random ones, by span of years.
+    """Return the excess of the drop by own masks over that by random ones, by span of years.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from analyses.question import Settings
 from analyses.statistics import Array, identity_weights
 
 STEP: Final = 0.002
-"""Width of a bin of cosines: so fine are the quantiles."""
+"""Width of a bin of cosines, which is the resolution of the quantiles."""
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 

@@ -20,7 +20,7 @@ from analyses.figures.style import (
 )
 
 _NAMED: Final = 1
-"""How many people at either end of a region are named."""
+"""Number of people who are named at either end of a region."""
 
 
 def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:

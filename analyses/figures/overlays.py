@@ -188,7 +188,7 @@ def _top_sheet(
 def _aligned_sheet(
     model: str, layers: Sequence[_Drawn], faces: Faces, poses: Poses, drawing: Drawing
 ) -> Picture:
-    """Bring one image's map to another image of the person, as similarity compares them."""
+    """Warp one image's map to another image of the person, as similarity compares them."""
     first = _first_of_each(faces.images)
     second = _second_of_each(faces.images)
     kept = np.isin(faces.images["identity"][first], faces.images["identity"][second])

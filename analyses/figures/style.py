@@ -26,7 +26,7 @@ PAPER_MARK: Final[dict[str, Any]] = {"marker": "x", "markersize": 6, "markeredge
 
 @dataclass(frozen=True)
 class Series:
-    """How a series is drawn: colour, marker and line."""
+    """The style of a series: colour, marker and line."""
 
     colour: str
     marker: str
@@ -34,7 +34,7 @@ class Series:
 
 
 def series_of(names: Sequence[str]) -> dict[str, Series]:
-    """Return how each of a few names is drawn, the same for the same order of names."""
+    """Return a style for each of a few names, the same for the same order of names."""
     looks = [
         Series(colour, marker, line)
         for line, (colour, marker) in product(get_args(Line), zip(OKABE_ITO, MARKERS, strict=True))
@@ -57,7 +57,7 @@ def panels(count: int, width: float = 2.5, height: float = 2.1) -> tuple[Figure,
 
 
 def tidy(axes: Axes) -> None:
-    """Leave of an axes' frame what is read, with a faint grid."""
+    """Remove the upper and right edge of an axes' frame, and add a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -20,7 +20,7 @@ _CLAIMS: Final = (
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return what hiding 1 % shows of each model's own maps, of areas, accepts and transfer."""
+    """Return findings on hiding 1 %: each model's own maps, areas, true accepts and transfer."""
     drops, contrasts = tables["occlusion"], tables["occlusion_contrasts"]
     few = limits(drops)
     if few:

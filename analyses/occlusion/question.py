@@ -30,7 +30,7 @@ from analyses.work import Work
 from leamstore.lake import Lake
 
 EXPERIMENT: Final = Experiment()
-"""The experiment that `QUESTION` makes."""
+"""The experiment of `QUESTION`."""
 
 
 def answer(

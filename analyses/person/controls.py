@@ -25,7 +25,7 @@ _FLAGS_OF_OUTPUT: Final = ("--json", "--quiet", "-q", "--debug")
 
 @dataclass(frozen=True)
 class Subject:
-    """A model whose maps are asked about, and its controls.
+    """A model whose maps are examined, and its controls.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ def command_to_add(lake: Lake, subject: Subject, control: str) -> str:
 
 
 def controls_table(lake: Lake, subjects: list[Subject], controls: Sequence[str]) -> pl.DataFrame:
-    """Return which of these controls the lake holds of each model, and how to add the others.
+    """Return the controls of each model that the lake holds, and commands that add the others.
 
     Returns
     -------

@@ -36,7 +36,7 @@ PERCENT: Final = 1.0
 """Share of the chip that is hidden, in %."""
 
 MEASURE: Final = "centred cosine"
-"""The likeness whose drop is taken."""
+"""The measure of likeness whose drop is taken."""
 
 MASKS: Final = ("own", "same person", "matched stranger", "swap", "random")
 
@@ -159,7 +159,7 @@ class LayerMaps:
     settings: Settings
 
     def likeness_of(self, layer: Layer) -> Likeness:
-        """Return how alike a layer's maps of the faces are, on the canonical grid."""
+        """Return the likeness of a layer's maps of the faces, on the canonical grid."""
         maps = self.faces.lay(layer.read(self.faces.image_ids), layer.grid, slice(None))
         return _likeness(self.faces, maps, self.same, self.strangers)
 

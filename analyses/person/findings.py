@@ -11,7 +11,7 @@ from analyses.person.verdict import ALIKE, COLUMNS, IMAGE, PERSON, PERSONS
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return each occluded layer's verdict with its numbers, and what the lake lacks."""
+    """Return each occluded layer's verdict with its numbers, and the controls the lake lacks."""
     evidence = tables["person_evidence"]
     verdicts = tables["person"].join(
         tables["person_claims"], on=("model", "position", "layer"), maintain_order="left"

@@ -91,7 +91,7 @@ def adjust(evidence: pl.DataFrame) -> pl.DataFrame:
 
 
 def judge(layers: pl.DataFrame, evidence: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the verdict on each model and layer, and what became of each claim.
+    """Return the verdict on each model and layer, and the outcome of each claim.
 
     Parameters
     ----------

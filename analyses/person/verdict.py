@@ -47,7 +47,7 @@ PERSON: Final = "fits its person"
 ALIKE: Final = "more alike than by the control"
 
 AS_WELL: Final = 0.8
-"""Share of what the own map finds beyond chance that "as well" means."""
+"""Share of the own map's effect beyond chance that a stranger's map needs to do "as well"."""
 
 CLAIMS: Final[Mapping[str, Mapping[str, float]]] = {
     SENSITIVE: {"own": 1, "random": -1},
@@ -55,7 +55,7 @@ CLAIMS: Final[Mapping[str, Mapping[str, float]]] = {
     ANY_FACE: {"swap": 1, "own": -AS_WELL, "random": AS_WELL - 1},
     PERSON: {"same person": 1, "matched stranger": -1},
 }
-"""Claims by occlusion: what is taken how often of the drops under each mask."""
+"""Claims by occlusion: the weight of the drop under each mask."""
 
 COLUMNS: Final[Mapping[str, str]] = {
     SENSITIVE: "sensitive",
@@ -64,7 +64,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     PERSON: "person",
     ALIKE: "alike",
 }
-"""The columns of a result table that say what became of each claim."""
+"""The columns of a result table with the outcome of each claim."""
 
 REQUIRED: Final = ("norm", "impostor", RANDOM, *BASELINES)
 """Controls without which nothing is called the person's."""
@@ -87,14 +87,14 @@ VERDICTS: Final = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a model and layer's evidence comes to.
+    """The verdict on one model and layer.
 
     Attributes
     ----------
     words : str
         One of `VERDICTS`.
     claims : dict of str to str
-        What became of each claim: shown, reversed, fills disagree, not shown, or not asked; of
+        Outcome of each claim: shown, reversed, fills disagree, not shown, or not asked; of
         the likeness: shown, not shown, or not asked.
     missing : tuple of str
         Required controls without evidence.

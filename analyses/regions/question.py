@@ -62,7 +62,7 @@ def papers_shares_by_model() -> pl.DataFrame:
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Say which regions lead, whether layers differ, and how near the paper's numbers are."""
+    """Return findings on the leading regions, on layers, and on the paper's numbers."""
     by_model, by_layer = tables["regions_by_model"], tables["regions_by_layer"]
     sentences = limits(by_model)
     for (model,), rows in by_model.filter(activation="top").group_by("model", maintain_order=True):

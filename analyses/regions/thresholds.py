@@ -49,7 +49,7 @@ def papers_shares_by_percent() -> pl.DataFrame:
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Say which regions get more and which less than their area, and what more pixels change."""
+    """Return findings on regions with more or less than their area, and on the percent."""
     rows = tables["thresholds"]
     sentences = limits(rows)
     for (model,), own in rows.group_by("model", maintain_order=True):

@@ -11,7 +11,7 @@ from analyses.report.provenance import LakeFacts
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure on the page: its files, how it is read, and the image itself.
+    """A figure on the page: its files, its caption, and the image itself.
 
     Attributes
     ----------

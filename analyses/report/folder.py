@@ -19,7 +19,7 @@ FACTS: Final = "report.json"
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that a report can be written to a folder.
+    """Raise an error unless a report can be written to a folder.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def check_folder(folder: Path) -> None:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to write to, and move it to its place when all is written.
+    """Yield an empty folder to write to, and move it to its place when all is written.
 
     Raises
     ------

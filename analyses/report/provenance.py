@@ -20,7 +20,7 @@ _PACKAGES: Final = (
 
 @dataclass(frozen=True)
 class LakeFacts:
-    """What a lake holds and what made it.
+    """The contents and the provenance of a lake.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class LakeFacts:
 
 
 def lake_facts(lake: Lake) -> LakeFacts:
-    """Read what a lake holds and what made it."""
+    """Read the contents and the provenance of a lake."""
     return LakeFacts(
         path=str(lake.path),
         brands=tuple(brands(lake)),

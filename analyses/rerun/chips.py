@@ -42,7 +42,7 @@ class ChipBlock:
 
 
 def chip_source(lake: Lake, images: pl.DataFrame) -> Source:
-    """Return where the chips of images can be read from.
+    """Return the source from which the chips of images can be read.
 
     Raises
     ------

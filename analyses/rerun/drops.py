@@ -56,7 +56,7 @@ def measure_people(
     work: Work,
     runnable: RunnableModels | None = None,
 ) -> pl.DataFrame:
-    """Do as `measure_drops`, but return each person's sums over their images, which are fewer.
+    """Measure as `measure_drops`, but return sums over each person's images, which are fewer rows.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def drops_of_people(experiment: Experiment, task: Task) -> pl.DataFrame:
 
 
 def people_of(images: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.float64]]:
-    """Return identity and images (how many) of the people on images, and whose each image is.
+    """Return the people with their numbers of images, and the index of each image's person.
 
     Returns
     -------

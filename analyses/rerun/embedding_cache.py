@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Made = TypeVar("Made", bound=NDArray[Any])
 
 MOST_BYTES: Final = 2**30
-"""What is kept: the hidden faces of some 3,000 images, times models, embedded as 512 numbers."""
+"""Size of the cache: the hidden faces of some 3,000 images, times models, as 512 numbers each."""
 
 
 def digest_of(*parts: bytes | NDArray[Any]) -> bytes:

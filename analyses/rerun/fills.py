@@ -11,10 +11,10 @@ Chips = NDArray[np.float32]
 """(image, y, x, 3) RGB, 0 to 255."""
 
 Fill = Callable[[Chips, NDArray[np.float64]], Chips]
-"""From chips and the data set's mean colour (3,) to what shows where pixels are hidden."""
+"""Function from chips and the data set's mean colour (3,) to the values of hidden pixels."""
 
 BLUR: Final = 1 / 16
-"""Standard deviation of the blur, in sides of the chip: an eye and its brow run into one."""
+"""Standard deviation of the blur, in sides of the chip: it merges an eye with its brow."""
 
 
 def hide(chips: Chips, masks: NDArray[np.bool_], filling: Chips) -> Chips:

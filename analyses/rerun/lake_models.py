@@ -38,7 +38,7 @@ _LOADING: Final = Lock()
 
 @dataclass(frozen=True)
 class RunningModel:
-    """A model as the lake holds it: its name, its network, the kind of its chips."""
+    """A model of a lake: its name, its network, the kind of its chips."""
 
     name: str
     network: "nn.Module"
@@ -159,7 +159,7 @@ def _some_models(
 
 
 def _try_model(lake: Lake, row: Mapping[str, Any], catalog: Catalog | None) -> RecordedModel:
-    """Return a model that embeds some faces as it did for the lake."""
+    """Return a model, after checking that it embeds some faces as it did for the lake."""
     name = row["model"]
     images = embedded_images(lake, {name})
     if images["identity"].n_unique() < 2:
@@ -252,7 +252,7 @@ def stored_embeddings(lake: Lake, name: str, image_ids: pl.Series) -> NDArray[np
 
 
 def find_guide(lake: Lake, model: str, position: int) -> Layer:
-    """Return the layer of a model whose maps say which pixels go first, by its position.
+    """Return the layer, at a position of a model, whose maps order the pixels to hide.
 
     Raises
     ------

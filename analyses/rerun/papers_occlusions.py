@@ -15,7 +15,7 @@ PAPERS_MASKS: Final = {"LEAM": "own", "Random": "random"}
 
 
 def over_models(rows: pl.DataFrame, sums: Sequence[str]) -> pl.DataFrame:
-    """Return what `PAPERS_GUIDE` guides, over all the paper's models that judge it.
+    """Return means over all the paper's models of the drops guided by `PAPERS_GUIDE`.
 
     Parameters
     ----------

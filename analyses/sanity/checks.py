@@ -48,7 +48,7 @@ SHARE: Final = "share of maps"
 
 @dataclass(frozen=True)
 class Compared:
-    """A layer's maps, and what they are compared with, all at its own resolution.
+    """A layer's maps and the maps to compare them with, all at the layer's own resolution.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def peaks_in_ring(maps: Maps) -> NDArray[np.float64]:
 
 
 def ring_share(maps: Maps) -> float:
-    """Return the share of cells that are outermost: what chance would give."""
+    """Return the share of cells that are outermost, which is the value expected by chance."""
     _, height, width = maps.shape
     return 1 - max(height - 2, 0) * max(width - 2, 0) / (height * width)
 

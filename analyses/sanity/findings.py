@@ -11,7 +11,7 @@ from analyses.sanity.checks import CENTRE, EDGES, MEAN_MAP, OVERLAP, RING
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return what each check comes to over a model's layers, and what the lake lacks."""
+    """Return each check's result over a model's layers, and the controls the lake lacks."""
     sentences = limits(tables["sanity"])
     for (model,), rows in tables["sanity"].group_by("model", maintain_order=True):
         people = rows["identities"].to_numpy().max()

@@ -17,7 +17,7 @@ from analyses.likeness import Pairs
 from analyses.statistics import Array, Interval, identity_weights, signed_rank
 
 PERMUTATIONS: Final = 20_000
-"""Choices of signs in a permutation test: so many that p can pass Holm over all layers."""
+"""Number of permutations of signs, large enough for p to pass Holm over all layers."""
 
 _DRAWS_AT_ONCE: Final = 250
 _PERMUTED_AT_ONCE: Final = 2000
@@ -25,7 +25,7 @@ _PERMUTED_AT_ONCE: Final = 2000
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike the two of each pair are: larger is more alike.
+    """Likeness of the two maps of each pair; larger is more alike.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Likeness:
 
 
 class Contrast(NamedTuple):
-    """What sets one person's pairs apart from strangers', first of the people as they are.
+    """Contrasts of one person's pairs with strangers'; the first is of the people as they are.
 
     Attributes
     ----------

@@ -61,7 +61,7 @@ MATCHING: Final = ("all", "matched")
 """All pairs, and pairs of strangers whose poses differ as much as one person's do."""
 
 CLAIMED: Final = ((RELEVANCE[0], "bc"), (RELEVANCE[1], "correlation"))
-"""Relevance and measure by which a person's maps are said to be alike, or not."""
+"""Relevance and measure on which claims about the likeness of a person's maps are based."""
 
 _LIKENESS: Final = {
     "relevance": pl.String, "matching": pl.String, "measure": pl.String, "group": pl.String,
@@ -84,7 +84,7 @@ ByGroup = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Stack:
-    """Maps of one model and layer on a grid, and what they are of.
+    """Maps of one model and layer on a grid, with their images and pairs.
 
     Attributes
     ----------
@@ -239,7 +239,7 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
 
 
 def measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
-    """Return what measures how alike the maps of pairs are, by name, and of how many pairs.
+    """Return the measures of likeness by name, each with the number of pairs it is taken of.
 
     bc and emd compare the top 1 %. Both need distributions, and centred maps have negative
     values: there they compare where a map exceeds everybody's mean, ReLU(m - mean), and
@@ -344,7 +344,7 @@ def _is_chip(images: pl.DataFrame, input_size: int) -> bool:
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return for each model what its maps say about the person: groups, AUC, and what pose does."""
+    """Return findings on each model's maps and the person: groups, AUC, and the effect of pose."""
     likeness, contrasts = tables["similarity"], tables["similarity_auc"]
     sentences = []
     for model in likeness["model"].unique(maintain_order=True):
@@ -454,7 +454,7 @@ QUESTION = Question(
         "chip), identity the pose of the person's reference image, canonical one pose for "
         "everybody. The wider a frame's view, the smaller the face in it, and the smaller emd.",
         "The paper's numbers are given in the identity frame, for pair maps as they are. Its "
-        "\"same identity\" doesn't distinguish pairs of one anchor from pairs of two images: it is "
+        '"same identity" doesn\'t distinguish pairs of one anchor from pairs of two images: it is '
         "given for both, and lies between them if it mixes them.",
         "Maps of a person can be alike because of their hair, light or glasses as well. Whether "
         "the recogniser's own target makes them so is asked of controls, not of an AUC alone.",

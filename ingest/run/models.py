@@ -46,7 +46,7 @@ class Request:
 
     @property
     def name(self) -> str:
-        """The model's name in the lake, with its weights, target and positives if not the paper's."""
+        """The model's name in the lake, which marks weights and targets other than the paper's."""
         marks = []
         if self.weights == "random":
             marks.append("random")
