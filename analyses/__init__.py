@@ -1,4 +1,4 @@
-"""The paper's questions, answered from a lake: result tables beside the paper's own numbers.
+"""The paper's questions, answered from a lake as result tables next to the paper's numbers.
 
 A question is a value of `question.Question` in a module of its subject; `questions` lists them all.
 
@@ -6,8 +6,8 @@ A question is a value of `question.Question` in a module of its subject; `questi
 regions                 where models look: by model and layer (question), person (individuals) and
                         percent (thresholds), from the lake's pixel counts (shares)
 similarity              how alike maps are: which pairs (groups), what pairs say of people
-                        (pairwise), in one pose (canonical), beside what the image alone says
-                        (baselines)
+                        (pairwise), in one pose (canonical), compared with what the image alone
+                        says (baselines)
 occlusion               what hiding pixels costs: means and contrasts (averages), and faces hidden
                         to the end (curves)
 rerun                   faces shown to their networks again, with pixels hidden: what occlusion,

@@ -1,4 +1,4 @@
-"""``python -m analyses``: put the paper's questions to a lake."""
+"""``python -m analyses``: answer the paper's questions from a lake."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from leamstore.errors import LeamError
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 REPORT: Final = "report"
-"""What is asked for beside questions, or alone: a page about them, or about all."""
+"""Name on the command line, among or instead of questions, that asks for the report."""
 
 
 @app.command(no_args_is_help=True)
@@ -22,7 +22,7 @@ def ask(
         list[str],
         typer.Argument(
             help="all, or questions by name (an unknown name lists them); report: a page about "
-            "the questions named beside it, or about all.",
+            "the questions named with it, or about all.",
             metavar="QUESTION...",
         ),
     ],
@@ -74,7 +74,7 @@ def ask(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Answer the paper's questions from a lake, with intervals, beside the paper's own numbers.
+    """Answer the paper's questions from a lake, with intervals, next to the paper's own numbers.
 
     Answers are tables result_<name> in the lake. What hasn't changed isn't computed again. A
     question whose data the lake lacks says so, and the others still run; exit code 1 if none

@@ -1,4 +1,4 @@
-"""Which people of a lake are asked about, and by which of their images: drawn by a seed.
+"""Cohorts: people and images of a lake to which a question is limited, drawn with a seed.
 
 Every person has the same chance, however many images there are of them.
 """
@@ -11,10 +11,10 @@ import polars as pl
 from leamstore.lake import Lake
 
 MOST_IMAGES: Final = 1000
-"""Images of maps that are compared, after which no further identity is drawn."""
+"""Number of images after which no further identity is drawn for a comparison of maps."""
 
 MOST_OF_ONE: Final = 50
-"""Images of one identity whose maps are compared; of more, these are drawn."""
+"""Most images of one identity whose maps are compared, drawn if there are more."""
 
 
 def draw_images(lake: Lake, models: Sequence[str], seed: int) -> pl.DataFrame:

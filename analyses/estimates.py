@@ -111,7 +111,7 @@ def interval_row(interval: Interval, names: Sequence[str] = COLUMNS) -> dict[str
 
 
 def with_holm(tests: pl.DataFrame, family: pl.Expr = _ALL) -> pl.DataFrame:
-    """Insert p_holm behind p: p adjusted by Holm over a family of tests, NULL for the others.
+    """Insert p_holm after p: p adjusted by Holm over a family of tests, NULL for the others.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Findings in words: what a result table supports, with numbers, intervals and their limits."""
+"""Findings: sentences on what a result table supports, with numbers, intervals and limits."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -33,7 +33,7 @@ def with_interval(
 
 
 def extent(values: pl.Series, spec: str = ".3g") -> str:
-    """Return from what to what known values go, each as a format has it: ``0.61 to 0.93``."""
+    """Return the range of the known values in a number format: ``0.61 to 0.93``."""
     known = values.drop_nulls().to_numpy()
     if not len(known):
         return "unknown"
@@ -60,7 +60,7 @@ def limits(rows: pl.DataFrame) -> list[str]:
 
 
 def against_paper(rows: pl.DataFrame, estimate: str = "share") -> list[str]:
-    """Return how near ours come to the paper's numbers, where any stand beside them.
+    """Compare our numbers with the paper's, where the paper has any.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def against_paper(rows: pl.DataFrame, estimate: str = "share") -> list[str]:
     compared = rows.drop_nulls([estimate, "paper"])
     if compared.is_empty():
         return [
-            "No number of the paper stands beside these: the lake holds none of the models and "
+            "The paper has no numbers to compare these with: the lake holds none of the models and "
             "layers that it prints."
         ]
     within = compared.filter(pl.col("paper").is_between(pl.col("low"), pl.col("high"))).height

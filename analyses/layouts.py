@@ -1,7 +1,7 @@
-"""Result tables laid out for reading, whatever they are shown on: a terminal, a page, a dashboard.
+"""Layouts of result tables for reading on a terminal, a report page or a dashboard.
 
 A `Layout` pivots a result table: a table for each value of some columns, an estimate in each
-cell, between the ends of its interval and beside the paper's number.
+cell, with the ends of its interval and the paper's number.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from analyses.question import Layout
 
 @dataclass(frozen=True)
 class Cell:
-    """An estimate as text, with what stands around it; empty where there is nothing.
+    """An estimate as text, with its interval and the paper's number; empty where there is none.
 
     Attributes
     ----------

@@ -17,10 +17,10 @@ Pairs = NDArray[np.int64]
 """(k, 2) positions of maps."""
 
 _ROUNDING: Final = 1e-5
-"""Length of a centred map, as a share of the map's, up to which it is nothing but rounding."""
+"""Length of a centred map, as a share of the map's, up to which it is only rounding error."""
 
 _ROWS: Final = 512
-"""Maps whose products with all others are held at a time."""
+"""Number of maps whose products with all others are held in memory at a time."""
 
 _BATCH: Final = 16
 _MOST_PIVOTS: Final = 10_000_000
@@ -51,7 +51,7 @@ def earth_movers_distance(
     distributions : (n, height, width)
         Maps that sum to 1. An all-zero map has no distance: NaN.
     pairs : (k, 2)
-        Positions of the maps; a pair that stands there twice is solved once.
+        Positions of the maps; a pair that occurs twice is solved once.
     workers : int
         Threads; POT leaves Python's lock while it solves. The result doesn't depend on them.
     """
@@ -133,7 +133,7 @@ def _products_of_pairs(vectors: NDArray[np.float32], pairs: Pairs) -> NDArray[np
 
 
 class GroundDistances:
-    """The Euclidean distances between the pixels of a grid, looked up and not computed.
+    """The Euclidean distances between the pixels of a grid, as a lookup table.
 
     The distance depends on the step from pixel to pixel alone. A pixel's code is its position
     in a grid so wide that the difference of two codes tells their step.

@@ -1,4 +1,4 @@
-"""Maps drawn on faces: where each cell lies on the face crop, and in which colour.
+"""Maps drawn on faces: placement of each cell on the face crop, and its colour.
 
 Pure functions from arrays to images, for reports and dashboards alike. A face is drawn in grey
 and its map over it, so that a colour always means relevance; the less relevant, the more of the
@@ -20,13 +20,13 @@ Pixels = NDArray[np.uint8]
 """(..., y, x, 3) red, green and blue, or (..., y, x, 4) with alpha, 0 to 255."""
 
 Drawing = Literal["cells", "smooth"]
-"""How a map is drawn: its cells as they are, or bilinearly between their centres."""
+"""Ways to draw a map: its cells as they are, or bilinearly between their centres."""
 
 _OPACITY: Final = 0.85
-"""Opacity of a relevance of 1, through which the face can still be made out."""
+"""Opacity of a relevance of 1; the face still shows through it."""
 
 _SEEN_FROM: Final = 0.35
-"""Relevance from which a map is as opaque as it gets; below, opacity falls to 0 with it."""
+"""Relevance from which a map has its full opacity; below, opacity falls to 0 with it."""
 
 _INFERNO: Final = np.array([
     (0, 0, 4), (11, 7, 36), (33, 12, 74), (61, 9, 101), (87, 16, 110), (113, 25, 110),
@@ -57,7 +57,7 @@ def draw_maps(
     size: int,
     drawing: Drawing = "cells",
 ) -> Maps:
-    """Lay a layer's maps on a picture, each cell where it lies on the face.
+    """Draw a layer's maps on a picture, each cell at its place on the face.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def colour(relevance: ArrayLike) -> Pixels:
 
 
 def tint(relevance: ArrayLike) -> Pixels:
-    """Return the colours (..., 4) in which relevances from 0 to 1 lie over a face."""
+    """Return the colours (..., 4) of relevances from 0 to 1 over a face."""
     opacity = _OPACITY * np.clip(np.asarray(relevance) / _SEEN_FROM, 0, 1)
     return np.concatenate([colour(relevance), _alpha(opacity)], -1)
 
@@ -149,7 +149,7 @@ def band_colours(count: int) -> Pixels:
 
 
 def tint_regions(labels: NDArray[np.uint8]) -> Pixels:
-    """Return the colours (..., 4) of a parser's labels; what is unlabelled stays clear."""
+    """Return the colours (..., 4) of a parser's labels; unlabelled pixels are transparent."""
     table = np.zeros((256, 4), np.uint8)
     table[: len(REGION_NAMES), :3] = [_REGION_COLOURS[name] for name in REGION_NAMES]
     table[: len(REGION_NAMES), 3] = round(255 * _OPACITY)

@@ -1,4 +1,4 @@
-"""What a question is: a name, what it asks, the tables of the paper it answers, and how."""
+"""The definition of a question: its name, tables, the paper's tables it answers, its findings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class LackingError(LeamError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What every question is given.
+    """The settings that every question gets.
 
     Attributes
     ----------
@@ -43,18 +43,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a result table is printed: a table for each value of `per`, an estimate in each cell.
+    """The layout of a printed result table: a table per value of `per`, an estimate per cell.
 
     Attributes
     ----------
     title : str
         What the table shows, with its unit.
     per, rows, columns : tuple of str
-        Columns of the result table that tell one printed table, row and column from another.
+        Columns of the result table that identify a printed table, its rows and its columns.
         Without `columns` all others are listed as they are.
     estimate : str
-        Column of the result table that stands in the cells, between its columns low and high
-        and beside its columns paper and difference, where it has them.
+        Column of the result table that fills the cells, with its columns low, high, paper and
+        difference, where it has them.
     decimals : int
         Decimals of a cell.
     """
@@ -68,7 +68,7 @@ class Layout:
 
 
 LEFT_OUT: Final = "left_out"
-"""Ends the name of the result table of models that a question leaves out, and why."""
+"""Suffix of the result table of models that a question leaves out, with reasons."""
 
 LEFT_OUT_LAYOUT: Final = Layout("models that can't be run again, and take no part", per=(), rows=())
 

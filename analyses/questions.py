@@ -1,4 +1,4 @@
-"""All questions: a new one is a module and a line here."""
+"""The list of all questions; a new question is a module and a line here."""
 
 from importlib import import_module
 from typing import Final

@@ -1,4 +1,4 @@
-"""Answers: a question put to a lake, its tables written there, and never computed twice."""
+"""Answers: the result tables of a question, written into the lake and computed only once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,12 +13,12 @@ from leamstore.lake import Lake
 from leamstore.tables import results
 
 PATIENCE: Final = 60.0
-"""Seconds that an answer waits for whoever holds the tables open, before the next question."""
+"""Seconds that an answer waits for another process to release the tables."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a question.
+    """The outcome of a question.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ def answer_question(
     again: bool = False,
     patience: float = PATIENCE,
 ) -> Answer:
-    """Answer a question from a lake, or from what was written there if nothing has changed.
+    """Answer a question from a lake, or read the answer there if nothing has changed.
 
     An answer that leaves models out is asked again: they may be there by now.
 
@@ -93,7 +93,7 @@ def write_late(lake: Lake, answers: Sequence[Answer], settings: Settings) -> lis
 
 
 def recorded_settings(question: Question, settings: Settings) -> dict[str, Any]:
-    """Return all that shapes an answer: what everybody sets and what the question fixes."""
+    """Return all settings of an answer: the common ones and those of the question."""
     return {**settings.recorded(), **question.settings}
 
 

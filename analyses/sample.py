@@ -1,4 +1,4 @@
-"""The faces that a reader is shown: a few people and images, drawn by a seed."""
+"""Sample of people and images to show to a reader, drawn with a seed."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -82,7 +82,7 @@ def bootstrap_ratio(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> Interval:
-    """Return sum / count over identities with an interval, from what SQL has summed by identity.
+    """Return sum / count over identities with an interval, from sums by identity made by SQL.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def bootstrap_difference(
 
 
 def identity_weights(identities: int, draws: int, seed: int | list[int]) -> Array:
-    """Return (draws, identities): how often each identity stands in each bootstrap draw."""
+    """Return (draws, identities): how often each identity occurs in each bootstrap draw."""
     generator = np.random.default_rng(seed)
     chances = np.full(identities, 1.0 / identities)
     return generator.multinomial(identities, chances, size=draws).astype(np.float64)

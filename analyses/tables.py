@@ -1,4 +1,4 @@
-"""Result tables on a terminal: ours, half its interval, the paper's and the difference, by cell."""
+"""Result tables on a terminal: our value, half its interval, the paper's, and the difference."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ STATES: Final = {
     "kept": "nothing has changed since it was answered",
     "lacking": "not answered",
 }
-"""What became of a question, in words."""
+"""The outcomes of a question, in words."""
 
 
 def show_answer(answer: Answer, brands: Sequence[str], console: Console) -> None:
@@ -48,12 +48,12 @@ def show_answer(answer: Answer, brands: Sequence[str], console: Console) -> None
 
 
 def findings_of(answer: Answer) -> list[str]:
-    """Return what the tables of an answer do and do not support; nothing without tables."""
+    """Return the findings of an answer's tables; none without tables."""
     return answer.question.findings(answer.tables) if answer.tables else []
 
 
 def notes_of(answer: Answer) -> list[str]:
-    """Return what a reader of the tables has to know, of the paper's where they are compared."""
+    """Return the notes on the tables, and on the paper's where they are compared."""
     notes = list(answer.question.notes if answer.tables else ())
     compared = any(
         "paper" in rows.columns and rows["paper"].is_not_null().any()
@@ -69,7 +69,7 @@ def notes_of(answer: Answer) -> list[str]:
 
 
 def show_overview(answers: Sequence[Answer], console: Console) -> None:
-    """Print what was answered and where it stands, and what was not, and why."""
+    """Print which questions were answered and into which tables, and which were not, and why."""
     table = Table(title="Questions", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("question", "tables of the paper", "state", "result or reason"):
         table.add_column(column, overflow="fold")
@@ -107,7 +107,7 @@ def printed_tables(
 
 
 def _fitting(pivot: Pivot, width: int) -> Iterator[Pivot]:
-    """Split a table into tables of as many columns as fit beside the labels of the lines."""
+    """Split a table into tables of as many columns as fit next to the labels of the lines."""
     labels = max(len(pivot.head), *(len(label) for label, _ in pivot.lines))
     room = width - labels - _GAP - _EDGES
     start, left = 0, room

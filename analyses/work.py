@@ -1,4 +1,4 @@
-"""Long work: items passed on one by one or mapped over in parallel by dask, with progress."""
+"""Long work: items processed one by one or mapped in parallel by dask, with progress."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ _RETRIES: Final = 2
 
 @dataclass(frozen=True)
 class Work:
-    """Where long work is done, and whether its progress is shown.
+    """Execution of long work: the scheduler, and whether progress is shown.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Work:
     def track(
         self, items: Iterable[Item], description: str, total: float | None = None
     ) -> Iterable[Item]:
-        """Return the items one by one, in this thread, and show how far they are."""
+        """Yield the items one by one, in this thread, and show the progress."""
         return track(
             items,
             description,
@@ -50,7 +50,7 @@ class Work:
     def map(
         self, function: Callable[[Item], Outcome], items: Sequence[Item], description: str
     ) -> list[Outcome]:
-        """Return what a function makes of each item, in their order, computed in parallel.
+        """Return a function's results for all items, in order, computed in parallel.
 
         Parameters
         ----------

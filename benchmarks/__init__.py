@@ -1,1 +1,1 @@
-"""The project beside what a user would otherwise write, measured in one run: ratios with goals."""
+"""Benchmarks of the project against the usual alternatives: ratios with goals."""

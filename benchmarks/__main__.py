@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the project against its peers and the machine's limit."""
+"""``python -m benchmarks``: measure the project against its peers and the machine's limit."""
 
 import tempfile
 from pathlib import Path
@@ -57,7 +57,7 @@ def measure(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Measure the project beside what a user would otherwise write, and print ratios with goals.
+    """Compare the project with what a user would otherwise write, and print ratios with goals.
 
     Both sides are timed in turns, and medians are taken, so that a busy machine slows both; a
     quiet one is better all the same. A peer that isn't installed is a row that says so. All takes

@@ -1,4 +1,4 @@
-"""What a benchmark is: work, what it is measured against, goals, and the function that measures."""
+"""The definition of a benchmark: its work, its reference, its goals and the timing function."""
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +50,7 @@ class Goal:
     unit: str
 
     def is_reached(self, value: float) -> bool:
-        """Tell whether a measured value is on the right side."""
+        """Return whether a measured value meets the goal."""
         return _REACHED[self.relation](value, self.value)
 
     def __str__(self) -> str:

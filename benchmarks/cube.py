@@ -1,4 +1,4 @@
-"""Maps in Zarr beside the same maps in .npy files: reading, writing, and bytes on the disk.
+"""Maps in Zarr compared with the same maps in .npy files: reading, writing, and size on disk.
 
 Before each reading the system is told to drop the files from memory, and each writing ends when
 the disk has it, so that it is the disk's speed on both sides.

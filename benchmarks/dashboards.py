@@ -1,4 +1,4 @@
-"""The dashboards' pages over a lake of the paper's size: first sight, and a selection changed."""
+"""The dashboards' pages over a lake of the paper's size: first view, and a changed selection."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A whole ingest as a user starts it: its seconds beside the network's alone, and its memory."""
+"""A whole ingest compared with the network's forward passes alone: time and memory."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""LEAM against a forward pass, against torchcam and grad-cam, and against itself in bfloat16."""
+"""LEAM compared with a forward pass, torchcam, grad-cam, and itself in bfloat16."""
 
 from collections.abc import Iterator
 from functools import partial

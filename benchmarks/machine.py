@@ -1,4 +1,4 @@
-"""The machine that was measured, in words that let another reader judge the numbers."""
+"""Description of the machine that was measured."""
 
 import os
 import platform

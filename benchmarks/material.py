@@ -1,4 +1,4 @@
-"""What is measured upon: networks on random weights, chips, and a lake of the demo set."""
+"""Inputs of the benchmarks: networks with random weights, chips, and a lake of the demo set."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A lake of the paper's size out of a small one: its people again and again, under nine models.
+"""A lake of the paper's size, built by repeating a small lake's people under nine models.
 
 Tables get all their rows; arrays get their full length, whose shards are links to the small
 lake's: what is read is real, and takes room on the disk once.

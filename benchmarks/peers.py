@@ -1,4 +1,4 @@
-"""torchcam's and grad-cam's LayerCAM, as a user's own script runs them: in a process of their own.
+"""LayerCAM by torchcam and grad-cam, run as a user's script would, in a separate process.
 
 The project's commands keep the memory that they free (`leamstore.allocator`), the benchmarks' among
 them; a user's script doesn't, and neither does this process. The peers get the same network with

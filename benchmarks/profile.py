@@ -1,4 +1,4 @@
-"""``python -m benchmarks.profile``: where an ingest's seconds go, and how busy the cores are."""
+"""``python -m benchmarks.profile``: measure an ingest's time by stage, and its use of the cores."""
 
 import json
 import tempfile
@@ -31,7 +31,7 @@ class Profile:
     seconds : float
         From the command to its end.
     stages : dict of str to float
-        Seconds by stage, as the ingest reports them. ``write`` and ``read`` run beside the others.
+        Seconds by stage, as the ingest reports them. ``write`` and ``read`` run during the others.
     busy : list of float
         Cores at work in each half second.
     """

@@ -1,4 +1,4 @@
-"""From seconds a pair on one machine to hours for the paper's whole study."""
+"""Projection from seconds per pair on one machine to hours for the paper's whole study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Counting the regions of all pairs, as a share of the time that LEAM takes to make their maps."""
+"""Region counts of all pairs, as a share of the time that LEAM takes to make their maps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

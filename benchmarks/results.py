@@ -1,4 +1,4 @@
-"""What came out of a run: rows, as a table for people and as files for the README."""
+"""Results of a run: rows, printed as a table and written as files for the README."""
 
 import json
 from collections.abc import Sequence

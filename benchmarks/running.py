@@ -1,4 +1,4 @@
-"""Running benchmarks one after the other; what can't be measured becomes a row with a reason."""
+"""Runs benchmarks one after another; one that cannot be measured gives a row with a reason."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""The paper's Tables 10 and 11 out of a lake of the paper's size, beside pandas over csv."""
+"""The paper's Tables 10 and 11 from a lake of the paper's size, compared with pandas over csv."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Timing that is fair: both sides of a comparison in turns, so that a busy machine slows both."""
+"""Fair timing: both sides of a comparison alternate, so that a busy machine slows both."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -1,9 +1,9 @@
-"""Dashboards: lake -> eyes. Streamlit pages that only read, in the browser of who asks.
+"""Dashboards: read-only Streamlit pages that show a lake in the browser.
 
 ``streamlit run dashboards/Home.py -- --lake LAKE``, or ``python -m dashboards --lake LAKE``.
 
 A page is a module in ``dashboards/views/`` with a function ``show(room)`` and a constant ``PAGE``,
-and a line in `dashboards.views.PAGES`. What is common to all pages lies in one place each:
+and a line in `dashboards.views.PAGES`. What pages share is in one place each:
 
 `dashboards.shell`
     Opens the lake, shows the brands and the sidebar's filters, and turns errors into sentences.
@@ -15,7 +15,7 @@ and a line in `dashboards.views.PAGES`. What is common to all pages lies in one 
     uses. An expensive pure function of the lake takes ``room`` as an argument and is decorated
     with ``st.cache_data(hash_funcs=HASHES)``: a room hashes as its lake's state.
 `dashboards.selections`
-    Every widget that shapes what is seen: it is remembered across pages, and stands in the
+    Every widget that shapes what is seen: it is remembered across pages and kept in the
     address, so that a view can be sent to a colleague. Never call ``st.selectbox`` directly.
 `dashboards.charts`
     ``show_chart(figure, name, table)`` and ``show_table(table, name)``, with their downloads (PNG
@@ -26,7 +26,7 @@ and a line in `dashboards.views.PAGES`. What is common to all pages lies in one 
     ``show_answer(room, question)`` shows what an answered question supports and returns its
     tables; a lake without it gets the command, and one that has changed since a warning.
 `dashboards.estimates`
-    Estimates with intervals, beside each other or along an axis, and the paper's beside them.
+    Estimates with intervals, by category or along an axis, together with the paper's.
 `dashboards.hidden`
     A face with pixels hidden by the maps and fills of the occlusion analyses.
 

@@ -1,4 +1,4 @@
-"""``python -m dashboards``: look into a lake in the browser."""
+"""``python -m dashboards``: show a lake in the browser."""
 
 from importlib import import_module
 from pathlib import Path

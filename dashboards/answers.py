@@ -1,4 +1,4 @@
-"""What analyses have answered: result tables, what they support, and if they are out of date."""
+"""Answers of the analyses: result tables, findings, and whether they are out of date."""
 
 import re
 from collections.abc import Mapping
@@ -100,7 +100,7 @@ def rows_of_model(rows: pl.DataFrame, model: str | None, column: str = "model") 
 
 
 def choose_run(rows: pl.DataFrame, model: str | None) -> pl.DataFrame:
-    """Let choose whose maps hide from a model, and return that run's rows of a result table.
+    """Show a selection of the guiding model, and return its rows of a result table.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def _show_findings(room: Room, answer: Answer) -> None:
         _list(mine[:_SHOWN] or ["Nothing is said of this model."])
         rest = mine[_SHOWN:] + theirs
         if rest:
-            with st.expander(f"{len(rest)} more findings, of other layers and models"):
+            with st.expander(f"Findings of other layers and models ({len(rest)})"):
                 _list(rest)
         with st.expander("How to read this page"):
             _list(answer.notes)

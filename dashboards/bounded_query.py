@@ -1,4 +1,4 @@
-"""A stranger's query in a process of its own, so that it can take no more than it is given.
+"""A user's SQL query, run in a separate process with limits on its time and memory.
 
 DuckDB shares memory and settings among all connections of a process to one file. A process of
 its own keeps a query's limits from touching the other pages, and can be ended for certain. It

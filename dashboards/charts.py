@@ -1,6 +1,6 @@
-"""Charts and tables in the house style, each with its downloads.
+"""Charts and tables in the project's style, each with its downloads.
 
-Colours tell kinds apart by Okabe and Ito's palette and amounts by cividis, both made for
+Kinds are coloured by Okabe and Ito's palette and amounts by cividis, both made for
 colour-blind eyes; text and background follow Streamlit's theme, so that a chart reads in the dark
 and in the light, and a downloaded picture looks as it did on the page.
 """

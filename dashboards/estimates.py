@@ -1,7 +1,7 @@
-"""Charts of estimates with intervals: side by side, and along an axis, the paper's beside ours.
+"""Charts of estimates with intervals, by category or along an axis, with the paper's values.
 
-Series differ by colour, symbol and line, so that none of them alone has to tell them apart.
-A figure is made at once: plotly checks all of it again for whatever is added later.
+Series differ by colour, symbol and line, so that no single one of them is needed to distinguish
+them. A figure is made in one call: plotly checks all of it again for each later addition.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from analyses.findings import with_interval
 from dashboards.charts import OKABE_ITO, PAPER_COLOUR
 
 REFERENCE: Final = "#7F7F7F"
-"""The colour of lines that say where nothing, or chance, lies."""
+"""The colour of reference lines at zero or at chance."""
 
 _COLOURS: Final = tuple(colour for colour in OKABE_ITO if colour != PAPER_COLOUR)
 _SYMBOLS: Final = ("circle", "square", "triangle-up", "x", "triangle-down", "star", "cross")
@@ -24,7 +24,7 @@ _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", 
 _DECADES: Final = (0.01, 0.1, 1, 10, 100)
 _LABEL: Final = 16
 _TITLE: Final = 36
-"""Letters that a narrow screen has room for beside a chart, and under it."""
+"""Letters that a narrow screen has room for next to a chart, and under it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def forest(
     estimate: str = "estimate",
     reference: float = 0.0,
 ) -> go.Figure:
-    """Return estimates as points with intervals, a line for each label, beside a reference.
+    """Return estimates as points with intervals, a line for each label, and a reference line.
 
     Parameters
     ----------

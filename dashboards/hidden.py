@@ -57,7 +57,7 @@ class Whose:
 
 
 def choose_face(room: Room, model: str) -> Whose:
-    """Let choose a person and an image; the Explorer's choice stands first."""
+    """Show selections of a person and an image, by default the Explorer's."""
     people = room.ask(
         "SELECT DISTINCT identity FROM images JOIN embeddings USING (image_id) "
         "WHERE model = ? AND status = 'kept' ORDER BY identity",
@@ -124,7 +124,7 @@ def show_hidden(
     hidden : (float, str)
         Hidden percent of the chip, and the fill.
     titles : dict of str to str
-        What stands under a mask's picture; its name where nothing does.
+        Text under a mask's picture; by default the mask's name.
     """
     orders = orders_of(room, layer, face)
     shown = [mask for mask in masks if mask in orders]

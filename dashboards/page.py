@@ -1,4 +1,4 @@
-"""What a page is, its parts that are drawn alone, and how it says what is amiss."""
+"""The definition of a page, parts of it that are redrawn alone, and its error messages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

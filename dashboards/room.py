@@ -1,4 +1,4 @@
-"""What a page is given: the lake, questions to it that are asked once, and the filters."""
+"""The context of a page: the lake, cached queries to it, and the filters."""
 
 import hashlib
 import shlex
@@ -113,7 +113,7 @@ def _open(address: str, state: str) -> Lake:
     return Lake(address)
 
 
-# Frames aren't changed by whoever is given them: to copy the large ones takes longer than to ask.
+# Callers don't change the frames they get: copying the large ones takes longer than to ask.
 @st.cache_resource(show_spinner=False, max_entries=_ANSWERS, hash_funcs=HASHES)
 def _ask(room: Room, query: str, parameters: tuple[Any, ...]) -> pl.DataFrame:
     return room.lake.sql(query, list(parameters) or None)

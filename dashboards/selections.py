@@ -1,7 +1,7 @@
-"""Everything a user can select: remembered across pages, and in the address of the page.
+"""Selections: kept across pages, and stored in the address of the page.
 
 A session begins with what the address says (a colleague may have sent it), and from then on the
-address follows what is selected. All values stand there, defaults too, so that a view restores
+address follows what is selected. It has all values, defaults too, so that a view restores
 exactly although the lake has grown meanwhile. What the lake doesn't hold falls back to its default.
 """
 

@@ -1,4 +1,4 @@
-"""What all pages share: the lake opened, brands and filters shown, errors told as sentences."""
+"""The frame of all pages: opens the lake, shows brands and filters, turns errors into sentences."""
 
 import argparse
 import os

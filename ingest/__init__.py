@@ -1,1 +1,1 @@
-"""From photographs to a lake: faces, networks, LEAM maps, region counts."""
+"""Ingest: photographs to a lake, by way of faces, networks, LEAM maps and region counts."""

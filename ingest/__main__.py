@@ -1,4 +1,4 @@
-"""``python -m ingest``: photographs in, a lake out."""
+"""``python -m ingest``: explain photographs, and write the maps into a lake."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def ingest(
     catalog: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A catalog of yours, beside the built-in one.",
+            help="Your catalog, added to the built-in one.",
             metavar="FILE",
             rich_help_panel=_MODELS,
         ),
@@ -149,7 +149,7 @@ def ingest(
     keep_pairs: Annotated[
         str,
         typer.Option(
-            help="Pair maps kept beside the image maps, for each anchor: a number, none or all.",
+            help="Pair maps kept for each anchor, besides the image maps: a number, none or all.",
             metavar="N|none|all",
             rich_help_panel=_MAPS,
         ),

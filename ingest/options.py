@@ -1,4 +1,4 @@
-"""What the options of ``python -m ingest`` choose: photographs, models, parser, device, lake."""
+"""Options of ``python -m ingest``, resolved: photographs, models, parser, device, lake."""
 
 from collections import Counter
 from collections.abc import Sequence

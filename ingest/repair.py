@@ -1,7 +1,7 @@
-"""``python -m ingest.repair``: do again what a lake's ledger lacks, by the lake's own records.
+"""``python -m ingest.repair``: recompute the units that a lake's ledger lacks.
 
 Models, layers, targets and the photographs' places are those of the tables. No photograph is
-looked at anew, and no unit that the ledger knows is touched.
+surveyed again, and no unit in the ledger is changed.
 """
 
 import os
@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def repair(
     catalog: Annotated[
         list[Path] | None,
-        typer.Option(help="A catalog of yours, beside the built-in one.", metavar="FILE"),
+        typer.Option(help="Your catalog, added to the built-in one.", metavar="FILE"),
     ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where networks run.")

@@ -1,4 +1,4 @@
-"""Seconds by stage."""
+"""Stopwatch: seconds by stage."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The lake: Zarr maps and DuckDB tables of what face recognition networks look at."""
+"""The lake: Zarr maps and DuckDB tables of where face recognition networks look."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""``python -m leamstore``: look into a lake, ask it, check it, take it elsewhere."""
+"""``python -m leamstore``: show, query, verify, repair and export a lake."""
 
 import json
 import signal
@@ -79,19 +79,19 @@ def sql(
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print csv.")] = False,
     seconds: Annotated[
-        float, typer.Option("--seconds", help="Most that it may take.", min=0.001)
+        float, typer.Option("--seconds", help="Time limit of the query.", min=0.001)
     ] = 3600.0,
     memory: Annotated[
         str | None,
         typer.Option(
             "--memory",
-            help="Most that it may take; four fifths of the machine's by default.",
+            help="Memory limit of the query; by default four fifths of the machine's.",
             metavar="4GB",
         ),
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Ask the lake's tables; read-only, without access to other files.
+    """Query the lake's tables; read-only, without access to other files.
 
     Example: python -m leamstore sql "SELECT model, layer, avg(nose * 100 / pixels) AS nose
     FROM pair_regions WHERE activation = 'top' GROUP BY ALL"

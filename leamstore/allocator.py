@@ -1,4 +1,4 @@
-"""What a process does with memory that it frees."""
+"""Settings of the C allocator for memory that a process frees."""
 
 import ctypes
 import platform
@@ -12,7 +12,7 @@ def keep_freed_memory() -> None:
     """Make this process keep the memory that it frees, up to a gigabyte, for its next use.
 
     The C library of most Linux systems hands large freed blocks back to the system, so that
-    every backward pass gets its memory anew, page by page: an eighth of LEAM's time on a
+    every backward pass has its memory mapped again, page by page: an eighth of LEAM's time on a
     processor. A program decides this for all its parts, a library does not: a command or a worker
     calls it first thing. Under other C libraries it does nothing.
     """

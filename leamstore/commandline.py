@@ -1,4 +1,4 @@
-"""What the project's command lines share: where the lake is, and how errors end."""
+"""Options and error handling shared by the project's command lines."""
 
 import errno
 import sys
@@ -35,7 +35,7 @@ LakeOption = Annotated[
 ]
 CatalogOption = Annotated[
     list[Path] | None,
-    typer.Option("--catalog", help="A catalog of yours, besides the built-in one.", metavar="FILE"),
+    typer.Option("--catalog", help="Your catalog, added to the built-in one.", metavar="FILE"),
 ]
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")
@@ -67,7 +67,7 @@ def run(command: Callable[[], object]) -> None:
 
 
 def _is_interrupt(ended: BaseException) -> bool:
-    """Tell whether Ctrl-C ended a command, in Python's words, Typer's or DuckDB's."""
+    """Return whether an error means that Ctrl-C ended a command, in Python, Typer or DuckDB."""
     if isinstance(ended, SystemExit):
         return ended.code == _INTERRUPTED
     return isinstance(ended, KeyboardInterrupt) or str(ended) == "Query interrupted"

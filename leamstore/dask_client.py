@@ -1,4 +1,4 @@
-"""The way to a dask scheduler."""
+"""Connection to a dask scheduler."""
 
 from typing import Final
 

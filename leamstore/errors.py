@@ -1,4 +1,4 @@
-"""The errors a user of the lake can meet: one sentence each, with the place and the remedy."""
+"""Errors for users of the lake: each is one sentence with the place and the remedy."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""File names made of what a lake holds, whose names may be anything."""
+"""File names made from arbitrary names of a lake."""
 
 import hashlib
 import re

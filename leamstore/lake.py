@@ -1,4 +1,4 @@
-"""A lake opened: its tables by SQL, its maps as a DataTree, its cube on a common grid."""
+"""The lake: tables by SQL, maps as a DataTree, and a cube of maps on a common grid."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -173,9 +173,9 @@ class Lake:
         parameters : sequence, optional
             Values for the query's ``?``.
         seconds : float, optional
-            Most that it may take.
+            Time limit of the query.
         memory : str, optional
-            Most that it may take, as ``4GB``; by default four fifths of the machine's.
+            Memory limit, as ``4GB``; by default four fifths of the machine's.
 
         Returns
         -------
@@ -314,7 +314,7 @@ class Lake:
     def _layer_on_grid(self, layer: Layer, images: pl.DataFrame, size: int) -> "da.Array":
         import dask.array as da  # noqa: PLC0415
 
-        layer.open()  # so that what is broken is told now, and not once the cube is computed
+        layer.open()  # so that a broken array is reported now, and not when the cube is computed
         done = self.sql("SELECT image_id FROM embeddings WHERE model = ?", [layer.model])
         places = images["image_id"].to_numpy()
         present = images["image_id"].is_in(done["image_id"].implode()).to_numpy()
@@ -333,7 +333,7 @@ class Lake:
 
     def _format_problems(self) -> list[str]:
         with self.kept_open() as connection:
-            # A view in a table's place would run whatever query it is.
+            # A view in a table's place would run an arbitrary query.
             found = connection.sql(
                 "SELECT table_name, column_name, data_type FROM duckdb_columns() "
                 "SEMI JOIN duckdb_tables() USING (table_oid) WHERE NOT internal"
@@ -407,7 +407,7 @@ _IN_FULL: Final = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 
 def _leads_out(name: str) -> bool:
-    """Tell whether a name, as part of an array's path, could be more than one folder's name."""
+    """Return whether a name, as part of an array's path, could be more than one folder's name."""
     return name in ("", ".", "..") or not {"/", "\\", "\0"}.isdisjoint(name)
 
 
@@ -442,7 +442,7 @@ def _create(path: Location, settings: LakeSettings, tables_path: Location) -> No
 
 
 def _create_in_folder(path: Path, settings: LakeSettings) -> None:
-    """Create a lake whose tables get their name at the end; what a kill left is made anew."""
+    """Create a lake whose tables get their name last; files left by a killed run are replaced."""
     _require(_is_free(path), path)
     path.mkdir(parents=True, exist_ok=True)
     with ingest_lock(path):
@@ -486,7 +486,7 @@ def _in_float32(dataset: "xr.Dataset") -> "xr.Dataset":
 
 
 def _whole_shards(places: np.ndarray) -> tuple[int, ...]:
-    """Return how many of the sorted places lie in each dask block: one shard, or some, whole."""
+    """Return how many of the sorted places are in each dask block of one or more whole shards."""
     shards = places // SHARD_IMAGES
     at_once = -(-len(np.unique(shards)) // _MOST_BLOCKS)
     borders = np.flatnonzero(np.diff(shards // at_once)) + 1

@@ -1,4 +1,4 @@
-"""The layers of a lake: where their cells lie on the chip, and their maps by image."""
+"""Layers of a lake: positions of their cells on the chip, and their maps by image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

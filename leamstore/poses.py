@@ -1,4 +1,4 @@
-"""Frames in which faces share more or less of their pose, and maps carried from frame to frame.
+"""Frames that remove more or less of a face's pose, and warping of maps between frames.
 
 The paper's four steps (arXiv 2509.17457, section 3.3): draw a reference image per identity,
 take dlib's landmarks, rotate until the eye corners are level, and bring the other images to the
@@ -71,7 +71,7 @@ def draw_reference(identity: str, images: Sequence[str], seed: int = 0) -> int:
     images : sequence of str
         A name for each of its images that doesn't change, such as the file's sha256.
     seed : int
-        Another seed draws anew.
+        Another seed draws other images.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a lake holds, as data: regions, percents, tables, arrays. Everything else is derived.
+"""The schema of a lake as data: regions, percents, tables and arrays.
 
 The tables' DDL and comments, the arrays' metadata, validation, the column lists of region
 counts and ``docs/schema.md`` all come from the specifications in this module.

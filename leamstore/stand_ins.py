@@ -1,4 +1,4 @@
-"""What whoever looks at a lake has to be told first: stand-ins that aren't the paper's."""
+"""Warnings about stand-ins: parsers, weights and data that are not the paper's."""
 
 from leamstore.lake import Lake
 

@@ -1,9 +1,9 @@
-"""Where a lake lives: a folder, or a prefix in an object store (s3://, gs://, az://).
+"""Storage of a lake: a folder, or a prefix in an object store (s3://, gs://, az://).
 
 A folder is a `pathlib.Path` and stays one. A prefix is an `ObjectPath`, which joins and prints
-like a path, so that whoever passes a lake's places on need not know which of the two it has. Three
-modules do: `arrays` gives Zarr the store, `tables` gives DuckDB a local copy (see `published`), and
-`Lake` asks what is there.
+like a path, so that most code need not know which of the two it has. Three modules do: `arrays`
+gives Zarr the store, `tables` gives DuckDB a local copy (see `published_copy`), and `Lake` asks
+what is there.
 """
 
 import os
@@ -132,7 +132,7 @@ def zarr_store(place: Location) -> Any:
 
 
 def stored_bytes(place: Location) -> int:
-    """Return the size of all that lies below a place.
+    """Return the total size of all files below a place.
 
     Raises
     ------
@@ -220,13 +220,13 @@ def as_lake_errors(place: ObjectPath) -> Iterator[None]:
 def error_sentence(error: BaseException) -> str | None:
     """Return a sentence on an error of an object store; None for any other error.
 
-    Zarr lets these through, from reads that may be far from whoever knows the address.
+    Zarr passes these on, from reads that may be far from the code that knows the address.
     """
     return _sentence("the object store", error) if isinstance(error, BaseError) else None
 
 
 def _open_store(address: str) -> ObjectStore:
-    # Options given here stand in place of all that the environment says of the client.
+    # Options given here replace all client settings of the environment.
     variable = f"{_SCHEMES[address.partition(':')[0]]}_ALLOW_HTTP"
     http = os.environ.get(variable, "").lower() in ("true", "1")
     try:

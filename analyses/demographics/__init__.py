@@ -1,1 +1,1 @@
-"""Groups of people compared, and the years between their photographs (RQ7)."""
+"""Comparison of demographic groups, and of photographs taken years apart (RQ7)."""

@@ -1,4 +1,4 @@
-"""What the tables of `analyses.demographics.question` do and do not support, in sentences."""
+"""Findings of `analyses.demographics.question`: what its tables do and do not support."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ _MOST = 4
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return what stands out between groups and with age, and what nothing can be said about."""
+    """Return findings on groups and on age, and say which comparisons the data do not allow."""
     return [*_small_groups(tables), *_shares(tables), *_drops(tables), *_ages(tables)]
 
 
@@ -78,8 +78,8 @@ def _drops(tables: Mapping[str, pl.DataFrame]) -> list[str]:
     rows = tables.get("demographics_occlusion_differences")
     if rows is None:
         return [
-            "Nothing is said of occlusion by group: no groups are stated, or the networks or faces "
-            "are not at hand (`python -m analyses occlusion` says which)."
+            "Nothing is said of occlusion by group: no groups are stated, or networks or faces "
+            "are missing (`python -m analyses occlusion` says which)."
         ]
     sentences = []
     at_one = rows.filter(percent=_PERCENT)

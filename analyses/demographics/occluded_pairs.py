@@ -1,4 +1,4 @@
-"""What occlusion does to pairs, by whose they are and by the years between them (RQ7).
+"""Effect of occlusion on pairs of images, by demographic group and age difference (RQ7).
 
 The paper splits its occlusions by gender (Tables 22 and 23), by ethnicity (Figure 9), and by the
 age difference of anchor and positive (Table 24, Figures 10 and 11), where the anchor alone is
@@ -41,7 +41,7 @@ SPANS: Final = (f"0 to {FAR - 1}", f"{FAR} or more")
 
 
 class OccludedPairs(NamedTuple):
-    """What became of pairs, summed by person.
+    """Cosines of pairs before and after occlusion, summed by person.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Groups of people, and whether they differ: an observation is a person."""
+"""Differences between groups of people, with one observation per person."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -1,8 +1,8 @@
-"""Whether models treat groups of people differently (RQ7): by gender, ethnicity and age.
+"""Differences between groups of people by gender, ethnicity and age (RQ7).
 
-The paper compares what occlusion costs (Tables 22 to 24, Figures 9 to 11); here stands beside it
-where models look, the region shares in the top 1 %. An observation is a person throughout; the
-paper's tests take each image for one.
+The paper compares what occlusion costs (Tables 22 to 24, Figures 9 to 11); this question also
+compares where models look: the region shares in the top 1 %. An observation is a person
+throughout; the paper's tests take each image for one.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
     if known.is_empty() and not has_ages:
         raise LackingError(
             f"{lake.path} has no two genders or ethnicities with {SMALLEST_GROUP} identities "
-            "each, and no ages; state them in an identities.csv and an images.csv beside the "
+            "each, and no ages; state them in an identities.csv and an images.csv next to the "
             "images and run `python -m ingest`."
         )
     parts: list[Callable[[], dict[str, pl.DataFrame]]] = []
@@ -136,7 +136,7 @@ def beside_areas(shares: pl.DataFrame, areas: pl.DataFrame) -> pl.DataFrame:
 def compare_pairs(
     lake: Lake, known: pl.DataFrame, settings: Settings, work: Work
 ) -> dict[str, pl.DataFrame]:
-    """Return what occlusion costs by group, the groups' differences, and cosines by age."""
+    """Return the drops by group, the differences between groups, and the cosines by age."""
     runnable = runnable_models(lake, settings.catalog).with_layer(lake, EXPERIMENT.layer)
     measured = measure_pairs(lake, EXPERIMENT, settings.seed, work, runnable)
     pairs, scores = (
@@ -155,7 +155,7 @@ def compare_pairs(
 
 
 def drops_of_groups(pairs: pl.DataFrame, known: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Return each group's mean drop of the cosine, beside Tables 22 and 23.
+    """Return each group's mean drop of the cosine, with that of Tables 22 and 23.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def papers_drops_by_gender() -> pl.DataFrame:
 
 
 def drop_differences(pairs: pl.DataFrame, known: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Compare what occlusion costs the groups two by two.
+    """Compare the drops by occlusion between groups, two by two.
 
     Returns
     -------
@@ -241,7 +241,7 @@ def drop_differences(pairs: pl.DataFrame, known: pl.DataFrame, settings: Setting
 
 
 def cosines_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Return the mean cosine after occlusion by age difference, beside Table 24.
+    """Return the mean cosine after occlusion by age difference, with that of Table 24.
 
     Returns
     -------
@@ -257,7 +257,7 @@ def cosines_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 
 
 def costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Return how much more of the cosine own masks cost than random ones, by span of years.
+    """Return the excess of the drop by own masks over that by random ones, by span of years.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How likenesses are distributed, and not only their mean: quantiles from counts by bin.
+"""Distributions of likeness by group: quantiles computed from histogram counts.
 
 Counts of people add up over tasks and models, and redrawing people is a product with them.
 """
@@ -15,7 +15,7 @@ from analyses.question import Settings
 from analyses.statistics import Array, identity_weights
 
 STEP: Final = 0.002
-"""Width of a bin of cosines: so fine are the quantiles."""
+"""Width of a bin of cosines, which is the resolution of the quantiles."""
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 

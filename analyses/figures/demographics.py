@@ -24,7 +24,7 @@ _PERCENT: Final = 1.0
 _MASK_LOOKS: Final = series_of(["own", "random", "none"])
 _SHARE_LOOKS: Final = series_of(["share in the top 1 %"])
 _LANES: Final = {1: (0.0,), 2: (-0.19, 0.19)}
-"""Where boxes of one percent stand beside each other."""
+"""Horizontal offsets of the boxes of one percent."""
 
 _AREA_MARK: Final[dict[str, Any]] = {
     "marker": "|",

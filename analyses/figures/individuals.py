@@ -1,4 +1,4 @@
-"""Figures of what is a person's own: the spread of people, and the variance between them."""
+"""Figures of individual differences: region shares by person, and variance between people."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -20,7 +20,7 @@ from analyses.figures.style import (
 )
 
 _NAMED: Final = 1
-"""How many people at either end of a region are named."""
+"""Number of people who are named at either end of a region."""
 
 
 def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
@@ -32,8 +32,9 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
             f"People's region shares in the most relevant 1 %, {model}",
             "A line is a person: the dot is the mean over their images, the line reaches one "
             "standard deviation of their images to either side; people in the order of their "
-            "mean, the first and the last by name. Where the lines are long beside the spread of "
-            "the dots, images of one person differ as much as people do. In %, mean over layers; "
+            "mean, the first and the last by name. Where the lines are long compared with the "
+            "spread of the dots, images of one person differ as much as people do. In %, mean over "
+            "layers; "
             "each panel has a scale of its own.",
             _people(rows),
         )

@@ -112,7 +112,7 @@ def _by_percent(rows: pl.DataFrame) -> Figure:
 
 
 def _papers(axes: Axes, rows: pl.DataFrame, mask: str) -> None:
-    """Draw the paper's numbers beside ours, or its mean where it has none of these models."""
+    """Draw the paper's numbers next to ours, or its mean where it has none of these models."""
     colour = _LOOKS[mask].colour
     if rows["paper"].is_not_null().any():
         axes.plot(rows["percent"], rows["paper"], color=colour, linestyle="", **PAPER_MARK)

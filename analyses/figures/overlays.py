@@ -179,7 +179,7 @@ def _top_sheet(
         f"top_percent_{model}",
         f"The most relevant pixels of {model}",
         "The most relevant 1, 5 and 10 % of the pixels that the network is shown, on the grid on "
-        "which the lake counts them by region, beside the parser's regions. Rows: people and one "
+        "which the lake counts them by region, and the parser's regions. Rows: people and one "
         "image of each, drawn by the seed; columns: layers. As the paper's Figure 6.",
         figure,
     )
@@ -188,7 +188,7 @@ def _top_sheet(
 def _aligned_sheet(
     model: str, layers: Sequence[_Drawn], faces: Faces, poses: Poses, drawing: Drawing
 ) -> Picture:
-    """Bring one image's map to another image of the person, as similarity compares them."""
+    """Warp one image's map to another image of the person, as similarity compares them."""
     first = _first_of_each(faces.images)
     second = _second_of_each(faces.images)
     kept = np.isin(faces.images["identity"][first], faces.images["identity"][second])
@@ -222,8 +222,8 @@ def _aligned_sheet(
         f"Maps carried from image to image, {model}, {layer.name}",
         "Two images of one person, their maps, and the map of B brought to A by the landmarks "
         "(through the person's reference frame), as the question of similarity compares them. "
-        "Where faces move otherwise than heads do (mouths, above all), a map lands beside the "
-        "part that it marked. As the paper's Figure 7.",
+        "Where faces move otherwise than heads do (mouths, above all), a map misses the part "
+        "that it marked. As the paper's Figure 7.",
         _sheet(tiles, _names(faces.images[first]), titles),
     )
 

@@ -1,4 +1,4 @@
-"""Figures of whose the pattern is: what hiding costs by whose map, and likeness by controls."""
+"""Figures on whose the pattern is: the cost of hiding by map, and likeness by control."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a figure of an answer is: a name, what it shows, how to read it, and the drawing."""
+"""A figure of an answer: its name, caption, reading guide and drawing."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ class Picture:
     caption : str
         How to read it, its units, what the intervals and the controls are.
     figure : matplotlib.figure.Figure
-        The drawing, made without pyplot, which keeps global state. Brands are added by whoever
-        publishes it.
+        The drawing, made without pyplot, which keeps global state. The module that
+        publishes it adds the brands.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Figures of where models look: shares by model, and by layer, beside the paper's."""
+"""Figures of where models look: region shares by model and by layer, next to the paper's."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""Figures as files: the brands drawn into them, as PNG, as SVG, and as a page embeds them."""
+"""Rendering of figures as PNG, SVG or embedded SVG, with the brands drawn into them."""
 
 import io
 import textwrap

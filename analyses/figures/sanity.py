@@ -1,4 +1,4 @@
-"""Figures of the sanity of maps: each check by layer, beside its control and its limit."""
+"""Figures of the sanity checks of maps, by layer, with each check's control and limit."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

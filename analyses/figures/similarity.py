@@ -1,4 +1,4 @@
-"""Figures of how alike maps are: three groups by layer and frame, and what tells a person apart."""
+"""Figures of the likeness of maps: three kinds of pairs by layer and frame, and AUC by person."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

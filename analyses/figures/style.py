@@ -1,4 +1,4 @@
-"""What figures share: colours that all can tell apart, panels, intervals, the paper's mark."""
+"""Style shared by figures: colour-blind safe colours, panels, intervals, the paper's mark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from matplotlib.lines import Line2D
 Line = Literal["-", "--", ":"]
 
 OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-"""Colours that the colour-blind can tell apart (Okabe and Ito 2008), without yellow."""
+"""Colours that colour-blind readers can distinguish (Okabe and Ito 2008), without yellow."""
 
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
-"""A marker for each colour, so that colour isn't all that tells series apart."""
+"""A marker for each colour, so that series differ by more than colour."""
 
 PAPER_MARK: Final[dict[str, Any]] = {"marker": "x", "markersize": 6, "markeredgewidth": 1.3}
-"""How the paper's numbers are drawn, in the colour of the series they stand beside."""
+"""Style of the paper's numbers, which take the colour of the series they belong to."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """How a series is drawn: colour, marker and line."""
+    """The style of a series: colour, marker and line."""
 
     colour: str
     marker: str
@@ -34,7 +34,7 @@ class Series:
 
 
 def series_of(names: Sequence[str]) -> dict[str, Series]:
-    """Return how each of a few names is drawn, the same for the same order of names."""
+    """Return a style for each of a few names, the same for the same order of names."""
     looks = [
         Series(colour, marker, line)
         for line, (colour, marker) in product(get_args(Line), zip(OKABE_ITO, MARKERS, strict=True))
@@ -57,7 +57,7 @@ def panels(count: int, width: float = 2.5, height: float = 2.1) -> tuple[Figure,
 
 
 def tidy(axes: Axes) -> None:
-    """Leave of an axes' frame what is read, with a faint grid."""
+    """Remove the upper and right edge of an axes' frame, and add a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -73,7 +73,7 @@ def interval_lengths(rows: pl.DataFrame, estimate: str) -> np.ndarray:
 
 
 def legend_of(figure: Figure, looks: dict[str, Series], paper: bool, **kwargs: Any) -> None:
-    """Draw a legend of series above the panels, with the paper's mark if it stands there."""
+    """Draw a legend of series above the panels, with the paper's mark if it is drawn there."""
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=name)
         for name, look in looks.items()

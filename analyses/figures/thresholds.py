@@ -1,4 +1,4 @@
-"""Figures of which regions come first: shares as the percent of most relevant pixels grows."""
+"""Figures of region shares as the percent of most relevant pixels grows."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -1,1 +1,1 @@
-"""Faces hidden where maps say, and embedded again (RQ6): masks, fills, the models' drops."""
+"""Occlusion experiments on faces (RQ6): masks from maps, fills, and the drop in likeness."""

@@ -53,7 +53,7 @@ def contrast(drops: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 
 
 def runs(rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """Split rows by who guides and who judges: people are redrawn within a run."""
+    """Split rows by guiding and judging model: people are redrawn within a run."""
     return rows.partition_by("guiding", "judged", "layer", "chips", maintain_order=True)
 
 

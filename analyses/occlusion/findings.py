@@ -1,4 +1,4 @@
-"""What the tables of `analyses.occlusion.question` do and do not support, in sentences."""
+"""Findings of `analyses.occlusion.question`: sentences on what its tables do and do not support."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -20,7 +20,7 @@ _CLAIMS: Final = (
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return what hiding 1 % shows of each model's own maps, of areas, accepts and transfer."""
+    """Return findings on hiding 1 %: each model's own maps, areas, true accepts and transfer."""
     drops, contrasts = tables["occlusion"], tables["occlusion_contrasts"]
     few = limits(drops)
     if few:
@@ -43,7 +43,7 @@ def _claim(model: str, rows: pl.DataFrame, contrast: str, measure: str, claim: s
     if more == asked.height:
         verdict = f"above zero under every fill, so {claim}"
     elif more and less:
-        verdict = f"the sign hangs on the fill, so it is not shown that {claim}"
+        verdict = f"the sign depends on the fill, so it is not shown that {claim}"
     else:
         verdict = (
             f"above zero under {more} and below it under {less} of {asked.height} fills, so it is "
@@ -109,7 +109,7 @@ def _transfer(contrasts: pl.DataFrame) -> str:
 
 
 def _papers(drops: pl.DataFrame) -> str:
-    """Compare how many times as much own maps cost as random pixels do: it has no scale."""
+    """Compare the ratios of the drops by own maps and by random pixels, which have no scale."""
     asked = drops.filter(fill="black", measure="cosine", percent=_PERCENT)
     ratios = []
     for (guiding, judged), rows in asked.group_by("guiding", "judged", maintain_order=True):
@@ -120,8 +120,8 @@ def _papers(drops: pl.DataFrame) -> str:
     table = dict(read_table(9).filter(row=f"{_PERCENT:g}").select("column", "value").iter_rows())
     papers = table["LEAM Occluded"] / table["Randomly Occluded"]
     return (
-        f"In black, own pixels cost so many times as much cosine as random ones: "
-        f"{', '.join(ratios)}; in the paper {papers:.1f} (Table 9, by {PAPERS_GUIDE})."
+        f"Drop in cosine when own pixels are hidden in black, as a multiple of the drop for random "
+        f"ones: {', '.join(ratios)}; in the paper {papers:.1f} (Table 9, by {PAPERS_GUIDE})."
         if ratios
         else ""
     )

@@ -1,4 +1,4 @@
-"""Whether hiding what a map calls relevant makes a face less like itself (RQ6), and whose map.
+"""Effect of hiding the pixels that a map calls relevant, by whose map it is (RQ6).
 
 Pixels of an anchor are hidden in the order of a guiding model's map, the chip is embedded again
 by a judged model, and the drop of its likeness to its positives is taken. Own against random
@@ -6,7 +6,7 @@ shows only that the map finds sensitive pixels, own against swap that it fits th
 fits the person would show in the same person's other image against a stranger matched in pose.
 
 In `analyses.rerun`, experiment declares what is tried, occluded_faces does it and drops measures
-it. Beside this module, averages takes means and curves hides a face to the end.
+it. In this package, averages takes means and curves hides a face step by step until all is hidden.
 """
 
 from dataclasses import asdict, replace
@@ -30,7 +30,7 @@ from analyses.work import Work
 from leamstore.lake import Lake
 
 EXPERIMENT: Final = Experiment()
-"""The experiment that `QUESTION` makes."""
+"""The experiment of `QUESTION`."""
 
 
 def answer(
@@ -132,10 +132,10 @@ QUESTION: Final = Question(
         "Drops are means over images and positives; euclidean is the growth of the distance, "
         "true accepts the share of pairs lost at the threshold of equal errors. own - random "
         "shows that maps find sensitive pixels, own - swap that they fit their image, same "
-        "person - matched stranger that they fit the person; the sign can hang on the fill.",
+        "person - matched stranger that they fit the person; the sign can depend on the fill.",
         "deletion hides the most relevant pixels first (a small area speaks for the map), "
         "insertion reveals them first (a large one does).",
-        f"The paper hides by the maps of {PAPERS_GUIDE} alone: its numbers stand beside ours "
+        f"The paper hides by the maps of {PAPERS_GUIDE} alone: its numbers are shown with ours "
         "where that model guides one of its nine.",
     ),
 )

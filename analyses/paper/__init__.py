@@ -14,7 +14,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of the paper: its number, what it shows, its unit, and what is odd about it."""
+    """A table of the paper: its number, title, unit, and notes on its oddities."""
 
     number: int
     shows: str
@@ -23,7 +23,7 @@ class PaperTable:
 
 
 def paper_tables() -> list[PaperTable]:
-    """Return what each table of the paper shows, in order."""
+    """Return the descriptions of the paper's tables, in order."""
     rows = pl.read_csv(_file("tables.csv")).with_columns(pl.col("note").fill_null(""))
     return [PaperTable(**row) for row in rows.to_dicts()]
 

@@ -1,1 +1,1 @@
-"""Whose the pattern is: the rule, the evidence it judges, and the controls (the paper's title)."""
+"""Evidence, controls and rule that decide whose the pattern is (the paper's title question)."""

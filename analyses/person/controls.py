@@ -1,4 +1,4 @@
-"""Which models of a lake are whose control, and the command that adds those it lacks.
+"""Control models: which models of a lake control which, and the command that adds missing ones.
 
 A control follows a network without asking it about the person (the targets norm, impostor and
 impostor-random), or asks a network of random weights. Its maps are the standard that a model's
@@ -25,7 +25,7 @@ _FLAGS_OF_OUTPUT: Final = ("--json", "--quiet", "-q", "--debug")
 
 @dataclass(frozen=True)
 class Subject:
-    """A model whose maps are asked about, and its controls.
+    """A model whose maps are examined, and its controls.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ def command_to_add(lake: Lake, subject: Subject, control: str) -> str:
 
 
 def controls_table(lake: Lake, subjects: list[Subject], controls: Sequence[str]) -> pl.DataFrame:
-    """Return which of these controls the lake holds of each model, and how to add the others.
+    """Return the controls of each model that the lake holds, and commands that add the others.
 
     Returns
     -------

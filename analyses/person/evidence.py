@@ -1,6 +1,6 @@
-"""What speaks for or against a person's own pattern: claims by occlusion, likeness by controls.
+"""Evidence for and against a pattern of the person: occlusion, and likeness against controls.
 
-Rows of one form, whatever they come from: model, position, layer, claim, fill (of an occlusion),
+All evidence has rows of one form: model, position, layer, claim, fill (of an occlusion),
 control (of a likeness), the estimate between the ends of its interval over identities, how many
 identities and observations (images or pairs) it is of, and the p of Wilcoxon's signed-rank test
 over identities, where it was tested.
@@ -36,12 +36,12 @@ PERCENT: Final = 1.0
 """Share of the chip that is hidden, in %."""
 
 MEASURE: Final = "centred cosine"
-"""The likeness whose drop is taken."""
+"""The measure of likeness whose drop is taken."""
 
 MASKS: Final = ("own", "same person", "matched stranger", "swap", "random")
 
 AUC: Final = "AUC of one person's pairs"
-"""Name of the evidence that `ALIKE` compares: it stands beside it, and decides nothing."""
+"""Name of the evidence that `ALIKE` compares: it is listed too, but decides nothing."""
 
 _EVIDENCE: Final = {
     "model": pl.String, "position": pl.Int64, "layer": pl.String, "claim": pl.String,
@@ -159,7 +159,7 @@ class LayerMaps:
     settings: Settings
 
     def likeness_of(self, layer: Layer) -> Likeness:
-        """Return how alike a layer's maps of the faces are, on the canonical grid."""
+        """Return the likeness of a layer's maps of the faces, on the canonical grid."""
         maps = self.faces.lay(layer.read(self.faces.image_ids), layer.grid, slice(None))
         return _likeness(self.faces, maps, self.same, self.strangers)
 

@@ -1,4 +1,4 @@
-"""What the tables of `analyses.person.question` do and do not support, in sentences."""
+"""Findings of `analyses.person.question`: sentences on what its tables do and do not support."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from analyses.person.verdict import ALIKE, COLUMNS, IMAGE, PERSON, PERSONS
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return each occluded layer's verdict with its numbers, and what the lake lacks."""
+    """Return each occluded layer's verdict with its numbers, and the controls the lake lacks."""
     evidence = tables["person_evidence"]
     verdicts = tables["person"].join(
         tables["person_claims"], on=("model", "position", "layer"), maintain_order="left"
@@ -34,8 +34,8 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
         )
     lacking = tables["person_controls"].filter(pl.col("required") & pl.col("held").is_null())
     sentences += [
-        f"{row['model']} lacks the control {row['control']}, and no verdict can be for the person "
-        f"without it: run `{row['command']}`."
+        f"{row['model']} lacks the control {row['control']}, without which no pattern can be shown "
+        f"to be the person's: run `{row['command']}`."
         for row in lacking.to_dicts()
     ]
     return sentences

@@ -1,4 +1,4 @@
-"""Whose the pattern is: the person's, the image's, or any face's (the paper's title question).
+"""The paper's title question: is the pattern the person's, the image's or any face's?
 
 One analysis, declared here for any lake, model, layer and target; `analyses.person.verdict`
 states the rule by which its numbers become a verdict. Two kinds of evidence are asked for:
@@ -8,7 +8,7 @@ states the rule by which its numbers become a verdict. Two kinds of evidence are
   of the centred cosine to the positives. First, middle and last of a model's layers.
 - likeness of maps in the canonical frame, whole, with everybody's mean map taken off, as their
   correlation: the AUC of one person's pairs against strangers' matched in pose, in every layer,
-  beside the same AUC of the same pairs by each control.
+  compared with the AUC of the same pairs by each control.
 
 It costs 15 forward passes for each image and occluded layer.
 """
@@ -91,7 +91,7 @@ def adjust(evidence: pl.DataFrame) -> pl.DataFrame:
 
 
 def judge(layers: pl.DataFrame, evidence: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the verdict on each model and layer, and what became of each claim.
+    """Return the verdict on each model and layer, and the outcome of each claim.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whose a pattern is, by a rule that was declared before any number was seen.
+"""The rule that decides whose a pattern is, declared before any number was computed.
 
 A map may find what matters in a face and still show nothing of the person. So five things are
 claimed, each as a number that is above 0 if the claim holds:
@@ -14,7 +14,7 @@ claimed, each as a number that is above 0 if the claim holds:
   impostor), maps of random weights, the image's edges and its pixels.
 
 A claim holds where its interval lies above 0 and p < 0.05, adjusted by Holm over all that is
-asked of the lake. What hiding costs hangs on what is put in the pixels' place, so a claim by
+asked of the lake. The cost of hiding depends on what replaces the pixels, so a claim by
 occlusion is *shown* only if it holds in black (the paper's) and in another fill and is reversed
 in none. Then, the first that fits:
 
@@ -47,7 +47,7 @@ PERSON: Final = "fits its person"
 ALIKE: Final = "more alike than by the control"
 
 AS_WELL: Final = 0.8
-"""Share of what the own map finds beyond chance that "as well" means."""
+"""Share of the own map's effect beyond chance that a stranger's map needs to do "as well"."""
 
 CLAIMS: Final[Mapping[str, Mapping[str, float]]] = {
     SENSITIVE: {"own": 1, "random": -1},
@@ -55,7 +55,7 @@ CLAIMS: Final[Mapping[str, Mapping[str, float]]] = {
     ANY_FACE: {"swap": 1, "own": -AS_WELL, "random": AS_WELL - 1},
     PERSON: {"same person": 1, "matched stranger": -1},
 }
-"""Claims by occlusion: what is taken how often of the drops under each mask."""
+"""Claims by occlusion: the weight of the drop under each mask."""
 
 COLUMNS: Final[Mapping[str, str]] = {
     SENSITIVE: "sensitive",
@@ -64,7 +64,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     PERSON: "person",
     ALIKE: "alike",
 }
-"""The columns of a result table that say what became of each claim."""
+"""The columns of a result table with the outcome of each claim."""
 
 REQUIRED: Final = ("norm", "impostor", RANDOM, *BASELINES)
 """Controls without which nothing is called the person's."""
@@ -87,14 +87,14 @@ VERDICTS: Final = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a model and layer's evidence comes to.
+    """The verdict on one model and layer.
 
     Attributes
     ----------
     words : str
         One of `VERDICTS`.
     claims : dict of str to str
-        What became of each claim: shown, reversed, fills disagree, not shown, or not asked; of
+        Outcome of each claim: shown, reversed, fills disagree, not shown, or not asked; of
         the likeness: shown, not shown, or not asked.
     missing : tuple of str
         Required controls without evidence.

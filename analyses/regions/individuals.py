@@ -1,8 +1,8 @@
-"""What is a person's own (RQ4): region shares by person, and how much of them lies between people.
+"""Individual differences (RQ4): region shares by person, and their variance between people.
 
 A difference between people needn't be the network's: a larger nose gets more pixels from any map.
-So the share of variance between people is shown beside that of the regions' areas in the crop,
-and once more for what the areas leave unexplained.
+So the share of variance between people is shown with that of the regions' areas in the crop, and
+once more for what the areas leave unexplained.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
 
 
 def mean_of_images(sums: pl.DataFrame) -> pl.DataFrame:
-    """Return each image's mean share over its positives and layers, from what SQL has summed."""
+    """Return each image's mean share over its positives and layers, from sums made by SQL."""
     return sums.select(
         "model",
         "identity",
@@ -95,7 +95,7 @@ def draw_person(people: pl.DataFrame, seed: int) -> pl.DataFrame:
 def variance_between_people(
     shares: pl.DataFrame, areas: pl.DataFrame, settings: Settings
 ) -> pl.DataFrame:
-    """Say which share of the variance of each region's share lies between people.
+    """Return the share of each region's variance that lies between people.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _interval_rows(what: str, regions: list[str], interval: Interval) -> pl.Data
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Say how much of the variance lies between people, before and after the areas."""
+    """Return findings on the variance between people, with and without that of the areas."""
     rows = tables["individuals_variance"]
     sentences = limits(rows)
     for (model,), own in rows.group_by("model", maintain_order=True):

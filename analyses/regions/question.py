@@ -1,4 +1,4 @@
-"""Where models look (RQ2, RQ3): region shares by model and layer, full and top 1 %."""
+"""Region shares by model and layer, for all pixels and the top 1 % (RQ2, RQ3)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -39,7 +39,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
 def papers_shares_by_layer() -> pl.DataFrame:
     """Return Tables 1 and 2, both of the full activation: model, layer, activation, region, paper.
 
-    CF_R18's conv1 stands in both; Table 1's is taken, since Table 2's is in another row order.
+    Both have CF_R18's conv1; Table 1's is taken, since Table 2's is in another row order.
     """
     table_1 = read_table(1).select(
         model=pl.lit(_TABLE_1_MODEL), layer="column", region="row", paper="value"
@@ -62,7 +62,7 @@ def papers_shares_by_model() -> pl.DataFrame:
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Say which regions lead, whether layers differ, and how near the paper's numbers are."""
+    """Return findings on the leading regions, on layers, and on the paper's numbers."""
     by_model, by_layer = tables["regions_by_model"], tables["regions_by_layer"]
     sentences = limits(by_model)
     for (model,), rows in by_model.filter(activation="top").group_by("model", maintain_order=True):

@@ -1,4 +1,4 @@
-"""Region shares out of the lake's pixel counts: what share of activated pixels a region has.
+"""Region shares computed from the lake's pixel counts.
 
 SQL sums the shares of each identity, so that no more than identities x groups x regions ever
 leaves the database; means and intervals are taken from those sums.

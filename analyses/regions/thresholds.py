@@ -1,4 +1,4 @@
-"""Which regions come first (RQ5): region shares as the percent of most relevant pixels grows."""
+"""Region shares as the percent of most relevant pixels grows (RQ5)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -49,7 +49,7 @@ def papers_shares_by_percent() -> pl.DataFrame:
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Say which regions get more and which less than their area, and what more pixels change."""
+    """Return findings on regions with more or less than their area, and on the percent."""
     rows = tables["thresholds"]
     sentences = limits(rows)
     for (model,), own in rows.group_by("model", maintain_order=True):

@@ -1,4 +1,4 @@
-"""What the page shows, as data: the lake, the contact sheets, and a section for each question."""
+"""Contents of the report page as data: the lake, contact sheets, and a section per question."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from analyses.report.provenance import LakeFacts
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure on the page: its files, how it is read, and the image itself.
+    """A figure on the page: its files, its caption, and the image itself.
 
     Attributes
     ----------

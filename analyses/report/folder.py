@@ -1,7 +1,7 @@
-"""The report's folder: written beside its place and moved there whole, never over what is foreign.
+"""The report's folder: written under a temporary name, then moved; foreign files stay.
 
 A report lists its own files in ``report.json``. A folder is replaced only if it is empty or holds
-a report and nothing else, so that whatever else lies there stays.
+a report and nothing else, so that no other file is lost.
 """
 
 import json
@@ -19,7 +19,7 @@ FACTS: Final = "report.json"
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that a report can be written to a folder.
+    """Raise an error unless a report can be written to a folder.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def check_folder(folder: Path) -> None:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to write to, and move it to its place when all is written.
+    """Yield an empty folder to write to, and move it to its place when all is written.
 
     Raises
     ------

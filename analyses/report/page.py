@@ -1,4 +1,4 @@
-"""The page: one HTML file that opens without the network, and whose text is all escaped."""
+"""The report page: one HTML file that opens without a network, with all text escaped."""
 
 import base64
 import re
@@ -36,7 +36,7 @@ def page(contents: Contents) -> str:
 
 
 def prose(text: str) -> Markup:
-    """Return a sentence as HTML: what stands in backticks as code, addresses as links."""
+    """Return a sentence as HTML: text in backticks as code, addresses as links."""
     marked = _CODE.sub(r"<code>\1</code>", str(escape(text)))
     return Markup(_LINK.sub(r'<a href="\g<0>">\g<0></a>', marked))
 

@@ -1,4 +1,4 @@
-"""What a report says of its lake: the data, the models with their weights, the runs, the gaps."""
+"""Provenance shown in a report: data sets, models with their weights, runs and gaps."""
 
 import json
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ _PACKAGES: Final = (
 
 @dataclass(frozen=True)
 class LakeFacts:
-    """What a lake holds and what made it.
+    """The contents and the provenance of a lake.
 
     Attributes
     ----------
     path : str
     brands : tuple of str
-        Stand-ins that whoever looks at it has to be told first.
+        Warnings about stand-ins, which a reader has to see first.
     counts : mapping of str to str
         Images found and kept, identities, data sets, parser and other settings.
     rejected, layers, runs : Listing
     models : Listing
         A column a model, since what is said of one is long.
     gaps : tuple of str
-        What the lake lacks beside what a question says, a sentence each.
+        What else the lake lacks, besides what the questions say, a sentence each.
     """
 
     path: str
@@ -47,7 +47,7 @@ class LakeFacts:
 
 
 def lake_facts(lake: Lake) -> LakeFacts:
-    """Read what a lake holds and what made it."""
+    """Read the contents and the provenance of a lake."""
     return LakeFacts(
         path=str(lake.path),
         brands=tuple(brands(lake)),
@@ -140,7 +140,7 @@ def _gaps(lake: Lake) -> list[str]:
         gaps.append(
             f"Of the paper's {len(papers)} models the lake lacks {len(absent)}: "
             f"{', '.join(absent)}. `python -m leamstore catalog` says how to get their weights. "
-            "Where the lake lacks a model, no number of ours stands beside the paper's."
+            "Where the lake lacks a model, the paper's numbers have none of ours next to them."
         )
     unseen = _unseen_regions(lake)
     if unseen:

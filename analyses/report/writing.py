@@ -1,4 +1,4 @@
-"""Writing a report: the tables as CSV, the figures as PNG and SVG, the page over both."""
+"""Writing of a report: tables as CSV, figures as PNG and SVG, and the page."""
 
 import shlex
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The chips that networks were shown, read again: from the photographs, or from the lake's crops.
+"""Chips as the networks saw them, read again from the photographs or from the lake's crops.
 
 From photographs that haven't changed they are the ingest's chips to the bit. From the crops they
 are sampled twice, and so a little smoother.
@@ -42,7 +42,7 @@ class ChipBlock:
 
 
 def chip_source(lake: Lake, images: pl.DataFrame) -> Source:
-    """Return where the chips of images can be read from.
+    """Return the source from which the chips of images can be read.
 
     Raises
     ------

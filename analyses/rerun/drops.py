@@ -1,4 +1,4 @@
-"""How much less alike hidden faces are: likeness before minus after, by image or by person."""
+"""Drops in likeness when pixels are hidden (before minus after), by image or by person."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -17,7 +17,7 @@ from analyses.work import Work
 from leamstore.lake import Lake
 
 KEYS: Final = ("guiding", "judged", "layer", "percent", "mask", "fill", "chips")
-"""Columns that tell one condition from another; chips: photographs or crops, what they are from."""
+"""Columns that identify a condition; chips says what chips are cut from: photographs or crops."""
 
 
 def measure_drops(
@@ -56,7 +56,7 @@ def measure_people(
     work: Work,
     runnable: RunnableModels | None = None,
 ) -> pl.DataFrame:
-    """Do as `measure_drops`, but return each person's sums over their images, which are fewer.
+    """Measure as `measure_drops`, but return sums over each person's images, which are fewer rows.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def drops_of_people(experiment: Experiment, task: Task) -> pl.DataFrame:
 
 
 def people_of(images: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.float64]]:
-    """Return identity and images (how many) of the people on images, and whose each image is.
+    """Return the people with their numbers of images, and the index of each image's person.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def _table(
 
 
 def named(task: Task) -> Mapping[str, pl.Expr]:
-    """Return the columns that tell who guides and judges a task, and from what its chips are."""
+    """Return a task's columns: the guiding and judging models, and the source of its chips."""
     setting = task.setting
     names = {
         "guiding": setting.guide.model,

@@ -1,4 +1,4 @@
-"""Embeddings and colours of the same images, kept for the questions that ask for them again.
+"""Cache of embeddings and mean colours, shared by questions that need the same images.
 
 Of the forward passes that occlusion, person and demographics ask for, a quarter has been made by
 the question before. Things are known by the content they are made of, so that neither who asks
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 Made = TypeVar("Made", bound=NDArray[Any])
 
 MOST_BYTES: Final = 2**30
-"""What is kept: the hidden faces of some 3,000 images, times models, embedded as 512 numbers."""
+"""Size of the cache: the hidden faces of some 3,000 images, times models, as 512 numbers each."""
 
 
 def digest_of(*parts: bytes | NDArray[Any]) -> bytes:
-    """Return what tells content from any other: that of texts and arrays, in their order."""
+    """Return a digest of texts and arrays, in their order, that identifies their content."""
     state = blake2b(digest_size=20)
     for part in parts:
         state.update(np.ascontiguousarray(part).data if isinstance(part, np.ndarray) else part)

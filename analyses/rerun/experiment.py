@@ -1,4 +1,4 @@
-"""What an occlusion experiment hides, by whose maps, and how: declared before it is made."""
+"""Design of an occlusion experiment: maps, masks, percents and fills, declared beforehand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ MASKS: Final = (*SOURCES, "mean map", "mirrored", "gradient x input", "random")
 """The masks by name."""
 
 CONTRASTS: Final = (("own", "random"), ("own", "swap"), ("same person", "matched stranger"))
-"""Masks compared: that maps find sensitive pixels, fit their image, and fit their person."""
+"""Pairs of masks that show whether maps find sensitive pixels, fit their image or the person."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is hidden, and how.
+    """The design of an occlusion experiment.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Experiment:
 
     @property
     def conditions(self) -> list[tuple[float, str, str]]:
-        """Percent, mask and fill of everything that is tried, each once."""
+        """Percent, mask and fill of every condition, each once."""
         curve = product(self.percents, self.curve_masks, self.curve_fills)
         return sorted({*curve, *product((self.percent,), self.masks, self.fills)})
 

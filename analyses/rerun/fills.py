@@ -1,4 +1,4 @@
-"""What stands in the place of hidden pixels: the answer of an occlusion depends on it."""
+"""Fills: values that replace hidden pixels; the result of an occlusion depends on them."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,10 +11,10 @@ Chips = NDArray[np.float32]
 """(image, y, x, 3) RGB, 0 to 255."""
 
 Fill = Callable[[Chips, NDArray[np.float64]], Chips]
-"""From chips and the data set's mean colour (3,) to what shows where pixels are hidden."""
+"""Function from chips and the data set's mean colour (3,) to the values of hidden pixels."""
 
 BLUR: Final = 1 / 16
-"""Standard deviation of the blur, in sides of the chip: an eye and its brow run into one."""
+"""Standard deviation of the blur, in sides of the chip: it merges an eye with its brow."""
 
 
 def hide(chips: Chips, masks: NDArray[np.bool_], filling: Chips) -> Chips:

@@ -1,4 +1,4 @@
-"""The gradient's own map of a chip: a control for maps that take more trouble."""
+"""Plain gradient maps of chips: a simple baseline for other maps."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Models of a lake run again: the network that filled it, and the maps that guide a mask."""
+"""Models of a lake, run again: the original network, and the maps that guide a mask."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ BATCH: Final = 32
 """Chips in a forward pass."""
 
 _SAME_NETWORK: Final = 0.95
-"""Mean cosine to the lake's own embeddings of the same chips that tells the network is the same;
+"""Mean cosine to the lake's own embeddings of the same chips above which the network is the same;
 chips cut from crops are not the same to the bit."""
 
 _TRIED: Final = 8
-"""Images by which it is told."""
+"""Images on which that is checked."""
 
 _LOADING: Final = Lock()
 """Random weights are drawn from torch's one generator, which threads would share."""
@@ -38,7 +38,7 @@ _LOADING: Final = Lock()
 
 @dataclass(frozen=True)
 class RunningModel:
-    """A model as the lake holds it: its name, its network, the kind of its chips."""
+    """A model of a lake: its name, its network, the kind of its chips."""
 
     name: str
     network: "nn.Module"
@@ -159,7 +159,7 @@ def _some_models(
 
 
 def _try_model(lake: Lake, row: Mapping[str, Any], catalog: Catalog | None) -> RecordedModel:
-    """Return a model that embeds some faces as it did for the lake."""
+    """Return a model, after checking that it embeds some faces as it did for the lake."""
     name = row["model"]
     images = embedded_images(lake, {name})
     if images["identity"].n_unique() < 2:
@@ -252,7 +252,7 @@ def stored_embeddings(lake: Lake, name: str, image_ids: pl.Series) -> NDArray[np
 
 
 def find_guide(lake: Lake, model: str, position: int) -> Layer:
-    """Return the layer of a model whose maps say which pixels go first, by its position.
+    """Return the layer, at a position of a model, whose maps order the pixels to hide.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which pixels of a chip are hidden: pixels in an order, and masks of any percent cut from it.
+"""Masks of hidden pixels: an order of a chip's pixels, cut at any percent.
 
 Masks of one percent have the same number of pixels, whatever orders them: the map of the image
 itself, of another image, the mirrored map, or chance.
@@ -60,7 +60,7 @@ def pixels_hidden(percent: float, size: int) -> int:
 def draw_sources(
     identities: ArrayLike, landmarks: Points, seed: int
 ) -> dict[str, NDArray[np.int64]]:
-    """Draw for every image the images whose maps are to hide its pixels.
+    """Draw, for every image, the images whose maps hide its pixels.
 
     The stranger is matched with the other image of the same person, not with the anchor: so the
     two differ from the anchor in pose alike, and from each other in whose face they show.

@@ -1,4 +1,4 @@
-"""Faces with pixels hidden, before the model that judges them: the work of an occlusion, in tasks.
+"""Occluded faces, embedded by a model: the work of an occlusion experiment, in tasks.
 
 A task is some whole identities, the model that judges their likeness and the model whose maps
 guide. It reads what it needs itself, so that memory holds the tasks under way, not the lake.
@@ -229,7 +229,7 @@ class Faces:
 
     @cached_property
     def digest(self) -> bytes:
-        """Tells all that an embedding depends on but what is hidden.
+        """Digest of all that an embedding depends on, except the hidden pixels.
 
         Networks that embed the same faces alike to the bit are one network.
         """

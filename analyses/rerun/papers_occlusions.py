@@ -1,4 +1,4 @@
-"""What the paper hid, by whose maps, and means over models as the paper takes them."""
+"""The paper's occlusion experiments: masks, guides, and means over models."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,7 +15,7 @@ PAPERS_MASKS: Final = {"LEAM": "own", "Random": "random"}
 
 
 def over_models(rows: pl.DataFrame, sums: Sequence[str]) -> pl.DataFrame:
-    """Return what `PAPERS_GUIDE` guides, over all the paper's models that judge it.
+    """Return means over all the paper's models of the drops guided by `PAPERS_GUIDE`.
 
     Parameters
     ----------
@@ -42,5 +42,5 @@ def over_models(rows: pl.DataFrame, sums: Sequence[str]) -> pl.DataFrame:
 
 
 def mean_of(models: int) -> str:
-    """Return the name under which the mean of several judged models stands."""
+    """Return the name of the mean over several judged models."""
     return f"mean of {models} models"

@@ -1,4 +1,4 @@
-"""How alike a model finds images: likeness to the positives, and verification by a threshold."""
+"""Likeness of images to their positives, and verification at a threshold."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -69,7 +69,7 @@ def equal_error_threshold(genuine: ArrayLike, impostor: ArrayLike) -> float:
 def likeness(
     anchors: Embeddings, gallery: Embeddings, positives: NDArray[np.bool_], judge: Judge
 ) -> NDArray[np.float64]:
-    """Return how alike anchors are to their positives, by each of `MEASURES`.
+    """Return the likeness of anchors to their positives, by each of `MEASURES`.
 
     Parameters
     ----------

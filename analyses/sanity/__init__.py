@@ -1,1 +1,1 @@
-"""Whether maps say anything of the network: checks that a map of anything else would fail."""
+"""Sanity checks: does a map depend on the network that it claims to explain?"""

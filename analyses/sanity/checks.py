@@ -1,10 +1,10 @@
-"""Checks of a layer's maps against what they should not be.
+"""Checks of a layer's maps against maps that they must differ from.
 
 Each check compares an image's map with something that it should not be: with the map under
 random weights, with where faces are (a centred Gaussian, everybody else's mean map), and with
 the image's own edges. One rule holds for all: a check passes if the interval of its estimate
-lies below `LIMIT`, fails if it lies above, and is unclear in between. Beside each stands what
-the same number is by a control. The last check counts maps whose peak lies in the outermost ring
+lies below `LIMIT`, fails if it lies above, and is unclear in between. Each is compared with the
+same number for a control. The last check counts maps whose peak lies in the outermost ring
 of the layer's cells, where padding speaks louder than the face: what a failing layer says of
 single pixels means little.
 
@@ -28,7 +28,7 @@ from analyses.statistics import Interval, bootstrap_mean
 from leamstore.layers import CellGrid, Maps, take_top
 
 LIMIT: Final = 0.5
-"""What an estimate has to stay below: half of the way to being the same, or half of the peaks."""
+"""Limit of an estimate: halfway between unrelated and identical maps, or half of the peaks."""
 
 SIZE: Final = 112
 TOP_PERCENT: Final = 1.0
@@ -48,7 +48,7 @@ SHARE: Final = "share of maps"
 
 @dataclass(frozen=True)
 class Compared:
-    """A layer's maps, and what they are compared with, all at its own resolution.
+    """A layer's maps and the maps to compare them with, all at the layer's own resolution.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def peaks_in_ring(maps: Maps) -> NDArray[np.float64]:
 
 
 def ring_share(maps: Maps) -> float:
-    """Return the share of cells that are outermost: what chance would give."""
+    """Return the share of cells that are outermost, which is the value expected by chance."""
     _, height, width = maps.shape
     return 1 - max(height - 2, 0) * max(width - 2, 0) / (height * width)
 

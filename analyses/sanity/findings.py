@@ -1,4 +1,4 @@
-"""What the tables of `analyses.sanity.question` do and do not support, in sentences."""
+"""Findings of `analyses.sanity.question`: sentences on what its tables do and do not support."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,7 +11,7 @@ from analyses.sanity.checks import CENTRE, EDGES, MEAN_MAP, OVERLAP, RING
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return what each check comes to over a model's layers, and what the lake lacks."""
+    """Return each check's result over a model's layers, and the controls the lake lacks."""
     sentences = limits(tables["sanity"])
     for (model,), rows in tables["sanity"].group_by("model", maintain_order=True):
         people = rows["identities"].to_numpy().max()
@@ -20,8 +20,8 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
                 sentences.append(f"{model}, {people} people. {_finding(str(name), part)}")
     lacking = tables["sanity_controls"].filter(pl.col("held").is_null())
     sentences += [
-        f"Whether random weights change the maps of {row['model']} can't be told without them: "
-        f"run `{row['command']}`."
+        f"The lake has no maps of {row['model']} with random weights, so it is unknown whether the "
+        f"weights matter: run `{row['command']}`."
         for row in lacking.to_dicts()
     ]
     return sentences

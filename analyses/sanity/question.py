@@ -1,4 +1,4 @@
-"""Whether maps say anything of the network (Adebayo et al. 2018), rather than of faces at large.
+"""Sanity checks of maps (Adebayo et al. 2018): dependence on the network, not on faces at large.
 
 `analyses.sanity.checks` states what is checked and the rule by which a check passes. Here the maps
 of a lake, those of the same network under random weights, and the edges of its chips are brought

@@ -1,1 +1,1 @@
-"""How alike maps of one anchor, of one person, of strangers are (RQ3): pairs, measures, tests."""
+"""Likeness of maps of one anchor, of one person and of strangers (RQ3): pairs, measures, tests."""

@@ -1,4 +1,4 @@
-"""What an image says without any network: its edges and its pixels, as if they were maps.
+"""Baselines without a network: an image's edges and pixels, compared as if they were maps.
 
 A pattern that the photograph itself shows as well is no finding about a recogniser.
 """

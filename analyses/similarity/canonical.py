@@ -1,4 +1,4 @@
-"""Faces brought to one pose, so that what is known of their pixels can be compared.
+"""Faces warped to one canonical pose, so that their pixels can be compared.
 
 In the canonical frame two images differ by whose face they show and by how the head is turned.
 So pairs of one person are compared with pairs of strangers that differ as much in pose.
@@ -21,12 +21,12 @@ SIZE: Final = 112
 """Side of the grid over the canonical frame, in pixels."""
 
 MOST_PAIRS: Final = 10_000
-"""Pairs of one person, and of strangers from which they are matched."""
+"""Most pairs of one person, and most pairs of strangers among which matches are sought."""
 
 
 @dataclass(frozen=True)
 class CanonicalFaces:
-    """Images, and how each lies in the canonical frame.
+    """Images with their poses in the canonical frame.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class CanonicalFaces:
 
     @classmethod
     def of(cls, images: pl.DataFrame) -> Self:
-        """Read where faces lie from rows as `analyses.cohort.draw_images` returns them."""
+        """Read the poses of faces from rows as `analyses.cohort.draw_images` returns them."""
         return cls(
             image_ids=images["image_id"].to_numpy().astype(np.int64),
             people=images["identity"].rank("dense").to_numpy().astype(np.int64) - 1,
@@ -55,7 +55,7 @@ class CanonicalFaces:
         return self.poses.landmarks_in("canonical")
 
     def lay(self, values: NDArray[Any], grid: CellGrid, places: slice | NDArray[np.int64]) -> Maps:
-        """Lay values (k, y, x) over the chips of the faces at `places` on the canonical grid."""
+        """Resample values (k, y, x) over the chips of faces at `places` to the canonical grid."""
         return self.poses[places].carry(values, grid, "canonical", SIZE)
 
     def matched_pairs(self, seed: int) -> tuple[Pairs, Pairs]:

@@ -1,4 +1,4 @@
-"""Which pairs of maps are compared, and which strangers are matched in pose.
+"""Pairs of maps to compare, with strangers matched in pose.
 
 Three groups, never two: maps of one anchor image towards different positives ("anchor"), maps of
 different images of one identity ("identity"), and maps of different identities ("strangers").

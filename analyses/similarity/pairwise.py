@@ -1,7 +1,7 @@
-"""What likenesses of pairs say about people: one person's pairs against strangers'.
+"""Tests of likeness between one person's pairs and strangers' pairs.
 
 Pairs of one person aren't independent, and neither are pairs that share a stranger. So people are
-redrawn, not pairs: a pair of one person stands in a draw as often as the person, a pair of
+redrawn, not pairs: a pair of one person occurs in a draw as often as the person, a pair of
 strangers as often as the product of how often either does. Tests take a number of each person.
 """
 
@@ -17,7 +17,7 @@ from analyses.likeness import Pairs
 from analyses.statistics import Array, Interval, identity_weights, signed_rank
 
 PERMUTATIONS: Final = 20_000
-"""Choices of signs in a permutation test: so many that p can pass Holm over all layers."""
+"""Number of permutations of signs, large enough for p to pass Holm over all layers."""
 
 _DRAWS_AT_ONCE: Final = 250
 _PERMUTED_AT_ONCE: Final = 2000
@@ -25,7 +25,7 @@ _PERMUTED_AT_ONCE: Final = 2000
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike the two of each pair are: larger is more alike.
+    """Likeness of the two maps of each pair; larger is more alike.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Likeness:
 
 
 class Contrast(NamedTuple):
-    """What sets one person's pairs apart from strangers', first of the people as they are.
+    """Contrasts of one person's pairs with strangers'; the first is of the people as they are.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def sign_permutation(differences: Array, *, seed: int) -> float:
     """Return the two-sided p that differences (identity,) of random sign have so far a mean.
 
     All choices of signs are tried if they are no more than `PERMUTATIONS`. Else so many are drawn
-    beside the signs as they are: p is never 0.
+    together with the signs as they are: p is never 0.
     """
     return float(
         permutation_test(
@@ -188,7 +188,7 @@ def smallest_p(people: int) -> float:
 def _weigh(
     likeness: Likeness, whose: NDArray[np.int64], both: NDArray[np.int64], weights: Array
 ) -> Contrast:
-    """Contrast people who stand in a draw as often as the weights (draw, person) say.
+    """Contrast people who occur in a draw as often as the weights (draw, person) say.
 
     Strangers' pairs of the same two people weigh the same and are summed beforehand.
     """

@@ -1,4 +1,4 @@
-"""How alike maps are (RQ3): of one anchor, of one identity, of strangers, by layer and frame.
+"""Likeness of maps of one anchor, one identity and strangers, by layer and frame (RQ3).
 
 A tool that compares only "same" with "different" misleads: maps of one anchor image are alike
 because the image is the same. And in a frame that doesn't align everybody, strangers differ by
@@ -61,7 +61,7 @@ MATCHING: Final = ("all", "matched")
 """All pairs, and pairs of strangers whose poses differ as much as one person's do."""
 
 CLAIMED: Final = ((RELEVANCE[0], "bc"), (RELEVANCE[1], "correlation"))
-"""Relevance and measure by which a person's maps are said to be alike, or not."""
+"""Relevance and measure on which claims about the likeness of a person's maps are based."""
 
 _LIKENESS: Final = {
     "relevance": pl.String, "matching": pl.String, "measure": pl.String, "group": pl.String,
@@ -84,7 +84,7 @@ ByGroup = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Stack:
-    """Maps of one model and layer on a grid, and what they are of.
+    """Maps of one model and layer on a grid, with their images and pairs.
 
     Attributes
     ----------
@@ -154,7 +154,7 @@ def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
     """Add p_holm: p adjusted by Holm over all that can speak for a person, NULL elsewhere.
 
     These are the rows of `CLAIMED` in the canonical frame with poses matched, of all models and
-    layers. The others stand there to be compared with them, and nothing is claimed of them.
+    layers. The others are there for comparison, and nothing is claimed of them.
     """
     claimed = pl.any_horizontal(
         (pl.col("relevance") == relevance) & (pl.col("measure") == measure)
@@ -164,11 +164,11 @@ def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
 
 
 def papers_likeness() -> pl.DataFrame:
-    """Return Tables 3 to 6 by the columns that tell our comparable rows, and paper.
+    """Return Tables 3 to 6 by the columns that identify our comparable rows, and paper.
 
     The paper compares the top 1 % of pair maps as they are, brought to a reference image of each
-    identity. Its "same" doesn't tell pairs of one anchor from pairs of two images, and so stands
-    beside both; "different" are our strangers.
+    identity. Its "same" doesn't distinguish pairs of one anchor from pairs of two images, and so
+    is compared with both; "different" are our strangers.
     """
     same, different = groups.GROUPS[:2], groups.GROUPS[2:]
     tables = [(3, "bc", same), (4, "bc", different), (5, "emd", same), (6, "emd", different)]
@@ -239,7 +239,7 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
 
 
 def measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
-    """Return what measures how alike the maps of pairs are, by name, and of how many pairs.
+    """Return the measures of likeness by name, each with the number of pairs it is taken of.
 
     bc and emd compare the top 1 %. Both need distributions, and centred maps have negative
     values: there they compare where a map exceeds everybody's mean, ReLU(m - mean), and
@@ -344,7 +344,7 @@ def _is_chip(images: pl.DataFrame, input_size: int) -> bool:
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return for each model what its maps say about the person: groups, AUC, and what pose does."""
+    """Return findings on each model's maps and the person: groups, AUC, and the effect of pose."""
     likeness, contrasts = tables["similarity"], tables["similarity_auc"]
     sentences = []
     for model in likeness["model"].unique(maintain_order=True):
@@ -453,9 +453,9 @@ QUESTION = Question(
         "Frames: chip is the model's own input, crop the face crop (left out where it is the "
         "chip), identity the pose of the person's reference image, canonical one pose for "
         "everybody. The wider a frame's view, the smaller the face in it, and the smaller emd.",
-        "The paper's numbers stand in the identity frame, beside pair maps as they are. Its \"same "
-        "identity\" doesn't tell pairs of one anchor from pairs of two images: it stands beside "
-        "both, and lies between them if it mixes them.",
+        "The paper's numbers are given in the identity frame, for pair maps as they are. Its "
+        '"same identity" doesn\'t distinguish pairs of one anchor from pairs of two images: it is '
+        "given for both, and lies between them if it mixes them.",
         "Maps of a person can be alike because of their hair, light or glasses as well. Whether "
         "the recogniser's own target makes them so is asked of controls, not of an AUC alone.",
     ),

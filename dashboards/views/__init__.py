@@ -1,4 +1,4 @@
-"""The pages, in the order of the menu: a new one is a module and a line here."""
+"""The pages in the order of the menu; a new page is a module and a line here."""
 
 from importlib import import_module
 from typing import Final

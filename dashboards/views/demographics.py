@@ -1,4 +1,4 @@
-"""Demographics: where models look, and what occlusion costs, by gender, ethnicity and age."""
+"""Demographics: where models look and what occlusion costs, by gender, ethnicity and age."""
 
 from typing import Final
 
@@ -49,14 +49,14 @@ def _show_shares(rows: pl.DataFrame | None, model: str | None) -> None:
     st.caption(
         f"Difference of the mean shares of the most relevant 1 %, of {most(chosen['identities'])} "
         f"people, with 95 % intervals over people; an asterisk: p < {ALPHA:g} after Holm "
-        f"({found} of {chosen.height}). Beside it, without an interval, the same difference of "
-        "the region's area, in which no model has a part."
+        f"({found} of {chosen.height}). Also shown, without an interval: the same difference of "
+        "the region's area, which doesn't depend on the model."
     )
     show_table(_rounded(chosen), "share-differences-table")
 
 
 def _beside_areas(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return each region's difference of shares, marked if it stands, and that of its area."""
+    """Return each region's difference of shares, marked if significant, and that of its area."""
     mark = pl.when(pl.col("p_holm") < ALPHA).then(pl.lit(" *")).otherwise(pl.lit(""))
     named = rows.with_columns(pl.col("region").str.replace_all("_", " ") + mark)
     ends = pl.col("low", "high")
@@ -113,7 +113,7 @@ def _show_ages(ages: pl.DataFrame | None, model: str | None) -> None:
     st.subheader("By the years between two images")
     if ages is None or ages.is_empty():
         st.info(
-            "There are no numbers by age: state ages in an images.csv beside the images, run "
+            "There are no numbers by age: state ages in an images.csv next to the images, run "
             "`python -m ingest`, and ask again."
         )
         return

@@ -1,4 +1,4 @@
-"""Explorer: one face and its map, over layers and models, and beside another face's."""
+"""Explorer: a face and its map by layer and model, next to the face it is compared with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -148,7 +148,7 @@ def _choose(room: Room, model: str, people: list[str]) -> Chosen:
 def _choose_image(
     room: Room, model: str, person: str, name: str, label: str, unlike: int | None = None
 ) -> tuple[str, int]:
-    """Let choose one of a person's images; return its file's name and its image_id."""
+    """Show a selection of a person's images; return the file name and the image_id."""
     rows = room.ask(
         "SELECT image_id, path FROM images JOIN embeddings USING (image_id) "
         "WHERE model = ? AND identity = ? AND status = 'kept' ORDER BY path",
@@ -360,7 +360,7 @@ def _draw_outlines(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
 def _overlay_figure(
     pixels: NDArray[np.uint8], hovered: NDArray[np.float32], colours: str
 ) -> go.Figure:
-    """Return the picture, with an unseen heat map over it that tells the values and the scale."""
+    """Return the picture under an invisible heat map that provides the hover values and scale."""
     figure = go.Figure(
         go.Heatmap(
             z=hovered, zmin=0, zmax=1, colorscale=colour_scale(colours), opacity=0,
@@ -406,7 +406,7 @@ PAGE = Page(
     title="Explorer",
     address="explorer",
     icon=":material/face_retouching_natural:",
-    about="One face and what a model looks at: over layers, over models, beside another face.",
+    about="One face and where a model looks: by layer, by model, and next to another face.",
     show=show,
     filters=("model", "layer"),
 )

@@ -1,4 +1,4 @@
-"""Home: what the lake holds, what was rejected, and how an ingest under way is getting on."""
+"""Home: contents of the lake, rejected photographs, and progress of a running ingest."""
 
 from pathlib import Path
 from typing import Final
@@ -89,7 +89,7 @@ def _show_counts(room: Room, counts: dict[str, int]) -> None:
 
 
 def _show_progress_alive(room: Room) -> None:
-    """Show how an ingest is getting on, anew every few seconds while one hasn't ended."""
+    """Show the progress of an ingest, updated every few seconds until it ends."""
     running = room.ask("SELECT count(*) FROM runs WHERE ended IS NULL").item() > 0
 
     @st.fragment(run_every=_SECONDS if running else None)

@@ -1,4 +1,4 @@
-"""Occlusion: what hiding relevant pixels costs, by whose map, and the hidden faces themselves."""
+"""Occlusion: the cost of hiding relevant pixels, by whose map, and the hidden faces."""
 
 from typing import Final
 

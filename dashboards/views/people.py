@@ -1,4 +1,4 @@
-"""People: who differs from the rest and in what, how a person varies, and who is nearest."""
+"""People: outliers, variation within a person, and nearest neighbours."""
 
 from typing import Final
 
@@ -40,7 +40,7 @@ def show(room: Room) -> None:
 
 
 def deviations(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add how far a person's mean share of each region lies from that of all people.
+    """Add the difference between a person's mean share of each region and that of all people.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def _show_who_differs(rows: pl.DataFrame) -> None:
     st.caption(
         "Each person's mean share of the most relevant 1 % by region, minus the mean of all "
         f"people, in standard deviations between people. The {wide.height} of {ranked.height:,} "
-        "people who differ most stand first. A larger nose gets more pixels from any map: see "
+        "people who differ most come first. A larger nose gets more pixels from any map: see "
         "below what the areas leave."
     )
     show_table(ranked.with_columns(pl.col(pl.Float64).round(3)), "ranking")
@@ -225,8 +225,8 @@ def _show_between(answer: Answer, room: Room) -> None:
     )
     show_chart(figure, "between-people", rows)
     st.caption(
-        "1: all of the variance between images lies between people; 0: none. Beside it the same "
-        "of the region's area in the crop, and of what the area leaves unexplained. Bars: 95 %, "
+        "1: all of the variance between images lies between people; 0: none. Also shown for "
+        "the region's area in the crop, and for what the area leaves unexplained. Bars: 95 %, "
         f"by bootstrap over {most(rows['identities'])} people."
     )
 

@@ -1,4 +1,4 @@
-"""Is it the person?: whose a pattern is, by the declared analysis, and what that rests on."""
+"""Is it the person?: the verdict of the declared analysis, and its evidence."""
 
 from typing import Final
 
@@ -158,7 +158,7 @@ def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
     show_hidden(room, layer, face, list(MASKS), (percent, fill), titles, "masks")
     if drops.is_empty():
         st.caption(
-            "No mean drops stand beside these: the question `occlusion` measures them, of "
+            "There are no mean drops for these masks: the question `occlusion` measures them, of "
             f"{_occluded_layer(room)}; run `{command(room, 'occlusion')}`."
         )
         return

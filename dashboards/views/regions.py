@@ -1,4 +1,4 @@
-"""Regions: what share of the activated pixels lies on which part of the face."""
+"""Regions: the share of activated pixels on each part of the face."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +29,7 @@ BY: Final = {
     "percent": ("percent",),
     "person": ("individual",),
 }
-"""What is compared: the columns that tell one group from another, the last one being shown."""
+"""The columns that identify a group, by what is compared; the last one is shown."""
 
 _ACTIVATIONS: Final = {"full": "relevance above 0.01", "top": "most relevant 1 %"}
 _ALL_LAYERS: Final = "all layers"
@@ -172,7 +172,7 @@ def _sum_shares(room: Room, asked: Asked) -> pl.DataFrame:
         "activation = ?": asked.activation if asked.table == "pair_regions" else None,
     }
     wanted = {condition: value for condition, value in conditions.items() if value is not None}
-    # A person is a group here, and beside it the unit over which intervals are drawn.
+    # A person is a group here, and also the unit over which intervals are drawn.
     by = ["identity AS individual" if name == "individual" else name for name in BY[asked.by]]
     positions = "JOIN layers USING (model, layer)" if asked.by == "layer" else ""
     return room.ask(
@@ -188,7 +188,7 @@ def _sum_shares(room: Room, asked: Asked) -> pl.DataFrame:
 
 
 def _beside_paper(shares: pl.DataFrame, asked: Asked) -> pl.DataFrame:
-    """Return the shares with the paper's beside them, where it has the same quantity.
+    """Return the shares together with the paper's, where it has the same quantity.
 
     The paper's shares are relative, over all people; Tables 1 and 2 are by layer, 10 and 11 by
     model, 12 to 20 by percent.
@@ -222,7 +222,7 @@ def _say_what(asked: Asked, shares: pl.DataFrame, groups: list[object]) -> None:
     else:
         said += f"; intervals: 95 %, by bootstrap over up to {people} people"
     if shares["paper"].null_count() == shares.height:
-        said += ". The paper (arXiv 2509.17457) has no such number to stand beside"
+        said += ". The paper (arXiv 2509.17457) has no such number"
     else:
         said += "; diamonds: the paper's (arXiv 2509.17457)"
     st.caption(said + ".")

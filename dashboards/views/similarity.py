@@ -1,4 +1,4 @@
-"""Similarity: how alike two maps are, of one image, of one person, and of strangers."""
+"""Similarity: likeness of two maps of one image, of one person and of strangers."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -64,7 +64,7 @@ class Asked:
     measure: str
 
     def of(self, rows: pl.DataFrame, *but: str) -> pl.DataFrame:
-        """Return the rows that are asked for, whatever the columns `but` say."""
+        """Return the selected rows, without regard to the columns `but`."""
         wanted = {name: value for name, value in vars(self).items() if name not in but}
         return rows.filter(**wanted)
 
@@ -85,7 +85,7 @@ def show(room: Room) -> None:
 
 
 def _choose(rows: pl.DataFrame) -> Asked:
-    """Let choose among what the answer holds."""
+    """Show a selection of the answer's values."""
     with st.container(horizontal=True):
         frames = [frame for frame in FRAMES if frame in rows["frame"]]
         frame = selections.one_of(
@@ -204,7 +204,7 @@ def _described(row: dict[str, Any]) -> str:
 
 
 def _points(pairs: pl.DataFrame, chosen: str, unit: str) -> go.Figure:
-    """Return the pairs as points beside each other, over boxes of each group's quartiles."""
+    """Return the pairs as points side by side, over boxes of each group's quartiles."""
     figure = go.Figure()
     names = [group for group in _GROUPS if group in pairs["group"]]
     jitter = np.random.default_rng(_SEED)

@@ -1,4 +1,4 @@
-"""SQL: the lake's tables by a query of one's own, bounded in time, rows and memory."""
+"""SQL: a user's query of the lake's tables, limited in time, rows and memory."""
 
 from typing import Final
 
@@ -87,7 +87,7 @@ def _show_answer(answer: BoundedAnswer) -> None:
     table, chart = st.tabs(["Table", "Chart"])
     with table:
         show_table(answer.rows, "answer", column_config=None)
-        st.caption(f"{answer.rows.height:,} rows in {answer.seconds:.2f} s")
+        st.caption(f"Rows: {answer.rows.height:,}. Time: {answer.seconds:.2f} s.")
     with chart:
         _show_chart(answer.rows)
 

@@ -1,4 +1,4 @@
-"""Photographs of a block of identities, read and cut into crops and chips.
+"""The photographs of a block of identities, read and cut into crops and chips.
 
 Where a photograph is gone, its chips are cut from the crop that the lake keeps: sampled twice, and
 so a little smoother.

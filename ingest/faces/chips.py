@@ -1,4 +1,4 @@
-"""How a face is cut from its photograph: the crop, and the chips that networks see.
+"""Crops and chips: faces cut from their photographs, and chips as networks see them.
 
 The crop and every chip are squares cut from the photograph by a similarity fitted to the
 landmarks. Their affines are kept, so that what is found on a chip can be laid on the crop, on

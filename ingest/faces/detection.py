@@ -1,4 +1,4 @@
-"""From a photograph to its one face: detectors, 68 landmarks, and which face a photograph is of.
+"""Face detection: detectors, 68 landmarks, and the choice of one face per photograph.
 
 How a face is cut from the photograph is in `ingest.faces.chips`.
 """
@@ -62,7 +62,7 @@ Detections = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Detector:
-    """A way to find faces.
+    """A method of face detection.
 
     Parameters
     ----------

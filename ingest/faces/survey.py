@@ -1,4 +1,4 @@
-"""The first look at every photograph: whether it is usable, and where its face is."""
+"""Survey of the photographs: whether each is usable, and where its face is."""
 
 import multiprocessing
 import os
@@ -39,7 +39,7 @@ def survey(
     if workers == 1:
         yield from (look_at(photograph, detector) for photograph in photographs)
         return
-    # Forking a process that runs torch's threads can deadlock, so workers are started anew.
+    # Forking a process that runs torch's threads can deadlock, so workers are started fresh.
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_process)
     waiting: deque[Future[list[dict[str, Any]]]] = deque()

@@ -1,1 +1,1 @@
-"""LEAM: maps, targets, the fast backward pass, region counts, the work on one identity."""
+"""LEAM: maps, targets, the fast backward pass, region counts, the work per identity."""

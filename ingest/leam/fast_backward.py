@@ -1,4 +1,4 @@
-"""A network run as it is, with backward passes that suit it when its parameters are frozen.
+"""A faster backward pass for networks whose parameters are frozen.
 
 Torch's backward passes are made for training. Towards the input of a frozen network, batch norm
 is a multiplication channel by channel, ReLU and PReLU are multiplications cell by cell, and
@@ -212,7 +212,7 @@ def _is_frozen(tensor: Any) -> bool:
 
 
 def _is_by_channel(scale: Tensor, x: Tensor) -> bool:
-    """Tell whether a scale is one number for each channel of x (n, channel, y, x)."""
+    """Return whether a scale is one number for each channel of x (n, channel, y, x)."""
     return scale.shape in ((x.shape[1], 1, 1), (1, x.shape[1], 1, 1))
 
 

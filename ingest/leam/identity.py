@@ -1,4 +1,4 @@
-"""What one model shows of one identity: maps by LEAM, and their regions counted."""
+"""The work of one model on one identity: LEAM maps, and region counts of them."""
 
 import hashlib
 from collections import Counter
@@ -151,8 +151,8 @@ class IdentityResult:
 def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     """Make the maps of one identity and count their regions.
 
-    Counts are those of the maps as they are stored, in float16, so that whoever counts again
-    from the lake finds the same numbers.
+    Counts are those of the maps as they are stored, in float16, so that a recount from the lake
+    gives the same numbers.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
         if len(directed) < images:
             return _explain_some(model, identity, directed)
         _require_finite(model, identity, pairs[part.pairs, 0], part.peaks)
-        with stopwatch.measured("leam"):  # a GPU is still at it, and is waited for here
+        with stopwatch.measured("leam"):  # waits for a GPU, which is still computing
             stored = {name: maps.half().cpu() for name, maps in part.maps.items()}
             for name, layer in gathering.items():
                 layer.take(part.pairs, part.maps[name], stored[name], part.peaks[name])

@@ -1,4 +1,4 @@
-"""LEAM: which cells of a layer make a network find two images of a person alike.
+"""LEAM maps: the cells of a layer that make a network find two images of a person alike.
 
 For an anchor and a score S of its embedding (`ingest.leam.targets`; the paper: the cosine to the
 embedding of a positive), and a convolution with output A, channel k, cells i, j:
@@ -145,7 +145,7 @@ def rounds(
     references : Tensor, optional
         (image, c): what the target's `references` made for these images, if it needs them.
     counterparts : callable
-        From the embeddings (image, n) to what stands for each image as a positive (image, n):
+        From the embeddings (image, n) to what represents each image as a positive (image, n):
         by default its own embedding. With `ingest.leam.targets.mean_of_positives` and pairs (i, i)
         a map is that of image i towards the mean of its positives.
     batch_size : int
@@ -174,7 +174,7 @@ def rounds(
     whole = len(images) <= batch_size
     embeddings = None if whole else embed(network, images, batch_size, precision)
     for batch in [torch.arange(len(images))] if whole else _batches(anchors, batch_size):
-        # Positions are sent to a GPU first: each sending waits for all that it has been told to do.
+        # Positions are sent to a GPU first: each transfer waits for all work queued before it.
         turns = [turn.to(device) for turn in _turns(anchors, positives, batch)]
         forward = _forward(network, images[batch], modules, precision)
         embeddings = _renewed(embeddings, batch, forward)
@@ -195,7 +195,7 @@ def embed(
 
 @contextmanager
 def arithmetic(precision: Precision) -> Iterator[None]:
-    """Let a GPU round the factors of float32 products to TF32 inside, or forbid it.
+    """Allow or forbid a GPU to round the factors of float32 products to TF32 inside the context.
 
     Torch's own default is to round those of convolutions.
     """

@@ -1,4 +1,4 @@
-"""From map to facial region: how many of a map's activated pixels lie on each of the 19 classes.
+"""Region counts: a map's activated pixels on each of the 19 facial regions.
 
 Maps go up bilinearly to the 512 x 512 grid over the chip, and labels are brought there from the
 crop; then pixels are counted (arXiv 2509.17457, section 3.2). Classes are the regions in the

@@ -1,4 +1,4 @@
-"""What a relevance map is relevant to: the score of an embedding whose gradient LEAM follows.
+"""Targets: the score of an embedding that LEAM differentiates.
 
 A score looks at the anchor's embedding, at a counterpart (the embedding of a positive, or the
 mean of all positives) and at a reference (a constant per image, made once from the embeddings
@@ -41,7 +41,7 @@ class Target:
     score : Score
         The number whose gradient is followed.
     references : References
-        Makes the constants that the score needs beside anchor and counterpart.
+        Makes the constants that the score needs besides anchor and counterpart.
     uses_counterpart : bool
         Where False, all pairs of an anchor have the same map: one backward pass an image will do.
     """
@@ -205,7 +205,7 @@ TARGETS: Final = {
 
 
 def has_direction(embeddings: Tensor) -> Tensor:
-    """Tell of each embedding (image, n) whether it has a direction, so that cosines are defined.
+    """Return whether each embedding (image, n) has a direction, so that cosines are defined.
 
     One that is zero, or holds NaN or infinite numbers, has none; nor has one that is so short or
     long that float32 can't tell its length, which torch's normalisation takes for zero.

@@ -1,4 +1,4 @@
-"""Where the cells of a layer lie on the chip, worked out for any network by watching it run.
+"""Position of a layer's cells on the chip, measured by running the network.
 
 A cell is placed at the centre of its receptive field, as in Araujo, Norris and Sim, "Computing
 Receptive Fields of Convolutional Neural Networks" (Distill, 2019): the field begins as a pixel of
@@ -168,7 +168,7 @@ class _Lost:
 
 
 class _Follower(TorchDispatchMode):
-    """Notes for every tensor that comes from the chip where its cells lie."""
+    """Record the positions of the cells of every tensor that is computed from the chip."""
 
     def __init__(self, chip: Tensor) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ class _Follower(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Else torch imports its compiler, to tell it to keep out, which takes seconds.
+        # Else torch imports its compiler, only to disable it, which takes seconds.
         return False
 
     def __torch_dispatch__(
@@ -247,7 +247,7 @@ def _meet(
 
 
 def _along(settings: dict[str, Any], source: Tensor) -> set[int]:
-    """Return the dimensions, counted from -1, that an operation is told to work along."""
+    """Return the dimensions, counted from -1, that an operation works along."""
     dims = settings.get("dim", settings.get("dims"))
     dims = [] if dims is None else [dims] if isinstance(dims, int) else dims
     return {dim if dim < 0 else dim - source.ndim for dim in dims}

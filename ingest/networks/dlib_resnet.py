@@ -52,7 +52,7 @@ class DlibResNet29(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut without weights.
+    """Two 3 x 3 convolutions, added to a shortcut without weights.
 
     A halving block convolves without padding and pools its shortcut, so that its branches differ
     in channels and, at some sizes, in rows and columns.

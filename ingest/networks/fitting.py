@@ -1,7 +1,7 @@
-"""A checkpoint's tensors brought under the names of a network.
+"""Checkpoints fitted to a network: their tensors renamed to the network's names.
 
-A checkpoint may hold more than one network: a recogniser under ``model.`` or ``backbone.`` beside
-the head that it was trained with. The network is what all its names are found of under one prefix.
+A checkpoint may hold more than one network: a recogniser under ``model.`` or ``backbone.``, and
+the head that it was trained with. The network is found at the prefix under which all its names are.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -54,7 +54,7 @@ def fill(
 
 
 def _find_prefix(network: nn.Module, state: Mapping[str, Tensor], source: str) -> str:
-    """Return what stands before the network's names; nothing where they are not all found."""
+    """Return the prefix of the network's names; an empty string where they are not all found."""
     names = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
     if not names or all(name in state for name in names):
         return ""

@@ -144,7 +144,7 @@ def _initialise(network: nn.Module, model: Model) -> None:
 
 @contextmanager
 def running(model: Model) -> Iterator[None]:
-    """Make whatever a network raises when it is run a sentence: its own code can raise anything.
+    """Turn any error raised while a network runs into a sentence; its code can raise anything.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _read(model: Model, path: Path) -> Mapping[str, Tensor]:
 
 
 def _randomise(network: nn.Module, size: int) -> None:
-    """Draw weights anew, such that each convolution and linear layer has outputs of variance 1.
+    """Draw random weights with which each convolution and linear layer has outputs of variance 1.
 
     Torch's initialisation is scaled layer after layer while a smooth random chip passes, so that
     neither depth nor residual sums make activations vanish or explode (layer-sequential unit

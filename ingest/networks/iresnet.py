@@ -62,7 +62,7 @@ class IResNet(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions between batch norms, beside a shortcut; the second one strides."""
+    """Two 3 x 3 convolutions between batch norms, added to a shortcut; the second one strides."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()

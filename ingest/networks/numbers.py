@@ -1,4 +1,4 @@
-"""What a network computes on and in, as a tensor of it tells."""
+"""Device and floating dtype of a network, taken from its parameters and buffers."""
 
 from itertools import chain
 

@@ -1,4 +1,4 @@
-"""Weights: found or fetched, and read without running anything that a file may hold."""
+"""Weights: found or downloaded, and read without executing code from the file."""
 
 import pickle
 import re
@@ -171,7 +171,7 @@ def _read_torch(path: Path) -> Any:
 
 
 def _is_packed(path: Path) -> bool:
-    """Tell whether a zip file, which torch's new format is, unpacks to more than its size."""
+    """Return whether a zip file, which torch's new format is, unpacks to more than its size."""
     try:
         with zipfile.ZipFile(path) as file:
             return sum(part.file_size for part in file.infolist()) > path.stat().st_size

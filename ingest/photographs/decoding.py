@@ -1,4 +1,4 @@
-"""From a file to upright RGB pixels, whatever the file is.
+"""Decoding of image files of any supported format to upright RGB pixels.
 
 Anything that Pillow decodes comes out as (h, w, 3) uint8; anything else is an
 `UnusableImageError` whose reason goes into the lake's ``images`` table. Pillow's global
@@ -70,7 +70,7 @@ def read_photograph(path: Path) -> NDArray[np.uint8]:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BufferedReader]:
-    """Open a regular file of a sane size; whatever reading it raises is told of the file.
+    """Open a regular file of a sane size; an error in reading becomes an error of the file.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Images of more than eight bits a channel, in eight.
+"""Images of more than eight bits a channel, reduced to eight.
 
-What is white in such a file it seldom says. Cameras and microscopes store 10, 12 or 14 bits in 16,
+Such a file seldom states its white level. Cameras and microscopes store 10, 12 or 14 bits in 16,
 which would come out all but black. So white is, in this order:
 
 1. what the file states: PNG's chunk sBIT, TIFF's BitsPerSample or MaxSampleValue, as long as no
@@ -24,7 +24,7 @@ DEPTHS: Final = (1, 8, 10, 12, 14, 16, 20, 24, 32)
 """Customary numbers of bits."""
 
 OVERSHOOT: Final = 1.1
-"""How far floats may lie above their white, as resampling makes them."""
+"""Factor by which floats may exceed their white, as resampled ones do."""
 
 _BITS_PER_SAMPLE: Final = 258
 _MAX_SAMPLE_VALUE: Final = 281
@@ -172,7 +172,7 @@ def _largest(tag: object) -> int:
 
 
 def _bits_of_png(file: BinaryIO) -> int | None:
-    """Return what the chunk sBIT says (PNG, section 11.3.2.5); it stands before the pixels."""
+    """Return the content of the chunk sBIT (PNG, section 11.3.2.5), which precedes the pixels."""
     while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
         length = int.from_bytes(head[:4], "big")
         if head[4:] == b"sBIT":

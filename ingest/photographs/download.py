@@ -1,8 +1,8 @@
-"""Files fetched into the cache folder: resumed, verified, and never half-written in their place.
+"""Downloads into the cache folder: resumable, verified, and moved into place when complete.
 
-What has arrived of a file lies in the folder ``partial`` of the cache folder, beside a note of
-the address and the version that it is of. A later try goes on from there if the host still has
-that version (an ``If-Range`` request), and from the start if not.
+The received part of a file is kept in the folder ``partial`` of the cache folder, with a note of
+its address and version. A later try continues from there if the host still has that version (an
+``If-Range`` request), and starts over if not.
 """
 
 import errno
@@ -64,7 +64,7 @@ def fetch(file: RemoteFile, console: Console | None = None, policy: Policy = POL
         If no address gives the right file, it can't be written, or LEAM_OFFLINE is set.
     """
     if files.is_offline():
-        raise WeightsError(f"LEAM_OFFLINE forbids to fetch {file.file}. {files.by_hand(file)}")
+        raise WeightsError(f"LEAM_OFFLINE forbids fetching {file.file}. {files.by_hand(file)}")
     if not file.addresses:
         raise WeightsError(f"{file.file} can't be fetched. {files.by_hand(file)}")
     console = console or Console(stderr=True)
@@ -98,7 +98,7 @@ class _Partial:
             lock.release()
 
     def note(self, address: str, version: str) -> None:
-        """Note of what the file is that is arriving; no version where the host tells none."""
+        """Record the address and version of the file; the version is empty if unknown."""
         self._note.write_text(f"{address}\n{version}")
 
     @property
@@ -129,7 +129,7 @@ class _Partial:
 
 
 class _Receiver:
-    """Appends what arrives of a file to its partial file, or fills that anew."""
+    """Receiver that appends to a partial file, or starts it over."""
 
     def __init__(
         self,

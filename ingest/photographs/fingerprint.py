@@ -1,4 +1,4 @@
-"""What a photograph is: its bytes. Where it lies is only where it was last seen."""
+"""Identity of a photograph: a hash of its bytes; its path is only where it was last seen."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Files over HTTP: few requests to a host at a time, retries where they help, no surprises.
+"""HTTP downloads with retries and a limit on simultaneous requests to a host.
 
 `Client.receive` hands what arrives to a `Receiver`, and `Client.get` returns it as bytes. Every
 way to fail is a `NoFileError`, whose reason is a key of `FAILURES`.
@@ -58,11 +58,11 @@ class Policy:
     pause : float
         Seconds before asking again, doubled each time; a host's own Retry-After goes first.
     longest_pause : float
-        A host that wants more seconds than this before it is asked again, isn't.
+        A host that demands a longer pause than this, in seconds, is not asked again.
     connection_failures : int
-        Connections to a host that may fail in a row before it isn't asked any more.
+        Failed connections in a row after which a host is not asked again.
     user_agent : str
-        The name that hosts are told.
+        The User-Agent header of requests.
     """
 
     per_host: int = 4
@@ -230,7 +230,7 @@ class _Host:
 
 
 class _Memory:
-    """A receiver that keeps a file in memory, and starts anew with every attempt."""
+    """Receiver that keeps a file in memory, and starts over with every attempt."""
 
     def __init__(self, max_bytes: int) -> None:
         self.received = bytearray()

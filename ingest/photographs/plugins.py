@@ -1,7 +1,7 @@
-"""Formats that Pillow reads by a plugin, which is used where it is installed.
+"""Formats that Pillow reads by an optional plugin.
 
-A file of such a format is told by its first bytes (ISO 14496-12 for HEIC and AVIF, ISO 18181-2
-for JPEG XL), so that without the plugin there is a sentence that names it.
+A file of such a format is recognised by its first bytes (ISO 14496-12 for HEIC and AVIF,
+ISO 18181-2 for JPEG XL), so that the error without the plugin names it.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Final
 
 HEAD: Final = 64
-"""Bytes of a file that tell its format."""
+"""Number of first bytes of a file that identify its format."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""The photographs of a lake found again in a folder, by their content and whose they are.
+"""Reconciliation of a lake's photographs with a folder's, by content and identity.
 
 A photograph that was renamed, moved, copied to another disk or reached by another path is the
-same one: only its path is renewed. One whose content stands under another person now was given
-another label. One whose file has other content was replaced.
+same one: only its path is updated. One whose content is now under another person has been
+relabelled. One whose file has other content has been replaced.
 """
 
 import os
@@ -22,7 +22,7 @@ _READERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class KnownPhotograph:
-    """A row of the table ``images``, as far as it tells one photograph from another."""
+    """The columns of a row of the table ``images`` that identify a photograph."""
 
     path: str
     identity: str
@@ -60,7 +60,7 @@ class Reconciliation:
     renewed : tuple of Sighting
         Known photographs under a new path or modification time.
     relabelled : tuple of Sighting
-        Known photographs that stand under another identity now.
+        Known photographs that are now under another identity.
     replaced : tuple of str
         Paths in the table of photographs whose file holds another photograph now.
     departed : tuple of KnownPhotograph

@@ -1,1 +1,1 @@
-"""A run: models as they are run, units of work, this process or a dask cluster, commits."""
+"""A run of an ingest: models, units of work, their execution here or on dask, and commits."""

@@ -1,4 +1,4 @@
-"""All that is missing of one block: photographs read, faces parsed, identities explained."""
+"""The work that a block lacks: photographs read, faces parsed, identities explained."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ References = Mapping[str, Tensor]
 """By model: what its target compares each image of a block with, (image, c)."""
 
 Seen = Callable[[str, int], object]
-"""Is told how many images more a model has been run on."""
+"""Callback with a model's name and the number of further images that it has been run on."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An ingest's work on the workers of a dask cluster, while this process keeps the tables.
+"""Execution of an ingest on a dask cluster; this process alone writes the tables.
 
 A task is a block of whole identities: its worker reads the photographs, explains them, writes
 whole shards and returns the rows, which are committed here as they come. dask gives the tasks of
@@ -93,7 +93,7 @@ def connected(address: str, device: str) -> Iterator[Cluster]:
             with client.as_current():
                 yield Cluster(client, address, device)
         finally:
-            with suppress(OSError):  # a scheduler that is gone can't be told
+            with suppress(OSError):  # a scheduler that is gone can't be notified
                 client.close()
 
 
@@ -111,7 +111,7 @@ def on_cluster(address: str, device: str) -> Iterator[Execution]:
 
 
 def job_of(run: Run, device: str) -> Job:
-    """Return what tells workers about a run; on their machines, paths begin at the root."""
+    """Return the description of a run for its workers, with absolute paths."""
     lake, plan = run.lake, run.plan
     requests = tuple(
         replace(one, weights=one.weights.absolute()) if isinstance(one.weights, Path) else one

@@ -1,7 +1,7 @@
-"""What a worker of a dask cluster does for an ingest, and what it checks before.
+"""The part of an ingest that runs on a dask worker, and the checks before it.
 
-A worker opens networks and parser once, from a small order; photographs it reads, and arrays it
-writes, where they lie. Whole blocks come in, and rows go back as Arrow.
+A worker opens networks and parser once, from a small description of the run; it reads photographs
+and writes arrays in place. It receives whole blocks and returns rows as Arrow.
 """
 
 import asyncio
@@ -209,7 +209,7 @@ class JobPlugin(WorkerPlugin):
 
 
 async def check(job_name: str, dask_worker: Worker) -> None:
-    """Run `JobPlugin.check` on this worker, whose heart goes on beating meanwhile."""
+    """Run `JobPlugin.check` on this worker, in a thread, so that its heartbeat continues."""
     await asyncio.to_thread(_plugin_of(dask_worker, job_name).check)
 
 

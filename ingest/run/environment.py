@@ -1,4 +1,4 @@
-"""What on a machine decides the numbers that come out: programs, catalog, weights."""
+"""The environment of a run, as far as its numbers depend on it: programs, catalog, weights."""
 
 import hashlib
 import platform
@@ -24,7 +24,7 @@ def observe(catalog: Catalog, requests: Iterable[Request], parser: str) -> dict[
     Parameters
     ----------
     catalog : Catalog
-        The one that the parser stands in.
+        The catalog that has the parser.
     requests : iterable of Request
         The models.
     parser : str

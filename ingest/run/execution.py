@@ -1,4 +1,4 @@
-"""Who does the work: this process, or the workers of a cluster (`ingest.run.dask_cluster`)."""
+"""Executors of a run: this process, or the workers of a cluster (`ingest.run.dask_cluster`)."""
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final, Protocol
@@ -78,7 +78,7 @@ class LocalExecutor:
         writer: Writer,
         seen: Seen,
     ) -> None:
-        """Do block after block, and write beside the work."""
+        """Compute block after block, while the writer writes the units."""
         loaded = self._stopwatch.waited("read", open_run.load(todo))
         for one, block in zip(todo, loaded, strict=True):
             for unit in units_of(open_run, one, block, references_of(one), seen):

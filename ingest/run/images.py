@@ -1,4 +1,4 @@
-"""The table ``images`` brought up to date with a data set: what is there, and in which place."""
+"""Update of the table ``images`` from a data set: which images exist, and where."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -54,7 +54,7 @@ def update_images(run: Run, executor: Executor) -> None:
 
 
 def _count_departed(run: Run, paths: Sequence[str]) -> None:
-    """Tell the outcome of kept photographs that are no longer in the data set."""
+    """Count kept photographs that are no longer in the data set, in the outcome."""
     if paths:
         kept = run.lake.sql("SELECT identity FROM images WHERE status = 'kept' AND path IN "
                         "(SELECT unnest(?))", [list(paths)])  # fmt: skip
@@ -191,7 +191,7 @@ def _placement(
 
 
 class _StoredFaces:
-    """The crops that a lake holds, which stand in for photographs that are gone.
+    """The crops that a lake holds, which replace photographs that are gone.
 
     Attributes
     ----------

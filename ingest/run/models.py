@@ -1,4 +1,4 @@
-"""Models as they are asked for, as the lake records them, and as they are run."""
+"""Models: as the user asks for them, as the lake records them, and as they run."""
 
 import hashlib
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Request:
     entry : leamstore.catalog.entries.Model
         What the catalog says of it.
     catalog : Catalog
-        The catalog it stands in.
+        The catalog that has the entry.
     weights : Path or "random" or None
         A file, random weights by `seed`, or None for those of the catalog.
     layers : tuple of str
@@ -46,7 +46,7 @@ class Request:
 
     @property
     def name(self) -> str:
-        """The model's name in the lake, which tells at sight what isn't the paper's."""
+        """The model's name in the lake, which marks weights and targets other than the paper's."""
         marks = []
         if self.weights == "random":
             marks.append("random")
@@ -123,7 +123,7 @@ def open_model(
     keep_pairs: int,
     visible: tuple[str, ...],
 ) -> OpenModel:
-    """Load a model's network, see that it can be explained, and work out where its cells lie.
+    """Load a model's network, check that it can be explained, and locate its layers' cells.
 
     Raises
     ------

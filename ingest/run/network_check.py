@@ -1,4 +1,4 @@
-"""Whether a network can be explained, found out on chips of noise before any photograph is read."""
+"""Check that a network can be explained, on chips of noise before any photograph is read."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from leamstore.errors import CatalogError, LeamError
 def check_network(
     network: nn.Module, entry: Model, layers: Sequence[str], precision: Precision
 ) -> dict[str, LayerGeometry]:
-    """Run a network as an ingest does, and return where the cells of its layers lie.
+    """Run a network as an ingest does, and return the positions of its layers' cells.
 
     Raises
     ------
@@ -87,4 +87,4 @@ def _check_agreement(plain: object, ours: Tensor) -> None:
 
 
 _LEAST_AGREEMENT: Final = 0.99
-"""Cosine of two embeddings of one chip, between which lie rounding and bfloat16 at most."""
+"""Least cosine of two embeddings of one chip that differ by rounding and bfloat16 at most."""

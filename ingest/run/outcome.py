@@ -1,4 +1,4 @@
-"""What an ingest did, and where its time went."""
+"""Outcome of an ingest: what was done, and the time that each stage took."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +21,8 @@ class Outcome:
     units, images, pairs, maps : int
         Done by this run, over all models.
     stopwatch : Stopwatch
-        Stages. ``read`` is the time spent waiting for photographs, which are read beside the
-        work; ``write`` happens beside the work, too.
+        Stages. ``read`` is the time spent waiting for photographs, which are read during the
+        computation; ``write`` happens during it, too.
     """
 
     looked_at: int = 0

@@ -1,4 +1,4 @@
-"""From photographs to a lake: survey, placement, then unit after unit."""
+"""The pipeline of an ingest: survey, placement, then one unit after another."""
 
 import hashlib
 import json
@@ -288,7 +288,7 @@ def _make_room(
     opened: Mapping[str, OpenModel],
     todo: Sequence[Todo],
 ) -> None:
-    """Make the arrays that the blocks need; those of a model that has no unit begin anew."""
+    """Create the arrays that the blocks need; those of a model without units are recreated."""
     lake = run.lake
     shards = max(one.block.first_shard + one.block.shards for one in todo)
     arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
@@ -323,7 +323,7 @@ _TEXT: Final = {
 def _references(
     executor: Executor, open_run: OpenRun, images: pl.DataFrame, progress: Progress
 ) -> Callable[[Todo], References]:
-    """Return what tells a block's images what each model's target compares them with.
+    """Return a function from a block to the references of each model's target for its images.
 
     Where a target needs that, it takes a first pass over all images, since the embeddings of all
     of them go in.

@@ -1,4 +1,4 @@
-"""Which photographs are kept, where each identity's images go, and in which pose they stand."""
+"""Placement: which photographs are kept, where identities go on the axis, and their poses."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def place_images(
 ) -> Placement:
     """Give every identity whose kept images change a place of its own after all others.
 
-    A photograph with a face is kept once, under one identity, beside another one of that identity.
+    A photograph with a face is kept once, and only if its identity has another one.
     An identity that was placed already and has other images now moves as a whole, so that its
     images lie together, in the order of their contents; other identities stay where they are.
 
@@ -83,7 +83,7 @@ _DETAILS: Final = {
     "departed": pl.format("{} is no longer there, and the lake holds no crop of it.", "path"),
     "duplicate": pl.format("It is the same file as {}.", "_first"),
     "duplicate-of-another-person": pl.format(
-        "The same file stands under several people: {}. Leave it under one.", "_people"
+        "The same file is in the folders of several people: {}. Leave it in one.", "_people"
     ),
     "lone-image": pl.lit(
         "No other usable image of this identity was found, so it has no positive."

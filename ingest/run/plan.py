@@ -1,4 +1,4 @@
-"""What an ingest is to do, by whom, and how far it is."""
+"""The plan of an ingest: its work, executor and progress."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,11 +15,11 @@ from ingest.run.outcome import Outcome
 from leamstore.lake import Lake
 
 Execution = Callable[["Run"], AbstractContextManager[Executor]]
-"""Makes ready whoever does the work of a run."""
+"""Context that prepares the executor of a run."""
 
 
 def in_this_process(run: "Run") -> AbstractContextManager[Executor]:
-    """Let this process do the work of a run."""
+    """Execute a run in this process."""
     detector = run.lake.settings.detector
     return nullcontext(LocalExecutor(run.plan.workers, detector, run.outcome.stopwatch))
 

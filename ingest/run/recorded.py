@@ -1,4 +1,4 @@
-"""Models of a lake as it records them: what it takes to run one again."""
+"""Models rebuilt from a lake's records."""
 
 import hashlib
 import sys
@@ -117,7 +117,7 @@ def _harmless(entry: Model) -> Model:
     Raises
     ------
     CatalogError
-        If it names functions of Python's own library, by whatever way, or a reader of its own.
+        If it names functions of Python's own library, in any form, or its own reader.
     """
     module, _, function = entry.network.partition(":")
     refused = []

@@ -1,4 +1,4 @@
-"""The words with which an ingest ends."""
+"""Summary printed at the end of an ingest."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -87,7 +87,7 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
 
 
 def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a reader should know about photographs that are gone or stand twice."""
+    """Yield sentences on photographs that are gone or occur twice."""
     run = facts["run"]
     if run["departed"]:
         gone = (

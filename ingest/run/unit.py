@@ -1,4 +1,4 @@
-"""A unit of work as it goes into the lake: whole shards of arrays, and rows for the tables."""
+"""A unit of work as the lake stores it: whole shards of arrays, and rows for the tables."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ _EMPTY: Final = {"f": np.nan, "i": -1, "u": 0}
 
 @dataclass(frozen=True)
 class FinishedUnit:
-    """A unit whose arrays are in the lake: what its tables and the run's outcome have to be told.
+    """A unit whose arrays are in the lake, with its rows and counts, which are not there yet.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class FinishedUnit:
 
 
 class Unit(Protocol):
-    """What was computed of a block, on its way into the lake."""
+    """The results of one block, before they are written into the lake."""
 
     @property
     def store(self) -> Location:

@@ -1,7 +1,7 @@
-"""The way of a unit into the lake: its arrays first, then its rows and its entry in the ledger.
+"""Writer of units: first the arrays, then the rows and the entry in the ledger.
 
-Arrays may be written by anyone who has the unit: whole shards, that no other unit shares, and
-the same bytes whoever computes it. Rows are committed by the one writer of the tables.
+Any process that has the unit may write its arrays: they are whole shards that no other unit
+shares, with the same bytes on every machine. Only one process commits rows to the tables.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ def write_arrays(unit: Unit) -> None:
 
 
 class Writer:
-    """The one writer of a lake's tables: works beside the work, one unit at a time.
+    """The only writer of a lake's tables: a thread that writes one unit at a time.
 
     A model enters the lake with its first unit, by its `descriptions`: its rows of the tables
     models and layers.

@@ -1,4 +1,4 @@
-"""Where images go on the Zarr axis: whole identities in blocks of whole shards."""
+"""Positions of images on the Zarr axis: whole identities in blocks of whole shards."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where one identity's images lie: image_ids from `first_image` on, inside `block`."""
+    """Position of one identity's images: image_ids from `first_image` on, inside `block`."""
 
     block: Block
     first_image: int
@@ -44,7 +44,7 @@ def place(sizes: Mapping[str, int], first_shard: int) -> dict[str, Placement]:
     Parameters
     ----------
     sizes : mapping of str to int
-        Images of each identity, in the order in which they are to lie.
+        Images of each identity, in the order of their positions.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def place(sizes: Mapping[str, int], first_shard: int) -> dict[str, Placement]:
 def blocks_of(image_ids: Iterable[int], identities: Iterable[str]) -> list[Block]:
     """Return the blocks of a lake, read off its kept images in the order of their image_ids.
 
-    Shards that one identity spans belong to one block, with all that lies in them.
+    Shards that one identity spans belong to one block, with all images in them.
     """
     blocks: list[Block] = []
     first_shard_of: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""How shards are read and written: whole ones fast, parts of them by Zarr itself.
+"""Codec pipeline: whole shards by a fast path, parts of shards by Zarr itself.
 
 The Rust pipeline (`zarrs`) reads whole shards several times as fast. Of a part of a shard it
 checks no checksum, so that a flipped bit could end in a wrong map; and it writes files in place,

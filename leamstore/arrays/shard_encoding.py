@@ -1,4 +1,4 @@
-"""How whole shards are encoded: at once, to the bytes that Zarr itself makes of them.
+"""Encoding of whole shards in one step, to the same bytes that Zarr writes.
 
 Zarr passes each chunk of a shard through its event loop and a thread, which takes longer than to
 compress it. Here a shard is one task: its chunks, compressed and with their checksums, one after
@@ -92,7 +92,7 @@ class ShardEncoder:
         return _with_checksum(bytes(compressed))
 
     def _is_empty(self, chunk: NDArray[Any]) -> bool:
-        # Most chunks aren't, which their first value tells.
+        # Most chunks aren't, as their first value shows.
         return self._is_fill(chunk[:1].ravel()[:1]) and self._is_fill(chunk)
 
     def _is_fill(self, values: NDArray[Any]) -> bool:

@@ -182,7 +182,7 @@ def open_tree(store: Location) -> "xr.DataTree":
 
 @contextmanager
 def _understood(place: Location) -> Iterator[None]:
-    """Make whatever Zarr raises over metadata a sentence; nothing there stays what it is."""
+    """Turn errors that Zarr raises over metadata into sentences, except for missing arrays."""
     try:
         yield
     except (FileNotFoundError, KeyError):

@@ -1,4 +1,4 @@
-"""The catalog: which models, parsers and data sets can be ingested, read from ``catalog.yaml``.
+"""The catalog: models, parsers and data sets that can be ingested, read from ``catalog.yaml``.
 
 A user's own catalogs have the same form and are read after the built-in one: an entry of theirs
 joins its entries, or replaces the one of the same name. Every mistake in every file is reported
@@ -52,7 +52,7 @@ class RemoteFile(_Entry):
     """Bytes."""
     sha256: Sha256 | None = None
     page: Address
-    """Page for people that tells about the file."""
+    """Web page about the file, for people."""
     licence: Text
     _catalog_folder: Path | None = PrivateAttr(None)
 
@@ -84,7 +84,7 @@ class Weights(RemoteFile):
     reader: EntryPoint = "ingest.networks.weights:read_state_dict"
     """Function from the file's path to the network's state."""
     prefix: Prefix | None = None
-    """What stands before the network's names in the file, where it holds more than the network."""
+    """Prefix of the network's names in the file, where it holds more than the network."""
     leave_out: tuple[LayerName, ...] = ()
     """What the file holds that the network hasn't: names, or what they begin with up to a dot."""
 
@@ -192,14 +192,14 @@ class Dataset(_Entry):
     """Function from its folder to its photographs."""
     description: Text
     layout: Text
-    """What lies where below its folder, ROOT."""
+    """Layout of the files below its folder, ROOT."""
     archive: RemoteFile | None
     """What to fetch; None: there is nothing to fetch."""
     citation: Text | None
 
 
 def _named(entries: Any) -> Any:
-    """Tell each entry of a mapping its name."""
+    """Give each entry of a mapping its name."""
     if not isinstance(entries, dict):
         return entries
     return {
@@ -327,7 +327,7 @@ def _read_one(path: Path) -> tuple[Catalog, list[Mistake]]:
 
 
 _MOST_MISTAKES: Final = 50
-"""Mistakes of a file that are told one by one."""
+"""Mistakes of a file that are listed one by one."""
 
 _FIELDS: Final = {
     field for entry in (Catalog, Model, Parser, Dataset, Weights) for field in entry.model_fields

@@ -1,4 +1,4 @@
-"""The files that the catalog names, on this machine: where they lie, and how to get them there."""
+"""Files that the catalog names: their places on this machine, and how to get them."""
 
 import hashlib
 import os
@@ -50,7 +50,7 @@ def cache_folder() -> Path:
 
 
 def is_offline() -> bool:
-    """Tell whether LEAM_OFFLINE forbids to use the network."""
+    """Return whether LEAM_OFFLINE forbids using the network."""
     return os.environ.get("LEAM_OFFLINE", "") not in ("", "0")
 
 
@@ -60,12 +60,12 @@ def place(file: RemoteFile) -> Path:
 
 
 def locate(file: RemoteFile) -> Path | None:
-    """Return where a file is, in its package, beside its catalog or in the cache folder."""
+    """Return the path of a file, in its package, next to its catalog or in the cache folder."""
     return next((path for path in _candidates(file) if path.is_file()), None)
 
 
 def fault(file: RemoteFile, path: Path) -> str | None:
-    """Return what is wrong with a file as it lies at `path`, as the end of a sentence.
+    """Return what is wrong with the file at `path`, as the end of a sentence.
 
     Size and sha256 are compared where the catalog states them.
     """

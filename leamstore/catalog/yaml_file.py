@@ -1,4 +1,4 @@
-"""YAML files from anybody: read safely, and every value knows its line."""
+"""Safe reader of YAML files that knows the line of every value."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import yaml
 
 MAX_BYTES: Final = 1_000_000
 MAX_NODES: Final = 100_000
-"""Values in a file with all aliases written out: a few lines of aliases can stand for billions."""
+"""Most values in a file with its aliases expanded: a few lines can expand to billions."""
 
 MAX_DIGITS: Final = 300
 """Characters of a number: reading or printing a very long one takes for ever, or fails."""

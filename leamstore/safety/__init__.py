@@ -1,1 +1,1 @@
-"""A lake kept whole: the lock, the run token, recovery after a kill, verification and repair."""
+"""Integrity of a lake: lock, run token, recovery after a kill, verification and repair."""

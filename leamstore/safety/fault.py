@@ -1,4 +1,4 @@
-"""What verify finds: a place, what is wrong there, and the units that have to be done again."""
+"""Faults found by verify: the place, what is wrong, and the units to recompute."""
 
 from dataclasses import dataclass
 from pathlib import Path

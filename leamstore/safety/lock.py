@@ -1,4 +1,4 @@
-"""One ingest at a time on a lake, and the name of the one that is at it.
+"""The lock of a lake: one ingest at a time, and the name of the process that holds it.
 
 The lock is the operating system's, so it ends with its process, however that ends. Readers take
 no part in it. It holds between machines where their common file system carries ``flock`` over
@@ -59,8 +59,8 @@ class Holder:
 def ingest_lock(lake: Location) -> Iterator[None]:
     """Hold a lake as the one process that may change images, maps and ledger.
 
-    The lock of a lake in an object store lies in this machine's cache folder; writers on other
-    machines are told apart by its tables (`leamstore.tables.published_copy`).
+    The lock of a lake in an object store is in this machine's cache folder; writers on other
+    machines are excluded by its tables (`leamstore.tables.published_copy`).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Lakes of earlier programs, brought up to the schema as it is now."""
+"""Migration of lakes from earlier releases to the current schema."""
 
 from leamstore import schema, tables
 from leamstore.lake import Lake

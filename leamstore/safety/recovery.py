@@ -1,4 +1,4 @@
-"""What an ingest that was killed leaves behind, put right before the next one begins.
+"""Recovery from an ingest that was killed, before the next one begins.
 
 Maps without an entry in the ledger need nothing: their unit is done again. What is left are maps
 of images that have retired, of models that have not got so far as a first unit, and files that

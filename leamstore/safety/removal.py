@@ -1,7 +1,7 @@
-"""A person or a photograph taken out of a lake whole, as when consent is withdrawn.
+"""Complete removal of a person or a photograph, as when consent is withdrawn.
 
 Rows, maps, crops, embeddings and the rows of answers that name them go, and the file of the tables
-is written anew, since deleted rows stay in its free space. Maps of the other images of a person
+is rewritten, since deleted rows stay in its free space. Maps of the other images of a person
 are means over the removed one, too: their units are struck off the ledger, and `ingest.repair`
 does them again. Answers over many people remain; what they rest on has changed, so that they are
 out of date.
@@ -142,7 +142,7 @@ def _strike_off(connection: duckdb.DuckDBPyConnection, identity: str) -> int:
 def _remove_from_answers(
     connection: duckdb.DuckDBPyConnection, names: tuple[str, ...], image_ids: list[int]
 ) -> None:
-    """Delete the rows of result tables in which a name or an image_id stands."""
+    """Delete the rows of result tables that contain a name or an image_id."""
     columns = connection.execute(
         "SELECT table_name, column_name, data_type FROM duckdb_columns() "
         "WHERE starts_with(table_name, ?) AND (data_type = 'VARCHAR' "
@@ -157,7 +157,7 @@ def _remove_from_answers(
 
 
 def _remove_from_runs(connection: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> None:
-    """Take names out of the command lines of runs, where they stand as a word or part of a path."""
+    """Remove names from the command lines of runs, where they are a word or part of a path."""
     for name in names:
         word = rf"(^|[\s/'\"=,]){re.escape(name)}($|[\s/'\",])"
         connection.execute(

@@ -1,4 +1,4 @@
-"""A run's token: a file in the lake by which its workers on other machines know that it goes on.
+"""The token of a run: a file by which workers on other machines know that the run continues.
 
 A worker that hung, or that the network cut off, may wake up long after its run. Within a run that
 does no harm: a unit done twice writes the same bytes to the same shards. But a later run may have

@@ -1,4 +1,4 @@
-"""Whether a lake is whole: every fault with its place and its remedy, and the repair.
+"""Verification of a lake: every fault with its place and remedy, and the repair.
 
 A repair takes away all that is broken; the next ingest does again just what is then missing.
 """
@@ -114,7 +114,7 @@ _MOST_IMAGES: Final = 1_000_000
 
 
 def _scattered_identities(lake: Lake) -> Iterator[Fault]:
-    """Yield identities whose images lie where no ingest puts them, which is side by side."""
+    """Yield identities whose images are not side by side, where every ingest puts them."""
     scattered = lake.sql(
         "SELECT identity FROM images GROUP BY identity "
         f"HAVING min(image_id) < 0 OR max(image_id)::BIGINT - min(image_id) > {_MOST_IMAGES} "
@@ -132,7 +132,7 @@ def _duplicate_rows(lake: Lake) -> Iterator[Fault]:
         if twice.height:
             yield Fault(
                 table.name,
-                f"{twice.height} keys ({key}) stand more than once",
+                f"keys ({key}) that occur more than once: {twice.height}",
                 owners.of_rows(table.name, twice),
             )
 
@@ -174,7 +174,7 @@ def _rows_without_unit(lake: Lake) -> Iterator[Fault]:
         if lost.height:
             yield Fault(
                 table,
-                f"{lost.height} rows belong to no unit of the ledger",
+                f"rows that belong to no unit of the ledger: {lost.height}",
                 owners.of_rows(table, lost),
             )
 
@@ -244,7 +244,7 @@ def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Fault]:
         if wrong.height:
             yield Fault(
                 table,
-                f"{wrong.height} rows count more region pixels than pixels",
+                f"rows that count more region pixels than pixels: {wrong.height}",
                 owners.of_rows(table, wrong),
             )
 
@@ -252,7 +252,7 @@ def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Fault]:
 def _cosines_that_are_none(lake: Lake) -> Iterator[Fault]:
     none = lake.sql("SELECT model, anchor FROM pairs WHERE NOT isfinite(cosine)")
     if none.height:
-        problem = f"{none.height} cosines are not finite"
+        problem = f"cosines that are not finite: {none.height}"
         yield Fault("pairs", problem, Owners(lake).of_rows("pairs", none))
 
 
@@ -281,7 +281,7 @@ def _attributes_against_tables(lake: Lake) -> Iterator[Fault]:
         name = f"{row.pop('model')}/{row.pop('layer')}"
         try:
             attributes = dict(root[name].attrs) if name in root else {}
-        except Exception as error:  # whatever broken metadata make of their reader
+        except Exception as error:  # broken metadata can make their reader raise anything
             yield Fault(f"maps.zarr/{name}/zarr.json", f"it can't be read ({line_of(error)})")
             continue
         for key in attributes.keys() & row.keys():

@@ -1,4 +1,4 @@
-"""Whether the arrays hold just what the tables say: every shard is read once."""
+"""Verification of the arrays against the tables; every shard is read once."""
 
 import math
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class ArrayCheck:
     places : (entry,) int
         Where it holds something.
     values : (entry,) int, optional
-        What it holds there, if the tables tell.
+        What it holds there, if the tables know.
     """
 
     store: Location
@@ -91,14 +91,14 @@ class ArrayCheck:
         want[self.places[own] - start] = True
         try:
             rows = np.asarray(array[start : start + length])
-        except Exception as error:  # whatever a broken shard makes of its reader
+        except Exception as error:  # a broken shard can make its reader raise anything
             return f"it can't be read ({line_of(error)})"
         there = np.zeros(length, bool)
         there[: len(rows)] = _holds_something(rows)
         if (want & ~there).any():
-            return f"{(want & ~there).sum()} rows of the tables have nothing here"
+            return f"rows of the tables that have nothing here: {(want & ~there).sum()}"
         if (there & ~want).any():
-            return f"{(there & ~want).sum()} entries have no row in the tables"
+            return f"entries that have no row in the tables: {(there & ~want).sum()}"
         if self.values is not None and (rows[self.places[own] - start] != self.values[own]).any():
             return "it names other images than the tables"
         if rows.dtype == np.float16 and ((rows < 0) | (rows > 1)).any():
@@ -170,7 +170,7 @@ def _of_faces(lake: Lake) -> Iterator[ArrayCheck]:
 
 
 def _shards_in(place: Location) -> set[int]:
-    """Return the numbers of the shards that lie at a place, whatever the array's length claims."""
+    """Return the numbers of the shards stored at a place, independent of the array's length."""
     if isinstance(place, Path):
         names = [entry.name for entry in place.iterdir()] if place.is_dir() else []
     else:

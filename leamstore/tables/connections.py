@@ -1,7 +1,7 @@
-"""The lake's tables in DuckDB: created from the schema, written by one process, read by many.
+"""Connections to the lake's tables in DuckDB, which one process writes and many read.
 
 DuckDB lets one process write a file and shuts every other process out meanwhile. So a connection
-is held only for one transaction or one query, and whoever finds the file locked tries again.
+is held only for one transaction or one query, and a process that finds the file locked tries again.
 """
 
 import re
@@ -24,13 +24,13 @@ from leamstore.tables.waiting import READER_PATIENCE, WITHOUT_END, Wait
 
 _Config = dict[str, str | bool | int | float | list[str]]
 
-# A reader sees the tables and nothing else of the machine, whoever wrote the query.
+# A reader sees the tables and nothing else of the machine: anybody may have written the query.
 _READER_CONFIG: Final[_Config] = {"enable_external_access": "false", "lock_configuration": "true"}
 
 STORAGE_VERSION: Final = "v1.0.0"
 """The oldest release of DuckDB whose clients open the file: nothing of the schema needs more."""
 
-# A file keeps the version in which it was created, whoever writes to it later.
+# A file keeps the version in which it was created, even if a later release writes to it.
 _WRITER_CONFIG: Final[_Config] = {"storage_compatibility_version": STORAGE_VERSION}
 
 
@@ -50,7 +50,7 @@ def create_tables(path: Location) -> None:
 def describe_column(
     connection: duckdb.DuckDBPyConnection, table: schema.Table, column: schema.Column
 ) -> None:
-    """Put a column's meaning beside it, as its comment."""
+    """Store a column's meaning as its comment."""
     connection.execute(
         f'COMMENT ON COLUMN {table.name}."{column.name}" IS {_quoted(column.meaning)}'
     )
@@ -96,7 +96,7 @@ def writing(
 
 
 def rewrite(path: Location) -> None:
-    """Write the file anew, without what deleted rows leave in its free space.
+    """Rewrite the file, without what deleted rows leave in its free space.
 
     Raises
     ------
@@ -132,8 +132,8 @@ def reading(
     patience : float
         Seconds to wait for a writer.
     limits : str
-        Further settings of DuckDB, as ``memory_limit="512MB"``; whatever a process has open at
-        a time must have the same ones.
+        Further settings of DuckDB, as ``memory_limit="512MB"``; all connections that a process has
+        open at a time must have the same ones.
 
     Raises
     ------

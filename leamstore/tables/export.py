@@ -1,4 +1,4 @@
-"""Tables out of the lake, as files that other programs read."""
+"""Export of the lake's tables to files that other programs read."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The ledger of units: what is done, and the one transaction that makes it so.
+"""The ledger of units: which are done, and the transaction that records one as done.
 
 A unit is a model (or ``faces``) and a block of whole identities. Its arrays are written first;
 then its rows and its ledger entry are committed together. What the ledger doesn't know doesn't
@@ -19,10 +19,10 @@ from leamstore.errors import LakeError
 from leamstore.tables import append
 
 FACES: Final = "faces"
-"""The name under which crops and labels stand in the ledger."""
+"""Name of the units of crops and labels in the ledger."""
 
 RETIRED: Final = "retired"
-"""The name under which a block stands there that images have left, until their maps are cleared."""
+"""Name, in the ledger, of a block that images have left, until their maps are cleared."""
 
 IMAGE_COLUMN: Final = {
     "embeddings": "image_id",
@@ -145,7 +145,7 @@ def retire_images(connection: duckdb.DuckDBPyConnection, image_ids: Sequence[int
     """Take images off the axis: their rows go, and their blocks' units stay done without them.
 
     Their maps are still there. So each of their blocks is marked in the ledger until
-    `end_retirement`: by that, whoever comes after a kill knows what is left to clear.
+    `end_retirement`: after a kill, the next run thereby knows what is left to clear.
     """
     for table, column in IMAGE_COLUMN.items():
         connection.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [image_ids])

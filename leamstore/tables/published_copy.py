@@ -1,4 +1,4 @@
-"""The tables of a lake in an object store: one object, replaced as a whole, copied to be used.
+"""The tables of a lake in an object store: one object, replaced as a whole, and copied for use.
 
 DuckDB writes local files. So a transaction runs on a working copy, and what it leaves is put in
 place of the object at once: a PUT either happens or doesn't. It is put on the condition that the

@@ -1,4 +1,4 @@
-"""What analyses wrote: ``result_<name>`` tables, each carrying what made it.
+"""Results of analyses: ``result_<name>`` tables, each with the settings that made it.
 
 A result's provenance is the comment of its table, as JSON: a table and what is said about it
 come and go together, in one transaction, and any DuckDB client reads both
@@ -24,7 +24,7 @@ PREFIX: Final = "result_"
 
 _INPUTS: Final = {
     "settings": "name, value",
-    # Where a file lies changes no number, nor does what a lake of an earlier program lacks.
+    # The place of a file changes no number, nor does what a lake of an earlier program lacks.
     "models": ", ".join(
         column.name for column in schema.table("models").columns if not column.added
     ),
@@ -32,7 +32,7 @@ _INPUTS: Final = {
     "units": "model, block, checksum",
     "images": "image_id, dataset, gender, ethnicity, age, crop_to_identity, crop_to_canonical",
 }
-"""All that a question's answer can depend on: the ledger stands for maps, rows and faces."""
+"""All that a question's answer can depend on: the ledger represents maps, rows and faces."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Provenance:
 
 
 def inputs_checksum(lake: Lake) -> str:
-    """Return a sha256 over what the lake holds, as far as analyses can tell; rows in any order."""
+    """Return a sha256 of all that analyses can depend on, independent of the order of rows."""
     digests = " UNION ALL ".join(
         f"SELECT '{table}' AS name, count(*) AS n, bit_xor(md5_number(chosen::VARCHAR)) AS digest "
         f"FROM (SELECT {columns} FROM {table}) AS chosen"

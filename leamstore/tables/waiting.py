@@ -1,4 +1,4 @@
-"""Waiting until others let go of the tables: who holds them is said, and when it is enough."""
+"""Waiting for other processes to release the tables, up to a limit."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ READER_PATIENCE: Final = 60.0
 """Seconds that a query waits, unless its caller has more patience."""
 
 WITHOUT_END: Final = float("inf")
-"""The patience of whoever would lose finished work by giving up."""
+"""Patience of a process that would lose finished work by giving up."""
 
 _PAUSE_SECONDS: Final = 0.02
 _FIRST_WORD_SECONDS: Final = 2.0

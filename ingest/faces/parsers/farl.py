@@ -1,4 +1,4 @@
-"""Facial regions from FaRL (Zheng et al., CVPR 2022), the paper's parser, by way of facer.
+"""Facial regions from FaRL (Zheng et al., CVPR 2022), the paper's parser, run by facer.
 
 facer cuts a square of its own around five points of the face, runs a TorchScript network on it
 and carries the logits of the 19 classes of CelebAMask-HQ back to the image it was given.
@@ -44,7 +44,7 @@ class FarlParser:
     device : str
         Where torch computes.
     batch_size : int
-        Crops in a batch. Each takes 20 MB of logits beside what the network needs.
+        Crops in a batch. Each takes 20 MB of logits, in addition to the network's own memory.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Data sets: from files on disk to photographs with an identity and, where stated, attributes.
+"""Data sets: photographs on disk with their identities and, where stated, attributes.
 
 Every data set is a module with ``read(root) -> Dataset``, which its entry in the catalog names.
 The module `fetching` brings data sets that are published, `selection` takes a

@@ -1,4 +1,4 @@
-"""What hosts answered, remembered in a file of one JSON object a line."""
+"""Answers of hosts, kept in a file with one JSON object per line."""
 
 import json
 import os

@@ -25,7 +25,7 @@ _BROKEN: Final = (
 def unpack(archive: Path, root: Path) -> None:
     """Unpack a tar or zip archive into a new folder, letting nothing out of it.
 
-    It is unpacked beside its place and moved there in one step, so that an interruption leaves
+    It is unpacked to a temporary folder and renamed in one step, so that an interruption leaves
     nothing half unpacked. A tar file with a link, path or device that leads out is refused; of
     such paths in a zip file only the harmless parts are kept.
 

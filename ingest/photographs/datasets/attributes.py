@@ -83,7 +83,7 @@ class Attributes:
 def read_attributes(
     root: Path, table: AttributeTable, keys: Iterable[str], notes: list[str]
 ) -> Attributes:
-    """Return what the csv file in `root` or beside it says.
+    """Read the attributes from the csv file in `root` or next to it.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def read_attributes(
 
 
 def note_other_tables(root: Path, tables: Sequence[AttributeTable], notes: list[str]) -> None:
-    """Tell `notes` of csv files in a data set's folder that are none of its `tables`."""
+    """Add a note on csv files in a data set's folder that are none of its `tables`."""
     read = [table.file_name for table in tables]
     others = sorted(
         path.name
@@ -163,12 +163,12 @@ def value_of(attribute: str, cell: str | None) -> str | None:
 
 
 def years(age: str | None, place: object) -> float | None:
-    """Return an age in years, or None where none is stated; a comma may stand for the point.
+    """Return an age in years, or None where none is stated; a comma may be the decimal sign.
 
     Raises
     ------
     LeamError
-        If it isn't a number of years; `place` says where it stands.
+        If it isn't a number of years; the message names its `place`.
     """
     known = value_of("age", age)
     if known is None:
@@ -223,7 +223,7 @@ def distinct_values(photographs: Sequence[Photograph]) -> list[str]:
 
 
 def _differ_by_one_letter(first: str, second: str) -> bool:
-    """Tell whether one letter put in, left out or replaced makes one value the other.
+    """Return whether two values differ by one letter inserted, deleted or replaced.
 
     Codes of one or two letters always would, and are meant to differ.
     """

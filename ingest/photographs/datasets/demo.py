@@ -3,7 +3,7 @@
 Rear Admiral Grace Hopper comes with matplotlib's sample data, the astronaut Eileen Collins with
 scikit-image; both photographs are in the public domain. Each is written as eight files that
 differ in pose, light, crop, blur and compression, so that there is something real to run on
-where no data set is at hand.
+where no data set is available.
 """
 
 import io

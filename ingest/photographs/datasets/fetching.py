@@ -1,4 +1,4 @@
-"""Fetching a data set to its folder, as the catalog says where from."""
+"""Download of a data set to its folder, as the catalog describes it."""
 
 import shutil
 from pathlib import Path

@@ -18,7 +18,7 @@ from leamstore.errors import LeamError
 NAME: Final = "fgnet"
 
 FOLDERS: Final = (".", "images", "FGNET/images")
-"""Where the photographs lie in an unpacked archive."""
+"""Folder of the photographs in an unpacked archive."""
 
 _FILE_NAME: Final = re.compile(r"([0-9]{3})A([0-9]{2})[a-z]?\.(jpe?g|png|bmp|tiff?)", re.IGNORECASE)
 

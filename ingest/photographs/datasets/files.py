@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Atomic writing of files."""
 
 import os
 import threading
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under another name beside its place, then move it there in one step."""
+    """Write a file under a temporary name in the same folder, then rename it in one step."""
     beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
     try:
         beside.write_bytes(content)

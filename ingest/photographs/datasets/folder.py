@@ -115,7 +115,7 @@ def image_files(folder: Path, notes: list[str]) -> list[Path]:
 
 
 def _identity_folders(root: Path, notes: list[str]) -> list[Path]:
-    """Return the folders of identities; `notes` hears of files that lie beside them."""
+    """Return the folders of identities; add a note on files next to them."""
     paths = [root / entry.name for entry in _visible(root, notes)]
     folders = [path for path in paths if path.is_dir()]
     loose = [path.name for path in paths if not path.is_dir()]
@@ -129,7 +129,7 @@ def _identity_folders(root: Path, notes: list[str]) -> list[Path]:
 
 
 def _visible(folder: Path, notes: list[str]) -> list[os.DirEntry[str]]:
-    """Return what lies in a folder, by name, without csv files and what is hidden."""
+    """Return a folder's entries by name, without csv files and hidden ones."""
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)

@@ -1,4 +1,4 @@
-"""IMDb-Face: 1.7 million addresses of photographs of 59 thousand people, in one csv file.
+"""IMDb-Face: addresses of 1.7 million photographs of 59 thousand people, in one csv file.
 
 ``ROOT/IMDb-Face.csv`` has the columns name, index, image, rect, height width, url. `fetch` asks
 the addresses, `read` takes what is there: ``ROOT/images/<name>/<image>``.
@@ -12,7 +12,7 @@ stated is another one than the rect was drawn in, and is not taken.
 Every answer is a line of ``ROOT/downloads.jsonl`` (image, url, reason, detail, asked): what failed
 is not asked for again, unless the network was down or the host busy.
 
-People of one name are told apart by their index: ``<name>_<index>``.
+People of the same name are distinguished by their index: ``<name>_<index>``.
 """
 
 import dataclasses
@@ -172,7 +172,7 @@ def fetch(
         is set.
     """
     if files.is_offline():
-        raise LeamError("LEAM_OFFLINE forbids to ask for the images of IMDb-Face: unset it.")
+        raise LeamError("LEAM_OFFLINE forbids downloading the images of IMDb-Face: unset it.")
     links, bad_rows = read_links(root)
     links = select(links, max_images, None, max_identities, seed)
     answers = Answers(root / LEDGER)
@@ -307,7 +307,7 @@ def _ask(links: Iterable[Link], policy: Policy, workers: int) -> Generator[Answe
         try:
             yield from _as_they_come(executor, ask, links, 4 * workers)
         finally:
-            # Whatever is under way or waiting ends soon, and leaving the executor waits for it.
+            # Running and queued downloads end soon, and leaving the executor waits for them.
             client.stop()
 
 

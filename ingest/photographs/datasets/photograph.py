@@ -1,4 +1,4 @@
-"""What every data set gives: photographs of known identities."""
+"""The interface of data sets: photographs of known identities."""
 
 from dataclasses import dataclass
 from pathlib import Path

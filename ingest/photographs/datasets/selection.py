@@ -1,4 +1,4 @@
-"""Taking a part of a data set, so that the part stays the same while the data set grows."""
+"""Selection of a part of a data set that stays the same while the data set grows."""
 
 import hashlib
 from collections import defaultdict

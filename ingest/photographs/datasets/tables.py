@@ -1,4 +1,4 @@
-"""Reading csv files that strangers wrote, and spreadsheets saved."""
+"""Reader of csv files, as people and spreadsheets write them."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ MAX_NAMES: Final = 2**16
 """Bytes of the row of names: a million columns take a minute to read."""
 
 SEPARATORS: Final = (",", ";", "\t", "|")
-"""What may stand between cells; spreadsheets of many countries write semicolons."""
+"""Separators between cells; spreadsheets of many countries write semicolons."""
 
 _SAVE_AS: Final = "save it as CSV UTF-8"
 
@@ -23,11 +23,11 @@ _PACKED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"x\x01", b"x\x9c", b"x\xda"
 """How files of gzip, zstd and zlib begin, which polars would unpack, however large."""
 
 _SEPARATOR_LINE: Final = re.compile(r"\ufeff?\"?sep=(.)\"?", re.IGNORECASE)
-"""The line that tells Excel the separator, above the row of names."""
+"""The line above the header that declares the separator to Excel."""
 
 
 def find_table(folder: Path, name: str) -> Path | None:
-    """Return the file of a name in a folder, whatever the case of its letters, or None.
+    """Return the file of a name in a folder, without regard to case, or None.
 
     Raises
     ------

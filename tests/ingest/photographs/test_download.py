@@ -171,7 +171,7 @@ def test_another_size_than_stated_leaves_nothing_behind(host, folder):
 def test_offline_nothing_is_asked(host, monkeypatch):
     monkeypatch.setenv("LEAM_OFFLINE", "1")
     sentence = refusal(entry(host.address("ok", "w.pth")))
-    assert sentence.startswith(f"LEAM_OFFLINE forbids to fetch {NAME}. Get {NAME} by hand from ")
+    assert sentence.startswith(f"LEAM_OFFLINE forbids fetching {NAME}. Get {NAME} by hand from ")
     assert host.requests == []
 
 
