@@ -1,4 +1,4 @@
-"""The paper's title question: is the pattern the person's, the image's or any face's?
+"""Whether a pattern is the person's, the image's or any face's: the paper's title question.
 
 One analysis, declared here for any lake, model, layer and target; `analyses.person.verdict`
 states the rule by which its numbers become a verdict. Two kinds of evidence are asked for:

@@ -1,1 +1,1 @@
-"""Sanity checks: does a map depend on the network that it claims to explain?"""
+"""Sanity checks: maps that depend on the network that they explain, and maps that do not."""
