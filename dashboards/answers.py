@@ -22,7 +22,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Answer:
-    """A question's answer, as the lake holds it.
+    """A question's answer in the lake.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Answer:
 
 
 def show_answer(room: Room, question: str) -> Answer:
-    """Show what the answer to a question supports, and return it.
+    """Show the findings of a question's answer, and return the answer.
 
     Without an answer the page ends by the command that computes it.
     """
@@ -84,12 +84,12 @@ def read_current(room: Room, question: Question, name: str) -> pl.DataFrame | No
 
 
 def command(room: Room, question: str) -> str:
-    """Return what answers a question, as it is typed."""
+    """Return the command line that answers a question."""
     return f"python -m analyses {question} {room.option}"
 
 
 def rows_of_model(rows: pl.DataFrame, model: str | None, column: str = "model") -> pl.DataFrame:
-    """Return a model's rows of a result table, or say that it has none and end the page."""
+    """Return a model's rows of a result table, or show that it has none and end the page."""
     own = rows.filter(pl.col(column) == model)
     if own.is_empty():
         nothing_here(

@@ -29,7 +29,7 @@ _TITLE: Final = 36
 
 @dataclass(frozen=True)
 class Look:
-    """How a series is drawn."""
+    """The look of a series."""
 
     colour: str
     symbol: str
@@ -37,7 +37,7 @@ class Look:
 
 
 def looks_of(names: Sequence[str]) -> dict[str, Look]:
-    """Return how each of a few series is drawn, the same for the same order of names."""
+    """Return a look for each of a few series, the same for the same order of names."""
     looks = [Look(*look) for look in zip(_COLOURS, _SYMBOLS, _DASHES, strict=True)]
     return {name: looks[place % len(looks)] for place, name in enumerate(names)}
 

@@ -272,7 +272,7 @@ def ingest(
 
 
 def choose_execution(scheduler: str | None, device: str) -> "AbstractContextManager[Execution]":
-    """Let the workers of a scheduler do the work; where none is named, this process.
+    """Return the execution by the workers of a scheduler, or by this process if none is named.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def repair(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Do again what the ledger lacks, with the models and photographs that the lake records.
+    """Recompute what the ledger lacks, with the models and photographs that the lake records.
 
     `python -m leamstore verify --repair` takes out what is broken, and then calls this.
     """

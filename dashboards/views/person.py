@@ -27,7 +27,7 @@ _STATES: Final = {
     "shown": (1.0, "✓"), "not shown": (0.0, "○"), "fills disagree": (-0.4, "≠"),
     "reversed": (-1.0, "✗"),
 }  # fmt: skip
-"""What can become of a claim: the colour's amount, and the sign, which fits a narrow screen."""
+"""Outcomes of a claim: the amount of colour, and a sign that fits a narrow screen."""
 
 _CLAIMS: Final = {
     "sensitive": "finds sensitive pixels",
@@ -68,7 +68,7 @@ def _show_verdict(own: pl.DataFrame, room: Room) -> None:
 
 
 def _show_claims(answer: Answer, room: Room) -> None:
-    """Show the verdict of all models, and what became of this model's claims, by layer."""
+    """Show the verdicts on all models, and the outcomes of this model's claims, by layer."""
     claims = answer.tables["person_claims"]
     together = answer.tables["person"].join(
         claims, on=("model", "position", "layer"), how="left", maintain_order="left"

@@ -55,7 +55,7 @@ _OF_PAPER: Final = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What is compared, and how: values of the result tables' columns of these names."""
+    """The selected comparison: values of the result tables' columns of these names."""
 
     frame: Frame
     maps: str
@@ -319,7 +319,7 @@ def _draw(
 def _compare(
     laid: Maps, people: NDArray[np.int64], pairs: dict[str, Pairs], asked: Asked
 ) -> dict[str, NDArray[np.float64]]:
-    """Return how alike each pair is: the correlation of centred maps, or bc of the top 1 %."""
+    """Return each pair's likeness: the correlation of centred maps, or bc of the top 1 %."""
     centred = asked.relevance == "centred"
     maps = centre(laid, people) if centred else laid
     of_pairs, _ = measures(maps, centred)["correlation" if asked.measure == "correlation" else "bc"]

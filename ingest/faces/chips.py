@@ -21,7 +21,7 @@ from leamstore.schema import GRID
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a chip is cut: where in the chip which points of the face belong.
+    """The alignment of a chip: the positions of the face's points in the chip.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ class RunModel:
 
 @dataclass(frozen=True)
 class Identity:
-    """One identity's images as a model wants them.
+    """One identity's images, prepared for a model.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class LayerResult:
-    """What one layer shows of one identity.
+    """The maps and counts of one layer for one identity.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class LayerResult:
 
 @dataclass(frozen=True)
 class IdentityResult:
-    """What a model shows of one identity.
+    """The results of a model for one identity.
 
     Attributes
     ----------

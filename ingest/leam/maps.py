@@ -101,7 +101,7 @@ def explain(
     target: str | Target = "cosine",
     **settings: Unpack[Settings],
 ) -> Explanation:
-    """Return the maps of all pairs and what they were made of; see `rounds` for the rest."""
+    """Return the maps of all pairs and the embeddings; see `rounds` for the parameters."""
     made = list(rounds(network, images, pairs, layers, target, **settings))
     order = torch.argsort(torch.cat([part.pairs for part in made]))
     return Explanation(

@@ -341,7 +341,7 @@ _MOVES: Final = {
     _aten.view: _view,
     _aten._unsafe_view: _view,
 }
-"""How operations that move, merge or reorder cells do so."""
+"""Rules for operations that move, merge or reorder cells."""
 
 _CELL_BY_CELL: Final = {
     *(_aten.native_batch_norm, _aten.cudnn_batch_norm, _aten.miopen_batch_norm),

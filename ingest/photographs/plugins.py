@@ -35,7 +35,7 @@ class Plugin:
     signatures: tuple[bytes, ...] = ()
 
     def register(self) -> bool:
-        """Make Pillow read the format, and return whether the plugin is there to do so."""
+        """Register the plugin with Pillow, and return whether it is installed."""
         try:
             module = import_module(self.module)
         except ImportError:

@@ -21,7 +21,7 @@ Positives = Literal["all", "mean"]
 
 @dataclass(frozen=True)
 class Request:
-    """A model as it is asked for.
+    """A model as the user asks for it.
 
     Attributes
     ----------

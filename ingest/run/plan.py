@@ -26,7 +26,7 @@ def in_this_process(run: "Run") -> AbstractContextManager[Executor]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an ingest is to do.
+    """The work of an ingest, and how it is executed.
 
     Attributes
     ----------

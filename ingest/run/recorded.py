@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordedModel:
-    """What it takes to run a model of a lake again.
+    """The data needed to run a model of a lake again.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class RecordedModel:
 
     @property
     def catalog(self) -> Catalog:
-        """A catalog of this entry alone."""
+        """A catalog with only this entry."""
         return Catalog(models={self.entry.name: self.entry})
 
     def load(self) -> "nn.Module":
@@ -51,7 +51,7 @@ class RecordedModel:
 
 
 def recorded_model(row: Mapping[str, Any], catalog: Catalog | None = None) -> RecordedModel:
-    """Return what it takes to run a model again, by its row of the table models.
+    """Return the data needed to run a model again, from its row of the table models.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ from ingest.photographs.datasets.tables import find_table, read_csv
 from leamstore.errors import LeamError
 
 MAX_AGE: Final = 150
-"""Years above which an age is a mistake."""
+"""Age in years above which it is taken for a mistake."""
 
 MOST_GROUPS: Final = 200
 """Distinct values up to which they are compared by their letters."""
@@ -37,7 +37,7 @@ UNKNOWN: Final = frozenset({
     "undefined", "unspecified", "missing", "not available", "not known", "not stated", "-", "--",
     "---", "\N{EN DASH}", "\N{EM DASH}", ".", "?", "??", "???",
 })  # fmt: skip
-"""Values, in lower case, that say that nothing is known."""
+"""Values, in lower case, that mean unknown."""
 
 SPELLINGS: Final = {
     "gender": {
@@ -71,7 +71,7 @@ IMAGES: Final = AttributeTable("images.csv", "path", ("age",))
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a csv file says, by key."""
+    """The attributes in a csv file, by key."""
 
     rows: dict[str, dict[str, str]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A file that is said to be a photograph of one person; whether it is shows when it is read.
+    """A file that may be a photograph of one person; it is not yet read.
 
     Parameters
     ----------
