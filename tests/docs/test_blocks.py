@@ -39,13 +39,14 @@ def commands_of(text):
     commands, open_lines = [], ""
     for line in text.splitlines(keepends=True):
         open_lines += line
+        if open_lines.endswith("\\\n"):  # as a shell does, which joins such lines
+            open_lines = open_lines.removesuffix("\\\n")
+            continue
         lexer = shlex.shlex(open_lines, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         try:
             words = list(lexer)
         except ValueError:  # a quotation that goes on in the next line
-            continue
-        if open_lines.endswith("\\\n"):
             continue
         if any("$" in word or set(word) <= set("();<>|&") for word in words):
             return None
@@ -99,6 +100,18 @@ def test_the_tutorial_leaves_a_lake_with_answers_and_a_report(place):
     lake = Lake(place / "demo.lake")
     assert lake.sql("SELECT count(*) FROM result_regions_by_model").item() > 0
     assert "DLIB_R29" in (place / "demo-report" / "index.html").read_text()
+
+
+def test_the_answer_in_the_readme_is_the_lakes(place):
+    blocks = list(blocks_of(ROOT / "README.md"))
+    command = next(one.text for one in blocks if "-m leamstore sql" in one.text)
+    query = command.split('"')[1]
+    printed = next(one.text for one in blocks if "nose_percent" in one.text and not one.language)
+    rows = [line.strip("│").split("│") for line in printed.splitlines() if line.startswith("│")]
+    answer = Lake(place / "demo.lake").sql(query)
+    assert answer["layer"].to_list() == [layer.strip() for layer, _ in rows]
+    # Kinds of processors round differently, which moves a few pixels across the threshold.
+    assert answer["nose_percent"].to_list() == pytest.approx([float(n) for _, n in rows], abs=0.5)
 
 
 @pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
