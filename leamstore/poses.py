@@ -28,7 +28,7 @@ identity's reference image; canonical: one pose for everybody."""
 FRAMES: Final[tuple[Frame, ...]] = get_args(Frame)
 
 Beyond = Literal["zero", "nearest"]
-"""What a map is outside of its chip: 0, or the value of the nearest cell."""
+"""Value of a map outside of its chip: 0, or that of the nearest cell."""
 
 EYE_CORNERS: Final = (36, 45)
 """dlib's landmarks at the outer corners of the person's right and left eye."""
@@ -62,7 +62,7 @@ CANONICAL: Final = (MEAN_SHAPE + PADDING) / (1 + 2 * PADDING) * GRID - 0.5
 
 
 def draw_reference(identity: str, images: Sequence[str], seed: int = 0) -> int:
-    """Draw the image to whose pose an identity's other images are brought.
+    """Draw the reference image, to whose pose an identity's other images are aligned.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def level(landmarks: Points) -> Affine:
 
 @dataclass(frozen=True)
 class Poses:
-    """How each of n images lies in every frame.
+    """Poses of n images in every frame.
 
     Attributes
     ----------

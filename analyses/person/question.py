@@ -1,4 +1,4 @@
-"""The paper's title question: is the pattern the person's, the image's or any face's?
+"""The paper's title question: whether the pattern is the person's, the image's or any face's.
 
 One analysis, declared here for any lake, model, layer and target; `analyses.person.verdict`
 states the rule by which its numbers become a verdict. Two kinds of evidence are asked for:

@@ -1,1 +1,1 @@
-"""Sanity checks: does a map depend on the network that it claims to explain?"""
+"""Sanity checks of maps: whether a map depends on the network that it claims to explain."""

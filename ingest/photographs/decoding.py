@@ -93,7 +93,7 @@ def open_file(path: Path) -> Iterator[BufferedReader]:
 
 
 def decode_photograph(file: BinaryIO, name: str) -> NDArray[np.uint8]:
-    """Do as `read_photograph` on an open file; `name` is what the sentences call it.
+    """Decode an open file as `read_photograph` does; messages call it `name`.
 
     Raises
     ------

@@ -16,7 +16,7 @@ _WORTH_A_PROCESS: Final = 16
 
 
 class Executor(Protocol):
-    """Interface of executors, which survey, embed and explain photographs with equal results.
+    """Interface of executors, which survey, embed and explain photographs with equal results."""
 
     def look_at(self, photographs: Sequence[Photograph]) -> Generator[dict[str, Any]]:
         """Yield a row of ``images`` for each photograph, in any job."""

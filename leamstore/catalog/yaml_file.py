@@ -12,7 +12,7 @@ MAX_NODES: Final = 100_000
 """Most values in a file with its aliases expanded: a few lines can expand to billions."""
 
 MAX_DIGITS: Final = 300
-"""Characters of a number: reading or printing a very long one takes for ever, or fails."""
+"""Most characters of a number: reading or printing a very long one is very slow, or fails."""
 
 _NUMBERS: Final = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 
@@ -38,7 +38,7 @@ class YamlFile:
     root: yaml.Node | None
 
     def line(self, location: Sequence[str | int]) -> int:
-        """Return the line of the value under these keys and indices, or of what is nearest."""
+        """Return the line of the value under these keys and indices, or of the nearest one."""
         node, line = self.root, 1
         for step in location:
             child = _child(node, step)

@@ -38,12 +38,12 @@ class Fault:
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """The remedy, as a sentence."""
         return "run verify with --repair" if self.units or self.files else self.advice
 
 
 class Owners:
-    """Which unit owns a row of a table, or a shard of an array."""
+    """Lookup of the unit that owns a row of a table or a shard of an array."""
 
     def __init__(self, lake: Lake) -> None:
         images = lake.images

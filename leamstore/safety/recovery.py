@@ -23,7 +23,7 @@ _CUT_SHORT: Final = "ended IS NULL AND summary IS NULL"
 
 
 def recover(lake: Lake) -> None:
-    """Put right what killed ingests and earlier programs left; the caller holds the lake's lock."""
+    """Clean up after killed ingests and earlier releases; the caller holds the lake's lock."""
     add_columns(lake)
     with lake.kept_open() as connection:
         runs = connection.sql(f"SELECT run_id FROM runs WHERE {_CUT_SHORT}").fetchall()

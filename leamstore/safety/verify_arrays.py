@@ -22,7 +22,7 @@ from leamstore.tables.ledger import FACES
 
 @dataclass(frozen=True)
 class ArrayCheck:
-    """What an array should hold.
+    """The expected content of an array.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ArrayCheck:
     values: NDArray[Any] | None = None
 
     def faults(self, owners: Owners) -> Iterator[Fault]:
-        """Yield what is wrong with the array, or with each of its shards."""
+        """Yield the faults of the array, or of each of its shards."""
         try:
             array = arrays.open_array(self.store, self.path)
         except MissingArrayError:
@@ -125,7 +125,7 @@ class ArrayCheck:
 
 
 def check_arrays(lake: Lake) -> Iterator[Fault]:
-    """Yield what is wrong with maps, crops and labels."""
+    """Yield the faults of maps, crops and labels."""
     owners = Owners(lake)
     for check in (*_of_maps(lake), *_of_faces(lake)):
         yield from check.faults(owners)
