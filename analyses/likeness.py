@@ -93,7 +93,7 @@ def centre(maps: Maps, people: NDArray[np.int64]) -> Maps:
     ----------
     maps : (n, y, x)
     people : (n,)
-        Whose each map is.
+        The person of each map.
     """
     centred = maps - mean_map(maps, people)
     lengths, scales = (np.linalg.norm(_flat(values), axis=1) for values in (centred, maps))

@@ -29,11 +29,11 @@ class Answer:
     tables : dict of str to polars.DataFrame
         By name, without ``result_``.
     settings : dict
-        What it was made with.
+        The settings it was made with.
     findings : list of str
-        What the tables do and do not support.
+        Sentences on what the tables do and do not support.
     notes : tuple of str
-        What a reader has to know.
+        Notes for a reader of the tables.
     made : str
         When, in ISO 8601.
     is_current : bool
@@ -118,7 +118,7 @@ def choose_run(rows: pl.DataFrame, model: str | None) -> pl.DataFrame:
     default = str(model) if model in guides else None
     guide = selections.one_of(
         "guiding", "Whose maps hide", guides, default=default, width=220,
-        help="The model whose maps say which pixels go first.",
+        help="The model whose maps order the pixels to hide.",
     )  # fmt: skip
     return own.filter(guiding=guide)
 

@@ -58,7 +58,7 @@ def forest(
     rows : polars.DataFrame
         With the columns `label`, `series`, `estimate`, low and high; paper where there is one.
     unit : str
-        What is drawn, on the axis.
+        Title of the axis.
     """
     labels = rows[label].unique(maintain_order=True).to_list()
     looks = looks_of(rows[series].unique(maintain_order=True).to_list())
@@ -106,7 +106,7 @@ def curves(
     titles : (str, str)
         Of the axes.
     log : bool
-        Whether the axis is logarithmic; what is at 0 isn't drawn then.
+        Whether the axis is logarithmic; values at 0 aren't drawn then.
     """
     if log:
         rows = rows.filter(pl.col(along) > 0)

@@ -30,7 +30,7 @@ class Page:
     icon : str
         A Material symbol.
     about : str
-        What one sees there, in a sentence or two.
+        Description of the page, in a sentence or two.
     show : callable
         Draws it.
     filters : tuple of str

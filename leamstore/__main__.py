@@ -136,7 +136,7 @@ def verify_command(
     lake: LakeOption = _DEFAULT_LAKE,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Take out what is broken, and do just that again."),
+        typer.Option("--repair", help="Remove what is broken, and recompute only that."),
     ] = False,
     files: CatalogOption = None,
     as_json: JsonOption = False,

@@ -217,13 +217,13 @@ def carry(
     maps : (n, height, width)
         Maps at the layer's own resolution.
     grid : CellGrid
-        Where the layer's cells lie on each map's chip.
+        Positions of the layer's cells on each map's chip.
     to_chip : (n, 2, 3) or (2, 3)
         From pixels of the picture to pixels of each map's chip.
     size : int
         Side of the picture in pixels.
     beyond : {"zero", "nearest"}
-        What the map is outside of the chip. Within the chip, and beyond the outermost cell
+        Value of the map outside of the chip. Within the chip, and beyond the outermost cell
         centres, it is the nearest cell's value either way.
     dtype : dtype
         Of the result: float32 or float64.

@@ -49,7 +49,7 @@ class ObjectPath:
     bucket : str
         Address of the bucket: ``s3://bucket``.
     key : str
-        What follows it, without slashes around; empty for the bucket itself.
+        The rest of the path, without slashes at its ends; empty for the bucket itself.
     store : obstore.store.ObjectStore
         The bucket, opened.
     """

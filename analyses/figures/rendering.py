@@ -33,9 +33,9 @@ class Rendered:
         As the picture has them.
     png, svg : bytes
     embedded : bytes
-        What a page shows: the SVG, or a WebP of photographs, which as PNG are ten times larger.
+        The image on a page: the SVG, or a WebP of photographs, which as PNG are ten times larger.
     media_type : str
-        Of what a page shows.
+        Of the image on a page.
     width : int
         Pixels of CSS at which the figure's text is as large as a page's.
     """

@@ -156,7 +156,7 @@ QUESTION: Final = Question(
     layouts={
         "person": Layout("whose the pattern is", per=("model",), rows=()),
         "person_claims": Layout(
-            "what became of each claim, and AUCs of one person's pairs", per=("model",), rows=()
+            "outcome of each claim, and AUCs of one person's pairs", per=("model",), rows=()
         ),
         "person_evidence": Layout(
             "what each claim rests on: drops of the centred cosine by fill, AUCs by control",

@@ -77,7 +77,7 @@ def likeness(
     gallery : (image, n)
         Embeddings among which the positives are.
     positives : (anchor, image) bool
-        Which images are an anchor's positives; each has one at least.
+        Mask of an anchor's positives; each has at least one.
 
     Returns
     -------

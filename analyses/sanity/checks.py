@@ -53,7 +53,7 @@ class Compared:
     Attributes
     ----------
     grid : CellGrid
-        Where the layer's cells lie.
+        Positions of the layer's cells.
     maps, edges : (n, y, x)
         Of n images: the model's maps, and the edges of the chips.
     random_maps : (n, y, x) or None

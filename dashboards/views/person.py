@@ -92,7 +92,7 @@ def _show_claims(answer: Answer, room: Room) -> None:
     figure.update_layout(height=360)
     show_chart(figure, "claims", own)
     signs = ", ".join(f"{sign} {state}" for state, (_, sign) in _STATES.items())
-    st.caption(f"What became of each claim: {signs}; empty: not asked of this layer.")
+    st.caption(f"Outcome of each claim: {signs}; empty: not tested for this layer.")
     with st.expander("Verdicts on all models, layers and targets"):
         show_table(together.with_columns(pl.col(pl.Float64).round(4)), "verdicts")
 

@@ -28,7 +28,7 @@ class Alignment:
     points : callable
         From landmarks (68, 2) to the points (n, 2) that are fitted.
     template : (n, 2) float64
-        Where they belong, in pixels of a chip with side `size`.
+        Their target positions, in pixels of a chip with side `size`.
     size : int
         Side in pixels for which the template is stated.
     """

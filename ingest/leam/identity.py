@@ -30,7 +30,7 @@ class RunModel:
     name : str
         Name in the table models.
     layers : mapping of str to CellGrid
-        Where the cells of each layer lie, by its name.
+        Positions of the cells of each layer, by its name.
     by_pair : bool
         Whether maps are made for each ordered pair; else one an image, towards the mean of its
         positives (which controls that ignore the positives leave out of account).
@@ -63,9 +63,9 @@ class Identity:
     image_ids : (image,) int
         Positions on the axis.
     names : sequence of str
-        What the draw of kept pairs knows an image by: its sha256.
+        Keys of the images in the draw of kept pairs: their sha256.
     paths : sequence of str
-        What people know an image by.
+        Names of the images in messages.
     chips : (image, h, w, 3) uint8
         RGB.
     chip_to_crop : (image, 2, 3) float64
@@ -137,7 +137,7 @@ class IdentityResult:
         Positions in `pairs` of those whose maps are kept.
     layers : dict of LayerResult
     seconds : Counter of str
-        Where the time went: leam and regions.
+        Seconds by stage: leam and regions.
     """
 
     images: NDArray[np.int64]

@@ -152,7 +152,7 @@ def rounds(
         Images in a forward pass. Where it holds all images, there is one forward pass
         altogether; else the embeddings are made by a first pass without gradient.
     precision : {"float32", "tf32", "bfloat16"}
-        What convolutions and matrix products run in; maps are float32 all the same. tf32 is
+        Precision of convolutions and matrix products; maps are always float32. tf32 is
         float32 whose factors a GPU of NVIDIA's rounds to ten bits, and float32 itself elsewhere.
 
     Yields

@@ -119,11 +119,11 @@ def count_regions(
     maps : (n, height, width) float16
         Relevance in [0, 1], at the layer's own resolution.
     cells : CellGrid
-        Where the layer's cells lie on the chip.
+        Positions of the layer's cells on the chip.
     grid : ClassGrid
         The classes of each image, as `classes_on_chip` gives them.
     image_of_map : (n,) int64
-        Whose classes belong to each map, as a position in `grid`.
+        Position in `grid` of the classes of each map.
     percents : sequence of float
         Of the grid's 512 x 512 pixels, each rounded to whole pixels; ascending.
 

@@ -35,15 +35,15 @@ class Target:
     Attributes
     ----------
     name : str
-        How it is called on the command line and in the lake.
+        Its name on the command line and in the lake.
     meaning : str
-        What relevance means under it, in a phrase.
+        Meaning of relevance under it, in a phrase.
     score : Score
         The number whose gradient is followed.
     references : References
         Makes the constants that the score needs besides anchor and counterpart.
     uses_counterpart : bool
-        Where False, all pairs of an anchor have the same map: one backward pass an image will do.
+        If False, all pairs of an anchor have the same map: one backward pass per image is enough.
     """
 
     name: str

@@ -23,7 +23,7 @@ def fill(
     state : mapping of str to Tensor
         A checkpoint's tensors.
     source : str
-        What the error's sentence begins with.
+        Beginning of the error message.
     weights : Weights, optional
         Entry of the catalog that may say which prefix to take and what to leave out.
 

@@ -51,7 +51,7 @@ def fetch(file: RemoteFile, console: Console | None = None, policy: Policy = POL
     console : Console, optional
         Where the progress bar is drawn; by default standard error.
     policy : ingest.photographs.http.Policy
-        How often and how long to ask.
+        Rules for retries and timeouts.
 
     Returns
     -------

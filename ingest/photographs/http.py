@@ -86,7 +86,7 @@ class NoFileError(Exception):
     reason : str
         Why, in a word, as in `FAILURES`.
     complaint : str
-        What happened, as the end of a sentence that begins with the address.
+        Description of the failure, as the end of a sentence that begins with the address.
     retry_after : float
         Seconds before which the host doesn't want to be asked again.
     """

@@ -21,7 +21,7 @@ class Plugin:
     format : str
         As people call it.
     module, package : str
-        What is imported, and what is installed.
+        The module to import, and the distribution to install.
     brands : frozenset of bytes
         Brands of the box ``ftyp`` that such files begin with.
     signatures : tuple of bytes

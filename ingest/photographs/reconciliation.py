@@ -38,9 +38,9 @@ class Sighting:
     Attributes
     ----------
     former_path : str
-        Where the table ``images`` has it.
+        Its path in the table ``images``.
     photograph : Photograph
-        What the data set says of it now.
+        Its present record in the data set.
     fingerprint : Fingerprint
     """
 

@@ -48,7 +48,7 @@ class Job:
     Attributes
     ----------
     run_id : str
-        Whose token allows to write (`leamstore.safety.run_token`).
+        The run whose token permits writing (`leamstore.safety.run_token`).
     lake, maps, faces : Location
         The lake and its stores.
     settings : LakeSettings
@@ -62,7 +62,7 @@ class Job:
     readers : int
         Threads that read photographs.
     environment : mapping of str to str
-        What `ingest.run.environment.observe` saw on the machine that sends the job.
+        Result of `ingest.run.environment.observe` on the machine that sends the job.
     photograph : Path or None
         One that all have to see alike.
     fingerprint : Fingerprint or None

@@ -45,7 +45,7 @@ class LocalExecutor:
     workers : int
         Processes that look for faces.
     detector : str
-        What they find faces with.
+        Name of the face detector.
     stopwatch : Stopwatch
         Counts the time spent waiting for photographs.
     """

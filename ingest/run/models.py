@@ -26,7 +26,7 @@ class Request:
     Attributes
     ----------
     entry : leamstore.catalog.entries.Model
-        What the catalog says of it.
+        Its entry in the catalog.
     catalog : Catalog
         The catalog that has the entry.
     weights : Path or "random" or None

@@ -42,7 +42,7 @@ class FinishedUnit:
     pairs, maps : int
         Done.
     seconds : Counter of str
-        Where the time went.
+        Seconds by stage.
     """
 
     name: str

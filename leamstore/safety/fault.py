@@ -23,11 +23,11 @@ class Fault:
     place, problem : str
         Table, array or file, where in it, and what is wrong there.
     units : tuple of Unit
-        What has to be done again.
+        The units to recompute.
     files : tuple of Path
         Files that have to go.
     advice : str
-        What a person can do where no repair helps.
+        Advice where no repair helps.
     """
 
     place: str

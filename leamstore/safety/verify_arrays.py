@@ -38,9 +38,9 @@ class ArrayCheck:
     per_shard : int
         Places in one shard.
     places : (entry,) int
-        Where it holds something.
+        Mask of the entries that hold something.
     values : (entry,) int, optional
-        What it holds there, if the tables know.
+        Values there, if the tables have them.
     """
 
     store: Location

@@ -88,7 +88,7 @@ def write_results(
     results : mapping of str to polars.DataFrame
         Tables by name, without the prefix.
     settings : mapping
-        What made them; values that JSON keeps.
+        Settings that made them, as values that JSON keeps.
     inputs : str
         `inputs_checksum` from before they were computed: what was written meanwhile makes
         them out of date.

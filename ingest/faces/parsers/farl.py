@@ -42,7 +42,7 @@ class FarlParser:
     weights : Path
         The TorchScript file that facer's authors publish for `MODEL`.
     device : str
-        Where torch computes.
+        Torch device.
     batch_size : int
         Crops in a batch. Each takes 20 MB of logits, in addition to the network's own memory.
 

@@ -18,7 +18,7 @@ class Answer:
     Parameters
     ----------
     image : str
-        What it was asked for.
+        The image that was requested.
     url : str
         The address.
     reason : str, optional

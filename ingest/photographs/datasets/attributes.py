@@ -90,7 +90,7 @@ def read_attributes(
     root : Path
         Folder of the data set.
     table : AttributeTable
-        Which file.
+        Specification of the file.
     keys : iterable of str
         Identities, or paths relative to `root`, that the data set holds.
     notes : list of str
@@ -235,7 +235,7 @@ def _differ_by_one_letter(first: str, second: str) -> bool:
 
 
 def _usage(source: Path, stated: Iterable[str], known: set[str]) -> str:
-    """Return a sentence on whom or what a file speaks of."""
+    """Return a sentence on the people or images that a file covers."""
     unknown = sorted(set(stated) - known)
     kind = source.stem.lower()
     used = f"{source} speaks of {len(known & set(stated)):,} of {len(known):,} {kind}"
@@ -256,7 +256,7 @@ def _comparable(key: str) -> str:
 def _read(path: Path, table: AttributeTable, notes: list[str]) -> dict[str, dict[str, str]]:
     """Return the attributes in a csv file by comparable key; what says nothing is left out.
 
-    `notes` hears of values that are read otherwise than they are written.
+    `notes` gets a sentence on values that are read differently than written.
 
     Raises
     ------

@@ -83,11 +83,11 @@ class Link:
     images : Path
         Folder of all images.
     identity : str
-        Whose face it is.
+        The person's name.
     name : str
         File name of the image.
     url : str
-        Where the photograph is.
+        Address of the photograph.
     rect : tuple of float
         The face in the photograph resized to `width` x `height`.
     width, height : int
@@ -153,7 +153,7 @@ def fetch(
         Which addresses to ask, as in `selection.select`; as most addresses are
         dead by now, far fewer images will come.
     policy : ingest.photographs.http.Policy
-        How to ask.
+        Policy of the requests.
     workers : int
         Threads.
     console : Console, optional

@@ -13,7 +13,7 @@ class Photograph:
     path : Path
         The file.
     identity : str
-        Whose face it shows.
+        The person it shows.
     dataset : str
         Data set it was read from.
     gender, ethnicity : str, optional
