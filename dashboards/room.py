@@ -87,7 +87,7 @@ def open_room(address: str) -> Room:
     LakeError
         If there is none, or it can't be used.
     """
-    # The state is taken first: what is written meanwhile then belongs to the next one.
+    # The state is read first, so that a change in the meantime belongs to the next state.
     state = state_of_tables(address)
     return Room(_open(address, state), state)
 

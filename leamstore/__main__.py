@@ -102,7 +102,7 @@ def sql(
             rows = Lake(lake).sql(asked, seconds=seconds, memory=memory)
     except duckdb.OutOfMemoryException as error:
         raise LakeError(
-            "the query needs more memory than it may: ask for less, or give it more by --memory."
+            "the query needs more memory than its limit: ask for less, or raise it by --memory."
         ) from error
     except duckdb.Error as error:
         raise LakeError(f"DuckDB refuses the query: {error}") from error

@@ -74,7 +74,7 @@ def _draw_brands(figure: Figure, brands: Sequence[str]) -> None:
 
     Saving takes in all that is drawn, so that nothing has to make room.
     """
-    # A figure wider than a page is shown smaller, and what is written under it must still be read.
+    # A figure wider than a page is shown smaller, and the text under it must stay legible.
     scale = max(1.0, figure.get_figwidth() / PAGE_INCHES)
     width = max(int(figure.get_figwidth() * 72 / _CHARACTER_POINTS / scale), 40)
     lines = [line for brand in brands for line in textwrap.wrap(brand, width)]

@@ -55,7 +55,7 @@ FEW: Final = 10
 """Identities below which nothing is claimed."""
 
 RELEVANCE: Final = ("as it is", "centred")
-"""Maps as they are, and with everybody's mean map taken off."""
+"""Maps as they are, and with everybody's mean map subtracted."""
 
 MATCHING: Final = ("all", "matched")
 """All pairs, and pairs of strangers whose poses differ as much as one person's do."""
@@ -443,13 +443,13 @@ QUESTION = Question(
     },
     notes=(
         "anchor: two maps of one image towards different positives; identity: of different images "
-        "of one person; strangers: of two people. Only identity against strangers can speak for a "
-        "person's pattern, and only in the canonical frame or with poses matched.",
+        "of one person; strangers: of two people. Only identity against strangers is evidence for "
+        "a person's pattern, and only in the canonical frame or with poses matched.",
         "bc: Bhattacharyya coefficient, and emd: earth mover's distance in pixels of a grid of "
         f"{SIZE} x {SIZE}, both of the top {TOP_PERCENT:g} %; correlation: of whole centred maps. "
-        "centred: everybody's mean map is taken off, and bc and emd see what exceeds it. matched: "
+        "centred: everybody's mean map is subtracted; bc and emd use what exceeds it. matched: "
         "strangers whose poses differ as much as those of one person's images. p: permuted signs "
-        "of the people; p_holm: over all models and layers, of what can speak for a person.",
+        "of the people; p_holm: over all models and layers, of all evidence for a person.",
         "Frames: chip is the model's own input, crop the face crop (left out where it is the "
         "chip), identity the pose of the person's reference image, canonical one pose for "
         "everybody. The wider a frame's view, the smaller the face in it, and the smaller emd.",

@@ -129,9 +129,9 @@ def _show_likeness(rows: pl.DataFrame, own: pl.DataFrame) -> None:
     figure.add_hline(y=0.5, line={"color": "#7F7F7F", "dash": "dot", "width": 1})
     show_chart(figure, "likeness-evidence", aucs)
     st.caption(
-        "One person's pairs of maps against strangers' matched in pose, everybody's mean map taken "
-        "off. Dotted: chance. Controls: maps that don't ask about the person, of random weights, "
-        "and the image's own edges and pixels."
+        "One person's pairs of maps against strangers' matched in pose, everybody's mean map "
+        "subtracted. Dotted: chance. Controls: maps that don't ask about the person, of random "
+        "weights, and the image's own edges and pixels."
     )
     differences = own.filter(pl.col("fill").is_null() & (pl.col("claim") != AUC))
     if differences.height:

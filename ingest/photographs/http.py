@@ -278,7 +278,7 @@ _STATUSES: Final[Mapping[int, str]] = MappingProxyType({
     HTTPStatus.REQUEST_TIMEOUT: "busy",
     HTTPStatus.TOO_MANY_REQUESTS: "busy",
     HTTPStatus.SERVICE_UNAVAILABLE: "busy",
-    # What had arrived before is of another file than the host has now.
+    # The part received before is of another file than the host has now.
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "truncated",
 })  # fmt: skip
 """Reasons by HTTP status, for those with a specific one."""

@@ -277,7 +277,7 @@ def resolve(entry: Model | Parser | Dataset, entry_point: str) -> Any:
     except (ImportError, AttributeError) as error:
         raise CatalogError(
             f"{entry_point}, which the catalog names for {entry.name}, can't be imported "
-            f"({error}): install its package, or run from the folder it lies in."
+            f"({error}): install its package, or run from the folder that contains it."
         ) from error
 
 

@@ -140,7 +140,7 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 
 def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | None:
     if isinstance(node, yaml.MappingNode):
-        # From the end: what the loader merged in by `<<` stands before a mapping's own keys.
+        # From the end: keys that the loader merged in by `<<` precede a mapping's own keys.
         for key, value in reversed(node.value):
             if key.value == str(step):
                 return value, key.start_mark.line + 1

@@ -28,7 +28,7 @@ def recover(lake: Lake) -> None:
     with lake.kept_open() as connection:
         runs = connection.sql(f"SELECT run_id FROM runs WHERE {_CUT_SHORT}").fetchall()
     if runs:
-        # First of all: a worker of theirs that wakes up must not write into what is done here.
+        # First of all: a worker of an earlier run that wakes up must not write while this runs.
         run_token.withdraw(lake.path)
     clear_retired(lake)
     if not runs:

@@ -34,11 +34,11 @@ class ArrayCheck:
     size : tuple of int
         Shape of what it holds at one place.
     dtype : str
-        Type of it.
+        Its dtype.
     per_shard : int
         Places in one shard.
     places : (entry,) int
-        Mask of the entries that hold something.
+        Positions of the entries that hold something.
     values : (entry,) int, optional
         Values there, if the tables have them.
     """

@@ -84,7 +84,7 @@ def writing(
             try:
                 yield connection
             except BaseException:
-                # What the disk did not take, DuckDB has rolled back already.
+                # DuckDB has already rolled back a transaction that the disk did not take.
                 with suppress(duckdb.Error):
                     connection.rollback()
                 raise

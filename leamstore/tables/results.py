@@ -24,7 +24,7 @@ PREFIX: Final = "result_"
 
 _INPUTS: Final = {
     "settings": "name, value",
-    # The place of a file changes no number, nor does what a lake of an earlier program lacks.
+    # Neither the place of a file nor columns that an earlier release lacked change a number.
     "models": ", ".join(
         column.name for column in schema.table("models").columns if not column.added
     ),

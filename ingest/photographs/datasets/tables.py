@@ -106,7 +106,7 @@ def _parsed(content: bytes, separator: str, line_end: str, rows_above: int) -> p
         return parse(drop_surplus=False)
     except polars.exceptions.ComputeError:
         _check_rows(content, separator, rows_above)
-        # What is left to complain of are empty cells at the ends of rows, as spreadsheets add.
+        # The remaining complaints are empty cells at the ends of rows, as spreadsheets add them.
         return parse(drop_surplus=True)
 
 
