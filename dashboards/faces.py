@@ -176,7 +176,7 @@ def nearest(pixels: NDArray[Any], affine: Affine, size: int, outside: Any) -> ND
         The value where there is no pixel.
     """
     side = np.arange(size, dtype=np.float64)
-    # A hair is taken off, as in ingest's counting: a frame equal to itself gives the same pixels.
+    # 1e-9, as in ingest's counting, makes a frame equal to itself give the same pixels.
     x, y = (
         np.floor(along * side + (down * side)[:, None] + (shift + 0.5 - 1e-9)).astype(int)
         for along, down, shift in affine

@@ -54,7 +54,7 @@ def scaling(from_size: float, to_size: float) -> Affine:
 
 
 def fit_similarity(points: Points, targets: Points) -> Affine:
-    """Return the rotation, uniform scale and shift that bring points closest to targets.
+    """Return the rotation, uniform scale and shift that map points closest to targets.
 
     Read as complex numbers, a similarity is ``target = a * point + b``, so that the least
     squares are those of a line. It is Umeyama's solution (PAMI 13, 1991), equations 40 to 42,

@@ -466,7 +466,7 @@ def _create_in_store(path: ObjectPath, settings: LakeSettings) -> None:
 
 
 def _is_free(path: Path) -> bool:
-    """Whether nothing is there but what an unfinished creation leaves: stores without arrays."""
+    """Return whether a place holds at most an unfinished creation: stores without arrays."""
     if not path.is_dir():
         return not path.exists()
     stores = [store for store in (path / "maps.zarr", path / "faces.zarr") if store.is_dir()]

@@ -1,7 +1,7 @@
 """Frames that remove more or less of a face's pose, and warping of maps between frames.
 
 The paper's four steps (arXiv 2509.17457, section 3.3): draw a reference image per identity,
-take dlib's landmarks, rotate until the eye corners are level, and bring the other images to the
+take dlib's landmarks, rotate until the eye corners are level, and warp the other images to the
 reference's landmarks. In addition to the identity's own frame there is one canonical frame for
 everybody, without which "another identity" is confounded with "not aligned".
 """
@@ -86,7 +86,7 @@ def draw_reference(identity: str, images: Sequence[str], seed: int = 0) -> int:
 def crop_to_identity(landmarks: Points, reference: int) -> Affine:
     """Return the affines from the crops of one identity into its reference frame.
 
-    The reference is turned until its outer eye corners are level; the others are brought to it
+    The reference is turned until its outer eye corners are level; the others are aligned to it
     by the similarity with the least squared distance between their `INNER` landmarks and its
     own. Levelling the others as well would change nothing, for that similarity would turn them
     back; to hold them level would leave almost half of LFW's images farther from the reference
@@ -118,7 +118,7 @@ def crop_to_canonical(landmarks: Points) -> Affine:
 
 
 def on_mean_face(landmarks: Points) -> Points:
-    """Return the `INNER` landmarks (image, 51, 2) brought to the mean face from any frame."""
+    """Return the `INNER` landmarks (image, 51, 2) from any frame, aligned to the mean face."""
     return geometry.apply(crop_to_canonical(landmarks), landmarks)[:, INNER]
 
 

@@ -70,7 +70,7 @@ def render(picture: Picture, brands: Sequence[str]) -> Rendered:
 
 
 def _draw_brands(figure: Figure, brands: Sequence[str]) -> None:
-    """Write the brands below the figure's lower edge, whatever lays the figure itself out.
+    """Write the brands below the figure's lower edge, independent of the figure's layout.
 
     Saving takes in all that is drawn, so that nothing has to make room.
     """

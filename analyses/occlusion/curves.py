@@ -41,7 +41,7 @@ _KEYS: Final = (*_OF, "curve", "fill", "mask", "percent")
 
 @dataclass(frozen=True)
 class Curves:
-    """Which curves are drawn.
+    """The design of deletion and insertion curves.
 
     Attributes
     ----------

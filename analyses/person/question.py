@@ -191,6 +191,6 @@ QUESTION: Final = Question(
         "tell people apart better than every control does.",
         "Controls are maps that don't ask about the person (norm, impostor), maps of random "
         "weights, and the image's own edges and pixels. AUCs are of whole maps with everybody's "
-        "mean map taken off, in the canonical frame, with pairs matched in pose.",
+        "mean map subtracted, in the canonical frame, with pairs matched in pose.",
     ),
 )

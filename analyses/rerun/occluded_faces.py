@@ -53,7 +53,7 @@ _TASK_IMAGES: Final = BATCH
 
 @dataclass(frozen=True)
 class Setting:
-    """What the tasks of a judged model and a guide share.
+    """The data that the tasks of a judged model and a guide share.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Task:
 
 
 class Guidance(Protocol):
-    """What says which layer guides, and which models guide for which."""
+    """The part of an experiment that states the guiding layer and models."""
 
     @property
     def layer(self) -> int:

@@ -19,7 +19,7 @@ Embeddings = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Judge:
-    """What a model's judgement of likeness rests on.
+    """The data on which a model's judgement of likeness is based.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def likeness(
     -------
     (anchor, measure) float64
         Means over the positives of the cosine, of the cosine with the data set's mean embedding
-        taken off, of minus the Euclidean distance, and the share of positives accepted.
+        subtracted, of minus the Euclidean distance, and the share of positives accepted.
     """
     plain = cosines(anchors, gallery)
     centred = cosines(anchors - judge.centre, gallery - judge.centre)

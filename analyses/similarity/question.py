@@ -3,7 +3,7 @@
 A tool that compares only "same" with "different" misleads: maps of one anchor image are alike
 because the image is the same. And in a frame that doesn't align everybody, strangers differ by
 their pose. So all three groups are shown, in four frames, with pairs matched by pose, and with
-everybody's mean map taken off.
+everybody's mean map subtracted.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -151,7 +151,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
 
 
 def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
-    """Add p_holm: p adjusted by Holm over all that can speak for a person, NULL elsewhere.
+    """Add p_holm: p adjusted by Holm over all evidence for a person, NULL elsewhere.
 
     These are the rows of `CLAIMED` in the canonical frame with poses matched, of all models and
     layers. The others are there for comparison, and nothing is claimed of them.
@@ -166,7 +166,7 @@ def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
 def papers_likeness() -> pl.DataFrame:
     """Return Tables 3 to 6 by the columns that identify our comparable rows, and paper.
 
-    The paper compares the top 1 % of pair maps as they are, brought to a reference image of each
+    The paper compares the top 1 % of pair maps as they are, aligned to a reference image of each
     identity. Its "same" doesn't distinguish pairs of one anchor from pairs of two images, and so
     is compared with both; "different" are our strangers.
     """
@@ -380,7 +380,7 @@ def _groups_found(model: str, likeness: pl.DataFrame) -> str:
 
 
 def _person_found(where: str, rows: pl.DataFrame) -> list[str]:
-    """Say in how many layers a person's maps are alike, with poses matched, and what pose did."""
+    """Return findings on the layers with alike maps of a person, and on the effect of pose."""
     sentences = []
     for relevance, measure in CLAIMED:
         of_measure = rows.filter(relevance=relevance, measure=measure)

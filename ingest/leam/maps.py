@@ -210,7 +210,7 @@ def arithmetic(precision: Precision) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Task:
-    """What makes the scores of pairs."""
+    """The target and data from which the scores of pairs are computed."""
 
     score: Score
     references: Tensor
@@ -293,7 +293,7 @@ def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
 
 def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
-    """Run the network on images brought to its device and dtype, and to the faster layout."""
+    """Run the network on images converted to its device, dtype and the faster layout."""
     place = like(network, images)
     images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
     autocast = torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16")

@@ -287,7 +287,7 @@ class _People:
 
     @property
     def strangers(self) -> Tensor:
-        """How many images show other people, for every image (image,)."""
+        """Number of images that show other people, for every image (image,)."""
         if len(self.counts) < 2:
             raise LeamError("This target compares with other people: give at least two identities.")
         return len(self.codes) - self.counts[self.codes]

@@ -195,7 +195,7 @@ class _Follower(TorchDispatchMode):
         return outputs
 
     def follow_linear(self, _: nn.Module, inputs: Any, output: Tensor) -> None:
-        """Let a linear layer on channels that come last leave its input's cells where they are.
+        """Keep the positions of the input's cells in a linear layer on channels that come last.
 
         Torch flattens the cells on the way, which hides them from the operations' own rules.
         """

@@ -73,7 +73,7 @@ def _is_under(name: str, left_out: Sequence[str]) -> bool:
 
 
 def _faults(prefix: str, missing: Sequence[str], unknown: Sequence[str], odd: Sequence[str]) -> str:
-    """Say what doesn't fit, and what to write in the entry where the file is the network's own."""
+    """Describe what doesn't fit, and what to write in the entry if the file is the network's."""
     under = f" under {prefix}" if prefix else ""
     faults = {
         "it lacks": missing,

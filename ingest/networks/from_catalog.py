@@ -135,7 +135,7 @@ def _wrapped(module: nn.Module) -> nn.Module | None:
 
 
 def _initialise(network: nn.Module, model: Model) -> None:
-    """Let lazy modules see a chip, from which they learn their sizes."""
+    """Run a chip through lazy modules, which set their sizes by it."""
     if not any(isinstance(one, UninitializedParameter) for one in network.parameters()):
         return
     with torch.no_grad(), running(model):

@@ -67,7 +67,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     ----------
     path : str or Path
         A file of safetensors, or of torch in its old or new format. A ``state_dict`` within a
-        training checkpoint is found, and what torch's own wrappers put into names is taken off:
+        training checkpoint is found, and the parts that torch's wrappers add to names are removed:
         the ``module.`` of DataParallel, the ``_orig_mod.`` of torch.compile.
 
     Returns
@@ -180,7 +180,7 @@ def _is_packed(path: Path) -> bool:
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    """Say why torch refused a file, as the end of a sentence."""
+    """Return why torch refused a file, as the end of a sentence."""
     if "TorchScript" in str(error):
         return (
             "is a TorchScript archive, which is a program: save its tensors, "

@@ -76,7 +76,7 @@ def fetch(file: RemoteFile, console: Console | None = None, policy: Policy = POL
 
 
 class _Partial:
-    """What has arrived of a file, and the note of what it is of: an address and a version."""
+    """The received part of a file, and a note of its address and version."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -222,7 +222,7 @@ class Client:
 
 
 class _Host:
-    """What is going on with one host."""
+    """The state of requests to one host."""
 
     def __init__(self, per_host: int) -> None:
         self.places = threading.BoundedSemaphore(per_host)

@@ -46,7 +46,7 @@ _RETRIES: Final = 2
 """Number of retries of a task that ended in an error, such as one of the file system."""
 
 _LOOK_SECONDS: Final = 2.0
-"""How often workers are counted, and tasks looked after."""
+"""Interval at which workers are counted and tasks are checked."""
 
 _SILENCE_SECONDS: Final = 60.0
 """Time without an answer after which the scheduler is considered lost."""
@@ -358,7 +358,7 @@ class ClusterExecutor:
 
 @dataclass
 class _Task:
-    """What a worker is sent.
+    """A task for a worker.
 
     Attributes
     ----------
@@ -375,7 +375,7 @@ class _Task:
 
 
 class _Pace:
-    """How long tasks of one kind take, time on their way included."""
+    """Duration of tasks of one kind, including transfers."""
 
     def __init__(self) -> None:
         self._slowest: float | None = None

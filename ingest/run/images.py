@@ -102,7 +102,7 @@ class _Survey:
 
 @dataclass(frozen=True)
 class _Changes:
-    """What a look at the data set changes in the table ``images``.
+    """Changes of the table ``images`` that a survey of the data set makes.
 
     Attributes
     ----------

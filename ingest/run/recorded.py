@@ -144,7 +144,7 @@ _READER: Final = Weights.model_fields["reader"].default
 
 
 def _are_the_entrys(row: Mapping[str, Any], entry: Model) -> bool:
-    """Say whether the weights are those that the entry names, which are fetched if they can be."""
+    """Return whether the weights are those that the entry names, which are fetched if possible."""
     if row["licence"] is None or entry.weights is None:
         return False
     from ingest.networks.weights import find_weights  # noqa: PLC0415, torch loads slowly

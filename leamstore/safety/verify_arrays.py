@@ -85,7 +85,7 @@ class ArrayCheck:
     def _problem_of_shard(
         self, array: zarr.Array, start: int, own: NDArray[np.int64]
     ) -> str | None:
-        """Say what is wrong with the shard that begins at `start` and has the entries `own`."""
+        """Return what is wrong with the shard that begins at `start` and has the entries `own`."""
         length = self.per_shard
         want = np.zeros(length, bool)
         want[self.places[own] - start] = True
@@ -179,7 +179,7 @@ def _shards_in(place: Location) -> set[int]:
 
 
 def _holds_something(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Say of each entry whether it is more than what an array holds where nothing was written."""
+    """Return for each entry whether it differs from the fill value of an unwritten array."""
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     if flat.dtype.kind == "u":
         return np.any(flat, axis=1)

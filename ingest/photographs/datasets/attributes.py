@@ -7,7 +7,7 @@ ROOT's identities or images, because a parent folder may well belong to somethin
 compared in Unicode's composed form (NFC) and without spaces around them; rows that repeat are
 taken once, rows that contradict each other are an error.
 
-Values are brought into one spelling (`value_of`), so that ``Female``, ``female `` and ``F`` are one
+Values are converted to one spelling (`value_of`), so that ``Female``, ``female `` and ``F`` are one
 group, and the paper's; what says that nothing is known is none.
 """
 

@@ -24,7 +24,7 @@ def fetch_dataset(
     """Download a data set to its folder, unless it is there or has no address.
 
     An archive is fetched to the cache folder, and unpacked where `root` is missing or empty; a
-    folder that holds something is taken for the data set. Of IMDb-Face the csv is brought, and
+    folder that holds something is taken for the data set. Of IMDb-Face the csv is fetched, and
     those of its images that haven't been asked for.
 
     Parameters
