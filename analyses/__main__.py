@@ -36,7 +36,7 @@ def ask(
         typer.Option(help="threads, processes, or a dask scheduler's address, tcp://host:8786."),
     ] = "threads",
     again: Annotated[
-        bool, typer.Option("--again", help="Compute answers that are up to date, too.")
+        bool, typer.Option("--again", help="Recompute answers even if they are up to date.")
     ] = False,
     all_guides: Annotated[
         bool,
@@ -49,7 +49,7 @@ def ask(
     catalog: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A catalog of yours: its models are run again by its entries, not by those that "
+            help="Your catalog: its models are run again by its entries, not by those that "
             "the lake keeps of them.",
             metavar="FILE",
         ),

@@ -39,8 +39,8 @@ def draw_images(lake: Lake, models: Sequence[str], seed: int) -> pl.DataFrame:
 def draw_identities(images: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     """Draw whole identities until they have `most` images; the images keep their order.
 
-    The identity that reaches `most` is drawn as well, and two at least are: whatever is asked of
-    a person is asked of strangers, too.
+    The identity that reaches `most` is drawn as well, and at least two are, since every person is
+    compared with strangers.
 
     Parameters
     ----------

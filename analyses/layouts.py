@@ -44,7 +44,7 @@ class Pivot:
     ----------
     title : str
     head : str
-        What the labels of the lines are.
+        Heading of the labels of the lines.
     columns : tuple of str
     lines : tuple of (str, tuple of Cell)
         Each line's label and its cells, one for each column.

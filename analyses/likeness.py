@@ -93,7 +93,7 @@ def centre(maps: Maps, people: NDArray[np.int64]) -> Maps:
     ----------
     maps : (n, y, x)
     people : (n,)
-        Whose each map is.
+        The person of each map.
     """
     centred = maps - mean_map(maps, people)
     lengths, scales = (np.linalg.norm(_flat(values), axis=1) for values in (centred, maps))
@@ -170,7 +170,7 @@ class GroundDistances:
         supply, demand = surplus[sources], -surplus[sinks]
         demand *= supply.sum() / demand.sum()
         steps = (self._codes[sources] + self._centre)[:, None] - self._codes[sinks]
-        # What ot.emd2 calls; its checks and its duals take a tenth of the time.
+        # ot.emd2 calls this function; emd2's checks and duals would take a tenth of the time.
         _, work, _, _, outcome = self._solver.emd_c(
             supply, demand, self._distances.take(steps), _MOST_PIVOTS, 1
         )

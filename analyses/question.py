@@ -48,7 +48,7 @@ class Layout:
     Attributes
     ----------
     title : str
-        What the table shows, with its unit.
+        Title of the table, with its unit.
     per, rows, columns : tuple of str
         Columns of the result table that identify a printed table, its rows and its columns.
         Without `columns` all others are listed as they are.
@@ -96,12 +96,12 @@ class Question:
         From those tables to sentences: what they do and what they do not support, with numbers
         and intervals; an unwelcome result is one, too.
     layouts : mapping of str to Layout
-        How its tables are printed; a table without one is printed as it is.
+        Layouts of its tables; a table without one is printed as it is.
     settings : mapping
-        What is fixed in its module and shapes its answer, so that it is recorded with it and
+        Settings fixed in its module that shape its answer, so that they are recorded with it and
         a change of it makes stored answers out of date; values that JSON keeps.
     notes : tuple of str
-        What a reader of its tables has to know.
+        Notes for a reader of its tables.
     """
 
     name: str

@@ -59,7 +59,7 @@ def bootstrap_mean(
     seed : int
         Seed of the draws.
     draws : int
-        How often the identities are drawn anew, with replacement.
+        Number of bootstrap draws of the identities, with replacement.
     level : float
         Coverage of the interval.
 

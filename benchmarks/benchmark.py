@@ -12,7 +12,7 @@ _REACHED: Final[dict[str, Callable[[float, float], bool]]] = {"<=": operator.le,
 
 @dataclass(frozen=True)
 class Settings:
-    """How all benchmarks of a run are measured.
+    """Settings of all benchmarks of a run.
 
     Attributes
     ----------
@@ -37,13 +37,13 @@ class Settings:
 
     @property
     def repeats(self) -> int:
-        """How often each side of a comparison is timed."""
+        """Number of timings of each side of a comparison."""
         return self.size(5, 1)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to be reached."""
+    """The goal of a measured value."""
 
     relation: Literal["<=", ">="]
     value: float

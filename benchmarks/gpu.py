@@ -64,7 +64,7 @@ PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "tf32", "bfloat16")
 
 @dataclass(frozen=True)
 class Work:
-    """What is run: identities with so many images each, in one forward pass, all ordered pairs."""
+    """The timed work: all ordered pairs of identities with equally many images, in one pass."""
 
     device: torch.device
     identities: int
@@ -89,7 +89,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Speed:
-    """What one network does in one precision.
+    """The speed of one network in one precision.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ _EVERY_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Profile:
-    """What an ingest spent.
+    """The time and cores that an ingest used.
 
     Attributes
     ----------

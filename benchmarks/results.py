@@ -31,7 +31,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Whether the goal is reached: yes, no, or - for what wasn't measured."""
+        """Whether the goal is reached: yes, no, or - if it wasn't measured."""
         if self.value is None:
             return "-"
         return "yes" if self.benchmark.goals[self.case].is_reached(self.value) else "no"

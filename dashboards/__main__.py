@@ -57,7 +57,7 @@ def serve(
         raise LeamError(f"port {port} of {address} is taken: name another by --port.")
     console = Console(soft_wrap=True)
     with console.status("Starting"):
-        # What every page needs takes seconds to load: before the first visitor, not with them.
+        # Modules that every page needs take seconds to load: do it before the first visitor comes.
         for module in _NEEDED:
             import_module(module)
     console.print(f"[bold]{escape(lake)}[/] at {_url(address, port, base_path)}  (Ctrl-C ends it)")

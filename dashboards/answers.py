@@ -22,18 +22,18 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Answer:
-    """A question's answer, as the lake holds it.
+    """A question's answer in the lake.
 
     Attributes
     ----------
     tables : dict of str to polars.DataFrame
         By name, without ``result_``.
     settings : dict
-        What it was made with.
+        The settings it was made with.
     findings : list of str
-        What the tables do and do not support.
+        Sentences on what the tables do and do not support.
     notes : tuple of str
-        What a reader has to know.
+        Notes for a reader of the tables.
     made : str
         When, in ISO 8601.
     is_current : bool
@@ -49,7 +49,7 @@ class Answer:
 
 
 def show_answer(room: Room, question: str) -> Answer:
-    """Show what the answer to a question supports, and return it.
+    """Show the findings of a question's answer, and return the answer.
 
     Without an answer the page ends by the command that computes it.
     """
@@ -84,12 +84,12 @@ def read_current(room: Room, question: Question, name: str) -> pl.DataFrame | No
 
 
 def command(room: Room, question: str) -> str:
-    """Return what answers a question, as it is typed."""
+    """Return the command line that answers a question."""
     return f"python -m analyses {question} {room.option}"
 
 
 def rows_of_model(rows: pl.DataFrame, model: str | None, column: str = "model") -> pl.DataFrame:
-    """Return a model's rows of a result table, or say that it has none and end the page."""
+    """Return a model's rows of a result table, or show that it has none and end the page."""
     own = rows.filter(pl.col(column) == model)
     if own.is_empty():
         nothing_here(
@@ -118,7 +118,7 @@ def choose_run(rows: pl.DataFrame, model: str | None) -> pl.DataFrame:
     default = str(model) if model in guides else None
     guide = selections.one_of(
         "guiding", "Whose maps hide", guides, default=default, width=220,
-        help="The model whose maps say which pixels go first.",
+        help="The model whose maps order the pixels to hide.",
     )  # fmt: skip
     return own.filter(guiding=guide)
 

@@ -36,7 +36,7 @@ _READS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 @dataclass(frozen=True)
 class BoundedAnswer:
-    """What a query gave: its first rows, whether there are more, and the seconds it took."""
+    """The result of a query: its first rows, whether there are more, and the seconds it took."""
 
     rows: pl.DataFrame
     cut: bool
@@ -56,7 +56,7 @@ def start_ahead() -> None:
 
 
 def ask_bounded(lake: str, query: str, seconds: float = MOST_SECONDS) -> BoundedAnswer:
-    """Ask the tables of a lake, by its folder or address, within the bounds of this module.
+    """Query the tables of a lake, by its folder or address, within the limits of this module.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _too_large() -> str:
 
 
 def read_first_rows(lake: str, query: str, seconds: float) -> pl.DataFrame:
-    """Return the first rows, and one more: what the process of its own does.
+    """Return the first rows, and one more; runs in the separate process.
 
     Raises
     ------

@@ -109,7 +109,7 @@ def show_chart(
     ----------
     figure : plotly.graph_objects.Figure
     name : str
-        What the downloads are called after (`file_name` of it), and no other chart's on the page.
+        Stem of the downloads' names (through `file_name`), unique on the page.
     table : polars.DataFrame, optional
         The numbers drawn.
     look : Any

@@ -29,7 +29,7 @@ _TITLE: Final = 36
 
 @dataclass(frozen=True)
 class Look:
-    """How a series is drawn."""
+    """The look of a series."""
 
     colour: str
     symbol: str
@@ -37,7 +37,7 @@ class Look:
 
 
 def looks_of(names: Sequence[str]) -> dict[str, Look]:
-    """Return how each of a few series is drawn, the same for the same order of names."""
+    """Return a look for each of a few series, the same for the same order of names."""
     looks = [Look(*look) for look in zip(_COLOURS, _SYMBOLS, _DASHES, strict=True)]
     return {name: looks[place % len(looks)] for place, name in enumerate(names)}
 
@@ -58,7 +58,7 @@ def forest(
     rows : polars.DataFrame
         With the columns `label`, `series`, `estimate`, low and high; paper where there is one.
     unit : str
-        What is drawn, on the axis.
+        Title of the axis.
     """
     labels = rows[label].unique(maintain_order=True).to_list()
     looks = looks_of(rows[series].unique(maintain_order=True).to_list())
@@ -106,7 +106,7 @@ def curves(
     titles : (str, str)
         Of the axes.
     log : bool
-        Whether the axis is logarithmic; what is at 0 isn't drawn then.
+        Whether the axis is logarithmic; values at 0 aren't drawn then.
     """
     if log:
         rows = rows.filter(pl.col(along) > 0)

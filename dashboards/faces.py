@@ -111,7 +111,7 @@ def draw_map(
     size: int,
     drawing: Drawing,
 ) -> NDArray[np.float32]:
-    """Return a map (size, size) as it lies in a frame; 0 outside of the chip."""
+    """Return a map (size, size) resampled to a frame; 0 outside of the chip."""
     relevance = read_relevance(room, layer, image_id, pair_id)
     poses = poses_of(room, layer.model, image_id)
     to_chip = poses.grid_to_chip(frame, size, layer.grid.input_size)
@@ -158,7 +158,7 @@ def count_regions(activated: NDArray[np.bool_], labels: NDArray[np.uint8]) -> pl
 def in_frame(
     activated: NDArray[np.bool_], poses: Poses, frame: Frame, grid: CellGrid, size: int
 ) -> NDArray[np.bool_]:
-    """Carry pixels (512, 512) of the grid over the chip into a picture (size, size) of a frame."""
+    """Resample pixels (512, 512) of the grid over the chip to a picture (size, size) of a frame."""
     to_chip = poses.grid_to_chip(frame, size, grid.input_size)[0]
     to_grid = geometry.compose(geometry.scaling(grid.input_size, GRID), to_chip)
     return nearest(activated, to_grid, size, False)
@@ -173,10 +173,10 @@ def nearest(pixels: NDArray[Any], affine: Affine, size: int, outside: Any) -> ND
     affine : (2, 3)
         From the picture's pixels to those of `pixels`.
     outside : Any
-        What stands where there is no pixel.
+        The value where there is no pixel.
     """
     side = np.arange(size, dtype=np.float64)
-    # A hair is taken off, as in ingest's counting: a frame equal to itself gives the same pixels.
+    # 1e-9, as in ingest's counting, makes a frame equal to itself give the same pixels.
     x, y = (
         np.floor(along * side + (down * side)[:, None] + (shift + 0.5 - 1e-9)).astype(int)
         for along, down, shift in affine
@@ -188,7 +188,7 @@ def nearest(pixels: NDArray[Any], affine: Affine, size: int, outside: Any) -> ND
 
 
 def outlines(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where a region ends: pixels whose right or lower neighbour is another region's."""
+    """Return the borders of regions: pixels whose right or lower neighbour is another region's."""
     border = np.zeros(labels.shape, bool)
     border[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     border[:-1] |= labels[:-1] != labels[1:]

@@ -35,13 +35,13 @@ from leamstore.layers import Layer
 from leamstore.poses import carry
 
 STRANGERS: Final = 2000
-"""Images among which strangers are sought."""
+"""Number of images among which strangers are sought."""
 
 MEAN_OF: Final = 8
-"""Shards whose maps make everybody's mean map: to read a map takes as long as to read its shard."""
+"""Shards from which the mean map is computed: reading a map takes as long as reading its shard."""
 
 COLOUR_OF: Final = 16
-"""Images whose chips make the mean colour."""
+"""Number of images from whose chips the mean colour is computed."""
 
 _SEED: Final = 0
 _PICTURE: Final = 256
@@ -78,7 +78,7 @@ def choose_face(room: Room, model: str) -> Whose:
 
 
 def sources_of(room: Room, model: str, face: Whose) -> dict[str, Whose]:
-    """Return whose maps hide a face, by the name of the mask, as `masks.draw_sources` draws them.
+    """Return the images whose maps hide a face, by mask, as `masks.draw_sources` draws them.
 
     Only the own one where the person has no other image, or where there is nobody else.
     """
@@ -115,7 +115,7 @@ def show_hidden(
     titles: dict[str, str],
     name: str,
 ) -> None:
-    """Show a face as each mask hides it, side by side, and whose maps these are.
+    """Show a face hidden by each mask, side by side, and the sources of the maps.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class Page:
     icon : str
         A Material symbol.
     about : str
-        What one sees there, in a sentence or two.
+        Description of the page, in a sentence or two.
     show : callable
         Draws it.
     filters : tuple of str
@@ -46,13 +46,13 @@ class Page:
 
 
 def nothing_here(sentence: str) -> NoReturn:
-    """Say what the lake lacks, with the remedy, and end the page."""
+    """Show what the lake lacks, with the remedy, and end the page."""
     st.info(sentence, icon=":material/info:")
     st.stop()
 
 
 def told(show: Callable[[], object]) -> None:
-    """Draw something; what is amiss with the lake becomes a sentence where it would be."""
+    """Draw something, and show an error of the lake as a sentence in its place."""
     try:
         show()
     except LeamError as error:
@@ -68,7 +68,7 @@ def told(show: Callable[[], object]) -> None:
 def part(
     show: Callable[Concatenate[Room, Arguments], object],
 ) -> Callable[Concatenate[Room, Arguments], Any]:
-    """Make a function a part of a page that its widgets draw again without the rest.
+    """Decorate a function as a part of a page that its widgets redraw alone.
 
     If the lake has changed meanwhile, the whole page is drawn again, so that its parts agree.
     """

@@ -16,14 +16,14 @@ from leamstore.storage import location
 from leamstore.tables.published_copy import current_copy
 
 EVERYBODY: Final = "everybody"
-"""The filter of the identity that lets everyone through."""
+"""The identity filter's value for all people."""
 
 _ANSWERS: Final = 1000
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the sidebar has selected; None where the page doesn't ask, or the lake has none.
+    """The sidebar's selections; None where the page doesn't use one, or the lake has none.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Room:
-    """A lake in one state, and the filters under which it is looked at.
+    """A lake in one state, and the filters of the sidebar.
 
     Attributes
     ----------
@@ -62,21 +62,21 @@ class Room:
 
     @property
     def option(self) -> str:
-        """The option that names the lake, as it is typed."""
+        """The command line option that names the lake."""
         return f"--lake {shlex.quote(self.address)}"
 
     def ask(self, query: str, *parameters: Any) -> pl.DataFrame:
-        """Ask the tables by SQL with ``?`` for each parameter; cached until the lake changes."""
+        """Query the tables by SQL with ``?`` for each parameter; cached until the lake changes."""
         return _ask(self, query, parameters)
 
 
 def hash_of_room(room: Room) -> str:
-    """Return what a cache knows a room by: the lake and its state, not the filters."""
+    """Return the key of a room for caches: the lake and its state, not the filters."""
     return f"{room.address} {room.state}"
 
 
 HASHES: Final[dict[str | type[Any], Callable[[Any], Any]]] = {Room: hash_of_room, Layer: repr}
-"""What caches know a room, and a layer of its lake, by."""
+"""Hash functions for caches of functions of a room, or of a layer of its lake."""
 
 
 def open_room(address: str) -> Room:
@@ -87,7 +87,7 @@ def open_room(address: str) -> Room:
     LakeError
         If there is none, or it can't be used.
     """
-    # The state is taken first: what is written meanwhile then belongs to the next one.
+    # The state is read first, so that a change in the meantime belongs to the next state.
     state = state_of_tables(address)
     return Room(_open(address, state), state)
 

@@ -20,7 +20,7 @@ _PAGE: Final = "page"
 
 
 def begin_page(address: str) -> None:
-    """Begin to draw the page of an address: what it selects is to be collected."""
+    """Begin a page of an address, and collect the selections that it makes."""
     if _MEMORY not in st.session_state:
         st.session_state[_MEMORY] = st.query_params.to_dict()
         st.session_state[_DRAWN] = set()
@@ -35,13 +35,13 @@ def begin_page(address: str) -> None:
 
 
 def end_page() -> None:
-    """Write into the address what the page has selected, and nothing else."""
+    """Write the page's selections, and nothing else, into the address."""
     st.session_state[_BEGUN] = False
     end_part()
 
 
 def end_part() -> None:
-    """Write into the address what a part of the page has selected, if it is drawn alone."""
+    """Write the selections of a part of the page into the address, if it is drawn alone."""
     if st.session_state[_BEGUN]:
         return
     memory = st.session_state[_MEMORY]
@@ -60,7 +60,7 @@ def one_of(
     written: Callable[[Value], str] = str,
     **look: Any,
 ) -> Value:
-    """Show a list to choose one of.
+    """Show a drop-down list, and return the selected option.
 
     Parameters
     ----------
@@ -82,14 +82,14 @@ def one_of(
 def step_of(
     name: str, label: str, options: Sequence[Value], *, default: Value | None = None, **look: Any
 ) -> Value:
-    """Show a slider whose steps are these options."""
+    """Show a slider with these options as steps."""
     return _choice(st.select_slider, name, label, options, default, str, look)
 
 
 def either_of(
     name: str, label: str, options: Sequence[str], *, default: str | None = None, **look: Any
 ) -> str:
-    """Show a few options side by side, of which always one is chosen."""
+    """Show a few options side by side, exactly one of which is selected."""
     look = {"horizontal": True} | look
     return _choice(st.radio, name, label, options, default, str, look)
 
@@ -118,12 +118,12 @@ def text(name: str, label: str, *, default: str, **look: Any) -> str:
 
 
 def known(name: str) -> str | None:
-    """Return what has been selected under a name, on whichever page, as it is written."""
+    """Return the selection under a name, on any page, as text."""
     return st.session_state[_MEMORY].get(name)
 
 
 def replace(name: str, value: Any) -> None:
-    """Select something for the user, before its widget is shown: for callbacks of buttons."""
+    """Set a selection before its widget is shown, as in callbacks of buttons."""
     st.session_state[name] = value
 
 

@@ -18,7 +18,7 @@ from leamstore.stand_ins import brands
 
 
 def show_app(arguments: Sequence[str]) -> None:
-    """Show the page that the address names, of the lake that the command line names."""
+    """Show the page in the address, for the lake on the command line."""
     st.set_page_config("LEAM lake", page_icon=_icon(), layout="wide")
     address = lake_address(arguments)
     chosen = st.navigation([_streamlit_page(page, address) for page in PAGES])
@@ -53,7 +53,7 @@ def _streamlit_page(page: Page, address: str) -> st.Page:
 
 
 def show_page(page: Page, address: str) -> None:
-    """Show one page of a lake, with what all pages share."""
+    """Show one page of a lake in the common frame."""
     selections.begin_page(page.address)
     st.header(page.title)
     try:

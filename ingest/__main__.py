@@ -60,20 +60,24 @@ def ingest(
         typer.Option(help="Folder of that data set.", metavar="DIR", rich_help_panel=_IMAGES),
     ] = None,
     max_images: Annotated[
-        int | None, typer.Option(help="Most images of an identity.", rich_help_panel=_IMAGES)
+        int | None,
+        typer.Option(help="Maximum number of images per identity.", rich_help_panel=_IMAGES),
     ] = None,
     min_images: Annotated[
         int | None,
         typer.Option(help="Leave identities with fewer images out.", rich_help_panel=_IMAGES),
     ] = None,
     max_identities: Annotated[
-        int | None, typer.Option(help="Most identities, drawn by seed.", rich_help_panel=_IMAGES)
+        int | None,
+        typer.Option(
+            help="Maximum number of identities, drawn with the seed.", rich_help_panel=_IMAGES
+        ),
     ] = None,
     prune: Annotated[
         bool,
         typer.Option(
             "--prune",
-            help="Take photographs out of the lake that are no longer in the folder, with their "
+            help="Remove photographs from the lake that are no longer in the folder, with their "
             "maps. Without it they stay.",
             rich_help_panel=_IMAGES,
         ),
@@ -115,7 +119,7 @@ def ingest(
     detector: Annotated[
         str,
         typer.Option(
-            help="What finds the faces: hog (dlib's, the fastest), cnn (dlib's; turned or covered "
+            help="Face detector: hog (dlib's, the fastest), cnn (dlib's; turned or covered "
             "faces, many seconds each on a CPU), mtcnn (small, turned or covered faces).",
             metavar="hog|cnn|mtcnn",
             rich_help_panel=_IMAGES,
@@ -124,7 +128,7 @@ def ingest(
     parser: Annotated[
         str,
         typer.Option(
-            help="What labels the facial regions, by its name in the catalog: farl, landmarks. "
+            help="Parser of the facial regions, by its name in the catalog: farl, landmarks. "
             "auto: the first whose weights are here or can be fetched.",
             metavar="auto|NAME",
             rich_help_panel=_MAPS,
@@ -133,7 +137,7 @@ def ingest(
     target: Annotated[
         str,
         typer.Option(
-            help="What the gradient is taken of: cosine (the paper), dot, centred-cosine, "
+            help="Score whose gradient is taken: cosine (the paper), dot, centred-cosine, "
             "euclidean, contrastive; or a control: norm, impostor, impostor-random.",
             rich_help_panel=_MAPS,
         ),
@@ -160,12 +164,12 @@ def ingest(
     seed: Annotated[int, typer.Option(help="Seed of everything drawn.", rich_help_panel=_MAPS)] = 0,
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
-        typer.Option(help="Where networks run.", rich_help_panel=_MACHINE),
+        typer.Option(help="Device that networks run on.", rich_help_panel=_MACHINE),
     ] = "auto",
     precision: Annotated[
         Literal["float32", "tf32", "bfloat16"],
         typer.Option(
-            help="What networks compute in. tf32: float32, its factors rounded to ten bits by an "
+            help="Precision of networks. tf32: float32, its factors rounded to ten bits by an "
             "NVIDIA GPU, which is two to four times as fast.",
             rich_help_panel=_MACHINE,
         ),
@@ -272,7 +276,7 @@ def ingest(
 
 
 def choose_execution(scheduler: str | None, device: str) -> "AbstractContextManager[Execution]":
-    """Let the workers of a scheduler do the work; where none is named, this process.
+    """Return the execution by the workers of a scheduler, or by this process if none is named.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from leamstore.tables.waiting import WITHOUT_END
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What holds for all models of a run; the attributes are those of a `Request`."""
+    """Settings of all models of a run; the attributes are those of a `Request`."""
 
     weights: Path | Literal["random"] | None
     layers: tuple[str, ...] | None
@@ -37,7 +37,7 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class ChosenModels:
-    """The models to run, and for each one passed over what it would take to run it."""
+    """The models to run, and for each one passed over what is needed to run it."""
 
     requests: tuple[Request, ...]
     passed_over: dict[str, str]
@@ -45,7 +45,7 @@ class ChosenModels:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a data set is taken; see `ingest.photographs.datasets.selection.select`."""
+    """Limits on the size of a data set; see `ingest.photographs.datasets.selection.select`."""
 
     max_images: int | None
     min_images: int | None
@@ -140,7 +140,7 @@ def choose_detector(name: str) -> str:
 
 
 def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
-    """Return how many pair maps each anchor keeps: ``none``, ``all`` or a number.
+    """Return the number of pair maps per anchor to keep: ``none``, ``all`` or a number.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
 
 
 def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
-    """Open the lake, or make a new one; who holds its tables open is waited for.
+    """Open the lake, or create it; wait for other processes that hold its tables open.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
 
 
 def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
-    """Open the lake that is there; None where there is none.
+    """Open the lake if it exists; None if it doesn't.
 
     Raises
     ------

@@ -27,7 +27,7 @@ def repair(
         typer.Option(help="Your catalog, added to the built-in one.", metavar="FILE"),
     ] = None,
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where networks run.")
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Device that networks run on.")
     ] = "auto",
     batch_size: Annotated[int, typer.Option(help="Images in one forward pass.", min=1)] = 32,
     workers: Annotated[
@@ -38,7 +38,7 @@ def repair(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Do again what the ledger lacks, with the models and photographs that the lake records.
+    """Recompute what the ledger lacks, with the models and photographs that the lake records.
 
     `python -m leamstore verify --repair` takes out what is broken, and then calls this.
     """

@@ -56,7 +56,7 @@ _DEFAULT_LAKE = "lake"
 def info(
     lake: LakeOption = _DEFAULT_LAKE, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
-    """Say what the lake holds: images, models, layers, sizes."""
+    """Show the contents of the lake: images, models, layers, sizes."""
     opened = Lake(lake)
     facts = _facts(opened)
     if as_json:
@@ -102,7 +102,7 @@ def sql(
             rows = Lake(lake).sql(asked, seconds=seconds, memory=memory)
     except duckdb.OutOfMemoryException as error:
         raise LakeError(
-            "the query needs more memory than it may: ask for less, or give it more by --memory."
+            "the query needs more memory than its limit: ask for less, or raise it by --memory."
         ) from error
     except duckdb.Error as error:
         raise LakeError(f"DuckDB refuses the query: {error}") from error
@@ -123,7 +123,7 @@ def _as_csv(rows: pl.DataFrame) -> str:
 
 @contextmanager
 def _ended_at_once_by_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C end the process: DuckDB may not look for it, and what reads leaves nothing."""
+    """Let Ctrl-C end the process: DuckDB may ignore it, and a reader leaves nothing behind."""
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield
@@ -136,7 +136,7 @@ def verify_command(
     lake: LakeOption = _DEFAULT_LAKE,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Take out what is broken, and do just that again."),
+        typer.Option("--repair", help="Remove what is broken, and recompute only that."),
     ] = False,
     files: CatalogOption = None,
     as_json: JsonOption = False,
@@ -173,7 +173,7 @@ def remove(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Take a person or a photograph out of a lake whole, as when consent is withdrawn.
+    """Remove a person or a photograph from a lake completely, as when consent is withdrawn.
 
     Rows, maps, crops, embeddings and the rows of answers that name them go; answers over many
     people are out of date afterwards. Maps of the person's other images are made again. A file
@@ -200,7 +200,7 @@ def remove(
 
 
 def _repair(lake: str, files: list[Path] | None) -> int:
-    """Run ``ingest.repair`` as a program of its own: this package imports nothing of ingest."""
+    """Run ``ingest.repair`` as a separate program: this package imports nothing of ingest."""
     catalogs = [word for file in files or [] for word in ("--catalog", str(file))]
     again = [sys.executable, "-m", "ingest.repair", "--lake", str(lake), *catalogs]
     return subprocess.run(again, check=False).returncode
@@ -240,7 +240,7 @@ def catalog_command(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Say which models, parsers and data sets are ready, and how to get the others."""
+    """List the models, parsers and data sets that are ready, and how to get the others."""
     rows = [vars(one) for one in readiness(read_catalog(*(files or [])))]
     if as_json:
         print(json.dumps(rows, indent=2))
@@ -250,7 +250,7 @@ def catalog_command(
 
 @app.command()
 def schema() -> None:
-    """Print what a lake holds, table by table and array by array, in Markdown."""
+    """Print the schema of a lake, table by table and array by array, in Markdown."""
     print(schema_page(), end="")
 
 

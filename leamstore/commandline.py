@@ -22,7 +22,7 @@ _OF_THE_DISK: Final = {
     errno.EPERM,
     errno.EIO,
 }
-"""Errors that are nobody's mistake here: the disk is full, read-only, another's or broken."""
+"""Errors of the disk, not of the program: full, read-only, without permission or broken."""
 
 LakeOption = Annotated[
     str,
@@ -49,7 +49,7 @@ QuietOption = Annotated[
 
 
 def run(command: Callable[[], object]) -> None:
-    """Run a command line; an error of ours ends it with one sentence and exit code 1."""
+    """Run a command line; a `LeamError` ends it with one sentence and exit code 1."""
     keep_freed_memory()
     try:
         command()

@@ -35,7 +35,7 @@ class UnusableImageError(LeamError):
     reason : str
         One of ``leamstore.schema.REJECTIONS``.
     sentence : str
-        What is wrong with this image, for people.
+        Description of the fault of this image, for people.
     """
 
     def __init__(self, reason: str, sentence: str) -> None:

@@ -20,7 +20,7 @@ Affine = NDArray[np.float64]
 
 
 def apply(affine: Affine, points: Points) -> Points:
-    """Carry points (..., n, 2) through an affine (..., 2, 3)."""
+    """Apply an affine (..., 2, 3) to points (..., n, 2)."""
     return points @ np.swapaxes(affine[..., :2], -1, -2) + affine[..., None, :, 2]
 
 
@@ -54,7 +54,7 @@ def scaling(from_size: float, to_size: float) -> Affine:
 
 
 def fit_similarity(points: Points, targets: Points) -> Affine:
-    """Return the rotation, uniform scale and shift that bring points closest to targets.
+    """Return the rotation, uniform scale and shift that map points closest to targets.
 
     Read as complex numbers, a similarity is ``target = a * point + b``, so that the least
     squares are those of a line. It is Umeyama's solution (PAMI 13, 1991), equations 40 to 42,
@@ -84,7 +84,7 @@ def fit_similarity(points: Points, targets: Points) -> Affine:
 
 @dataclass(frozen=True)
 class Resampling:
-    """How one axis of a layer's map is carried to a grid over the chip, bilinearly.
+    """Bilinear interpolation of one axis of a layer's map to a grid over the chip.
 
     Grid pixel g takes ``1 - share[g]`` of cell ``low[g]`` and ``share[g]`` of the next one.
     Shares are whole multiples of `SHARE_STEP`, so that a float16 map goes up in float64 without
@@ -104,7 +104,7 @@ class Resampling:
 
     @property
     def matrix(self) -> NDArray[np.float64]:
-        """The weights (size, cells): a map M goes up as ``R_y @ M @ R_x.T``; rows sum to 1."""
+        """The weights (size, cells): a map M is resampled to ``R_y @ M @ R_x.T``; rows sum to 1."""
         weights = np.zeros((len(self.low), self.cells))
         grid = np.arange(len(self.low))
         weights[grid, self.low] = 1 - self.share
@@ -113,11 +113,11 @@ class Resampling:
 
 
 SHARE_STEP: Final = 2.0**-12
-"""Cells by which positions between cells are rounded: far less than a pixel of any grid."""
+"""Step, in cells, to which positions are rounded: far less than a pixel of any grid."""
 
 
 def resample(cells: int, stride: float, offset: float, input_size: int, size: int) -> Resampling:
-    """Return how one axis of a layer's map is carried to a grid of `size` pixels over the chip.
+    """Return the interpolation of one axis of a layer's map to a grid of `size` pixels on the chip.
 
     Beyond the centres of the outermost cells the map goes on with their value.
 

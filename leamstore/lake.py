@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LakeSettings:
-    """What holds for a whole lake and cannot change without making another one.
+    """Settings of a whole lake, which cannot change once it is created.
 
     Attributes
     ----------
@@ -121,12 +121,12 @@ class Lake:
 
     @property
     def stored_bytes(self) -> int:
-        """What the lake takes, tables and arrays together."""
+        """Size of the lake in bytes, tables and arrays together."""
         return stored_bytes(self.path)
 
     @property
     def settings(self) -> LakeSettings:
-        """What holds for the whole lake."""
+        """Settings of the whole lake."""
         return _settings_of(dict(self.sql("SELECT name, value FROM settings").iter_rows()))
 
     @property
@@ -149,7 +149,7 @@ class Lake:
         return arrays.open_tree(self.faces_path)
 
     def kept_open(self, **limits: str) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
-        """Keep the tables open, so that not every query of the block takes the time to open them.
+        """Keep the tables open within the context, so that queries don't reopen them.
 
         It gives the connection of `leamstore.tables.reading`. A writer waits meanwhile, as it does
         for every query: keep the block short.
@@ -164,7 +164,7 @@ class Lake:
         seconds: float | None = None,
         memory: str | None = None,
     ) -> pl.DataFrame:
-        """Ask the tables; the query sees this lake and no other file.
+        """Query the tables; the query sees this lake and no other file.
 
         Parameters
         ----------
@@ -400,10 +400,10 @@ _LAYERS_NOWHERE: Final = """
         OR least(height, width, coalesce(input_size, 1)) < 1
     ORDER BY ALL
 """
-"""Asks for layers without cells, or whose cells have no place on the chip."""
+"""Query for layers without cells, or whose cells have no place on the chip."""
 
 _IN_FULL: Final = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
-"""What DuckDB calls the types that the schema calls otherwise."""
+"""DuckDB's names of the types that the schema names differently."""
 
 
 def _leads_out(name: str) -> bool:
@@ -422,11 +422,11 @@ def _settings_of(values: Mapping[str, str]) -> LakeSettings:
 
 
 _MOST_BLOCKS: Final = 1024
-"""Dask blocks that a layer of the cube has at most, so that opening it stays quick."""
+"""Most dask blocks of a layer of the cube, so that opening it stays quick."""
 
 _CREATED: Final = "lake.duckdb.created"
 _UNFINISHED: Final = {"maps.zarr", "faces.zarr", _CREATED, f"{_CREATED}.wal", *LOCK_FILES}
-"""All that a creation leaves in a folder when it is killed."""
+"""Files that a killed creation can leave in a folder."""
 
 
 def _create(path: Location, settings: LakeSettings, tables_path: Location) -> None:
@@ -466,7 +466,7 @@ def _create_in_store(path: ObjectPath, settings: LakeSettings) -> None:
 
 
 def _is_free(path: Path) -> bool:
-    """Whether nothing is there but what an unfinished creation leaves: stores without arrays."""
+    """Return whether a place holds at most an unfinished creation: stores without arrays."""
     if not path.is_dir():
         return not path.exists()
     stores = [store for store in (path / "maps.zarr", path / "faces.zarr") if store.is_dir()]

@@ -22,7 +22,7 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class CellGrid:
-    """Where a layer's cells lie on the chip: cell i is centred at pixel ``stride * i + offset``.
+    """Positions of a layer's cells: cell i is centred at pixel ``stride * i + offset`` of the chip.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class CellGrid:
         return self.height, self.width
 
     def resamplings(self, size: int) -> tuple[Resampling, Resampling]:
-        """Return how rows and columns are carried to a grid of `size` pixels over the chip."""
+        """Return interpolations of rows and columns to a grid of `size` pixels over the chip."""
         rows, columns = (
             geometry.resample(cells, self.stride, self.offset, self.input_size, size)
             for cells in self.shape
@@ -64,7 +64,7 @@ class CellGrid:
         return rows.matrix, columns.matrix
 
     def resample(self, maps: NDArray[np.floating], size: int) -> NDArray[np.floating]:
-        """Carry maps to a grid of `size` pixels over the chip, bilinearly.
+        """Resample maps bilinearly to a grid of `size` pixels over the chip.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ def take_top(maps: Maps, percent: float) -> Maps:
 
 
 def top_pixels(maps: NDArray[np.floating], percent: float) -> NDArray[np.bool_]:
-    """Return where the most relevant percent of each map's pixels lie, (n, y, x).
+    """Return a mask of the most relevant percent of each map's pixels, (n, y, x).
 
     Ties at the border are broken by pixel order, row by row; round(percent / 100 * pixels)
     pixels are taken.

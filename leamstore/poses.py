@@ -1,7 +1,7 @@
 """Frames that remove more or less of a face's pose, and warping of maps between frames.
 
 The paper's four steps (arXiv 2509.17457, section 3.3): draw a reference image per identity,
-take dlib's landmarks, rotate until the eye corners are level, and bring the other images to the
+take dlib's landmarks, rotate until the eye corners are level, and warp the other images to the
 reference's landmarks. In addition to the identity's own frame there is one canonical frame for
 everybody, without which "another identity" is confounded with "not aligned".
 """
@@ -28,7 +28,7 @@ identity's reference image; canonical: one pose for everybody."""
 FRAMES: Final[tuple[Frame, ...]] = get_args(Frame)
 
 Beyond = Literal["zero", "nearest"]
-"""What a map is outside of its chip: 0, or the value of the nearest cell."""
+"""Value of a map outside of its chip: 0, or that of the nearest cell."""
 
 EYE_CORNERS: Final = (36, 45)
 """dlib's landmarks at the outer corners of the person's right and left eye."""
@@ -62,7 +62,7 @@ CANONICAL: Final = (MEAN_SHAPE + PADDING) / (1 + 2 * PADDING) * GRID - 0.5
 
 
 def draw_reference(identity: str, images: Sequence[str], seed: int = 0) -> int:
-    """Draw the image to whose pose an identity's other images are brought.
+    """Draw the reference image, to whose pose an identity's other images are aligned.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def draw_reference(identity: str, images: Sequence[str], seed: int = 0) -> int:
 def crop_to_identity(landmarks: Points, reference: int) -> Affine:
     """Return the affines from the crops of one identity into its reference frame.
 
-    The reference is turned until its outer eye corners are level; the others are brought to it
+    The reference is turned until its outer eye corners are level; the others are aligned to it
     by the similarity with the least squared distance between their `INNER` landmarks and its
     own. Levelling the others as well would change nothing, for that similarity would turn them
     back; to hold them level would leave almost half of LFW's images farther from the reference
@@ -118,7 +118,7 @@ def crop_to_canonical(landmarks: Points) -> Affine:
 
 
 def on_mean_face(landmarks: Points) -> Points:
-    """Return the `INNER` landmarks (image, 51, 2) brought to the mean face from any frame."""
+    """Return the `INNER` landmarks (image, 51, 2) from any frame, aligned to the mean face."""
     return geometry.apply(crop_to_canonical(landmarks), landmarks)[:, INNER]
 
 
@@ -133,7 +133,7 @@ def level(landmarks: Points) -> Affine:
 
 @dataclass(frozen=True)
 class Poses:
-    """How each of n images lies in every frame.
+    """Poses of n images in every frame.
 
     Attributes
     ----------
@@ -217,13 +217,13 @@ def carry(
     maps : (n, height, width)
         Maps at the layer's own resolution.
     grid : CellGrid
-        Where the layer's cells lie on each map's chip.
+        Positions of the layer's cells on each map's chip.
     to_chip : (n, 2, 3) or (2, 3)
         From pixels of the picture to pixels of each map's chip.
     size : int
         Side of the picture in pixels.
     beyond : {"zero", "nearest"}
-        What the map is outside of the chip. Within the chip, and beyond the outermost cell
+        Value of the map outside of the chip. Within the chip, and beyond the outermost cell
         centres, it is the nearest cell's value either way.
     dtype : dtype
         Of the result: float32 or float64.

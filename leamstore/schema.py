@@ -13,13 +13,13 @@ GRID: Final = 512
 """Side in pixels of the grid on which maps and labels meet, as in arXiv 2509.17457, section 4.2."""
 
 UNLABELLED: Final = 255
-"""Label of a pixel about which the parser says nothing."""
+"""Label of a pixel that the parser doesn't label."""
 
 FULL_THRESHOLD: Final = 0.01
 """Relevance above which a pixel belongs to the full activation."""
 
 PAIR_TOP_PERCENT: Final = 1.0
-"""The percent of most relevant pixels counted for every pair."""
+"""The percentage of most relevant pixels that is counted for every pair."""
 
 TOP_PERCENTS: Final = (
     0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 5.0, 10.0, 100.0,
@@ -74,7 +74,7 @@ REJECTIONS: Final = {
     "lone-image": "no other usable image of this identity, so no positive",
     "departed": "its file is no longer there, and the lake holds no crop of it",
 }
-"""Why an image is rejected: the values of ``images.reason``."""
+"""Reasons for the rejection of an image: the values of ``images.reason``."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from zarr.storage import ObjectStore as ZarrStore
 
 _SCHEMES: Final = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
-"""The schemes of object stores, and with what the environment variables that open them begin."""
+"""The schemes of object stores, with the prefix of their environment variables."""
 
 _CREDENTIALS: Final = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION",
@@ -49,7 +49,7 @@ class ObjectPath:
     bucket : str
         Address of the bucket: ``s3://bucket``.
     key : str
-        What follows it, without slashes around; empty for the bucket itself.
+        The rest of the path, without slashes at its ends; empty for the bucket itself.
     store : obstore.store.ObjectStore
         The bucket, opened.
     """
@@ -74,18 +74,18 @@ class ObjectPath:
 
     @cached_property
     def zarr_store(self) -> "ZarrStore[Any]":
-        """The store that Zarr has here; rooted here, since Zarr makes groups up to the root."""
+        """The Zarr store rooted at this place, since Zarr makes groups up to the root."""
         # Zarr takes half as long to load as all that the tables need.
         from zarr.storage import ObjectStore as ZarrStore  # noqa: PLC0415
 
         return ZarrStore(_open_store(str(self)))
 
     def exists(self) -> bool:
-        """Whether an object of this very key is there; LakeError as of `head`."""
+        """Whether an object with exactly this key exists; raises LakeError as `head` does."""
         return self.head() is not None
 
     def head(self) -> "ObjectMeta | None":
-        """Return what the store says of the object of this very key; None if there is none.
+        """Return the store's metadata of the object with exactly this key; None if there is none.
 
         Raises
         ------
@@ -127,7 +127,7 @@ def location(address: str | Location) -> Location:
 
 
 def zarr_store(place: Location) -> Any:
-    """Return what Zarr and xarray open as the store at a place."""
+    """Return the store at a place, as Zarr and xarray open it."""
     return place if isinstance(place, Path) else place.zarr_store
 
 
@@ -145,7 +145,7 @@ def stored_bytes(place: Location) -> int:
 
 
 def read_bytes(place: Location) -> bytes | None:
-    """Return what a file or an object holds; None if it isn't there.
+    """Return the content of a file or an object; None if it doesn't exist.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def objects(place: ObjectPath) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def as_lake_errors(place: ObjectPath) -> Iterator[None]:
-    """Make a store's refusal in the block a `LakeError` of one sentence with the remedy.
+    """Turn an error of a store within the context into a `LakeError` with the remedy.
 
     An object that isn't there (FileNotFoundError) stays what it is, unless its bucket isn't.
     """

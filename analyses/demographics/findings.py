@@ -127,7 +127,7 @@ def _ages(tables: Mapping[str, pl.DataFrame]) -> list[str]:
 
 
 def _costs(run: str, rows: pl.DataFrame) -> str:
-    """Say how much more own masks cost than random ones, near and far in years."""
+    """Return findings on the cost of own masks over that of random ones, near and far in years."""
     numbers = ", ".join(
         f"{estimate(row, 'estimate', 4)} at {row['years']} years ({row['identities']} people)"
         for row in rows.to_dicts()
@@ -146,7 +146,7 @@ def _costs(run: str, rows: pl.DataFrame) -> str:
 
 
 def _scores(run: str, rows: pl.DataFrame) -> str:
-    """Say what own masks take from the middle and from the highest of the scores."""
+    """Return findings on the effect of own masks on the median and the highest scores."""
     near = rows.filter(years=SPANS[0], percent=_PERCENT, mask="own")
     whole = rows.filter(years=SPANS[0], mask=WHOLE).select("quantile", whole="estimate")
     both = near.join(whole, on="quantile").with_columns(drop=pl.col("whole") - pl.col("estimate"))

@@ -39,7 +39,7 @@ def compare_groups(
         group and the columns to be compared; a row an identity.
     columns : sequence of str
     name : str
-        What the column is called that says which of `columns` a row is about.
+        Name of the new column that says which of `columns` a row is about.
 
     Returns
     -------

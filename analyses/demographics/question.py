@@ -368,6 +368,6 @@ QUESTION: Final = Question(
         "delta, above zero where the first group has more; area_: the same of the region's area "
         "in the crop, which can explain a difference of shares.",
         f"The paper occludes by the maps of {PAPERS_GUIDE} alone, and tests images rather than "
-        "people. Black hides more of a light skin than of a dark one, whatever the model.",
+        "people. Black changes a light skin more than a dark one, with any model.",
     ),
 )

@@ -73,5 +73,5 @@ def _places(counts: Array) -> NDArray[np.int64]:
     """Return (draw, quantile) which bin of counts (draw, bin) each of `QUANTILES` lies in."""
     reached = counts.cumsum(1)
     wanted = np.array(QUANTILES) * reached[:, -1:]
-    # Sums of weights are whole numbers; what falls short of them by rounding has reached them.
+    # Sums of weights are whole numbers; a sum that is less only by rounding counts as equal.
     return np.stack([(reached < one[:, None] - 1e-9).sum(1) for one in wanted.T], axis=1)

@@ -220,7 +220,7 @@ def _aligned_sheet(
     return Picture(
         f"aligned_{model}",
         f"Maps carried from image to image, {model}, {layer.name}",
-        "Two images of one person, their maps, and the map of B brought to A by the landmarks "
+        "Two images of one person, their maps, and the map of B warped to A by the landmarks "
         "(through the person's reference frame), as the question of similarity compares them. "
         "Where faces move otherwise than heads do (mouths, above all), a map misses the part "
         "that it marked. As the paper's Figure 7.",

@@ -38,7 +38,7 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
             "person_likeness",
             "Do maps tell people apart better than the controls do?",
             "AUC of one person's pairs of maps against strangers' matched in pose: whole maps, "
-            "everybody's mean map taken off, canonical frame; by layer from the input. Controls: "
+            "everybody's mean map subtracted, canonical frame; by layer from the input. Controls: "
             "maps that don't ask about the person (norm, impostor), of random weights, and the "
             "image's own edges and pixels. 0.5 is chance. Bars: 95 % intervals over identities.",
             _likeness(aucs),

@@ -12,10 +12,10 @@ class Picture:
     Attributes
     ----------
     name : str
-        What its files are called after, as in ``regions_by_layer``; it may hold any name of the
+        Stem of the names of its files, as in ``regions_by_layer``; it may hold any name of the
         lake's.
     title : str
-        What it shows, in a line.
+        Its title, in a line.
     caption : str
         How to read it, its units, what the intervals and the controls are.
     figure : matplotlib.figure.Figure

@@ -33,9 +33,9 @@ class Rendered:
         As the picture has them.
     png, svg : bytes
     embedded : bytes
-        What a page shows: the SVG, or a WebP of photographs, which as PNG are ten times larger.
+        The image on a page: the SVG, or a WebP of photographs, which as PNG are ten times larger.
     media_type : str
-        Of what a page shows.
+        Of the image on a page.
     width : int
         Pixels of CSS at which the figure's text is as large as a page's.
     """
@@ -70,11 +70,11 @@ def render(picture: Picture, brands: Sequence[str]) -> Rendered:
 
 
 def _draw_brands(figure: Figure, brands: Sequence[str]) -> None:
-    """Write the brands below the figure's lower edge, whatever lays the figure itself out.
+    """Write the brands below the figure's lower edge, independent of the figure's layout.
 
     Saving takes in all that is drawn, so that nothing has to make room.
     """
-    # A figure wider than a page is shown smaller, and what is written under it must still be read.
+    # A figure wider than a page is shown smaller, and the text under it must stay legible.
     scale = max(1.0, figure.get_figwidth() / PAGE_INCHES)
     width = max(int(figure.get_figwidth() * 72 / _CHARACTER_POINTS / scale), 40)
     lines = [line for brand in brands for line in textwrap.wrap(brand, width)]

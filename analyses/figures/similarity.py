@@ -62,7 +62,7 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
                 f"One person's maps against strangers', {model}",
                 f"The probability (AUC) that two {kind} maps of one person are more alike than two "
                 "of strangers, by layer from the input (1) on: by the BC of the top 1 % and by the "
-                "correlation of whole maps with everybody's mean map taken off; of all pairs, "
+                "correlation of whole maps with everybody's mean map subtracted; of all pairs, "
                 "and against strangers who differ as much in pose. Dashed: chance. Bars: 95 % "
                 "intervals over identities.",
                 _by_auc(aucs),

@@ -41,14 +41,14 @@ _KEYS: Final = (*_OF, "curve", "fill", "mask", "percent")
 
 @dataclass(frozen=True)
 class Curves:
-    """Which curves are drawn.
+    """The design of deletion and insertion curves.
 
     Attributes
     ----------
     percents : tuple of float
         Pixels hidden or revealed, in % of the chip, from 0 to 100.
     masks : tuple of str
-        What orders the pixels; a random order is drawn once an image.
+        The orders of the pixels; a random one is drawn once per image.
     fills : tuple of (str, str)
         Each curve, deletion or insertion, with what hides.
     contrasts : tuple of (str, str)
@@ -82,7 +82,7 @@ def measure_curves(
     Parameters
     ----------
     experiment : Experiment
-        Whose layer and guides are taken.
+        Experiment that states the layer and the guides.
     runnable : RunnableModels, optional
         As `analyses.rerun.occluded_faces.plan_tasks` takes it.
 

@@ -133,8 +133,8 @@ QUESTION: Final = Question(
         "true accepts the share of pairs lost at the threshold of equal errors. own - random "
         "shows that maps find sensitive pixels, own - swap that they fit their image, same "
         "person - matched stranger that they fit the person; the sign can depend on the fill.",
-        "deletion hides the most relevant pixels first (a small area speaks for the map), "
-        "insertion reveals them first (a large one does).",
+        "deletion hides the most relevant pixels first (a small area is in favour of the map), "
+        "insertion reveals them first (a large one is).",
         f"The paper hides by the maps of {PAPERS_GUIDE} alone: its numbers are shown with ours "
         "where that model guides one of its nine.",
     ),

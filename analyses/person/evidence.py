@@ -235,7 +235,7 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
 
 
 def _likeness(faces: CanonicalFaces, maps: Maps, same: Pairs, strangers: Pairs) -> Likeness:
-    """Return the correlation of maps of each pair, everybody's mean map taken off."""
+    """Return the correlation of each pair's maps, with everybody's mean map subtracted."""
     centred = centre(maps, faces.people)
     return Likeness(correlation(centred, same), correlation(centred, strangers))
 

@@ -1,4 +1,4 @@
-"""Whether a pattern is the person's, the image's or any face's: the paper's title question.
+"""The paper's title question: whether the pattern is the person's, the image's or any face's.
 
 One analysis, declared here for any lake, model, layer and target; `analyses.person.verdict`
 states the rule by which its numbers become a verdict. Two kinds of evidence are asked for:
@@ -6,7 +6,7 @@ states the rule by which its numbers become a verdict. Two kinds of evidence are
 - occlusion of 1 % of the chip by an image's own map, by those of the same person's other image,
   a stranger in the same pose and any stranger, and at random, under every fill; the drop is that
   of the centred cosine to the positives. First, middle and last of a model's layers.
-- likeness of maps in the canonical frame, whole, with everybody's mean map taken off, as their
+- likeness of maps in the canonical frame, whole, with everybody's mean map subtracted, as their
   correlation: the AUC of one person's pairs against strangers' matched in pose, in every layer,
   compared with the AUC of the same pairs by each control.
 
@@ -56,7 +56,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         )
     if lake.images["identity"].n_unique() < 2:
         raise LackingError(
-            f"{lake.path} holds fewer than two identities: without strangers nothing can be told "
+            f"{lake.path} holds fewer than two identities: without strangers nothing can be said "
             "of a person."
         )
     runnable = runnable_models(lake, settings.catalog, [subject.name for subject in subjects])
@@ -156,7 +156,7 @@ QUESTION: Final = Question(
     layouts={
         "person": Layout("whose the pattern is", per=("model",), rows=()),
         "person_claims": Layout(
-            "what became of each claim, and AUCs of one person's pairs", per=("model",), rows=()
+            "outcome of each claim, and AUCs of one person's pairs", per=("model",), rows=()
         ),
         "person_evidence": Layout(
             "what each claim rests on: drops of the centred cosine by fill, AUCs by control",
@@ -191,6 +191,6 @@ QUESTION: Final = Question(
         "tell people apart better than every control does.",
         "Controls are maps that don't ask about the person (norm, impostor), maps of random "
         "weights, and the image's own edges and pixels. AUCs are of whole maps with everybody's "
-        "mean map taken off, in the canonical frame, with pairs matched in pose.",
+        "mean map subtracted, in the canonical frame, with pairs matched in pose.",
     ),
 )

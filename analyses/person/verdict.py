@@ -19,12 +19,12 @@ occlusion is *shown* only if it holds in black (the paper's) and in another fill
 in none. Then, the first that fits:
 
 1. *undecided: too few people*, if no p could pass Holm even if all people pointed one way;
-2. *undecided: layer not occluded*, as likeness alone never speaks for a person;
+2. *undecided: layer not occluded*, as likeness alone is no evidence for a person;
 3. *the person's*, if *fits its person* is shown and maps are more alike than by every control;
    *undecided: controls are missing*, if only the lake lacks one of `REQUIRED`;
 4. *the image's, not shown to be the person's*, if *fits its image* is shown;
 5. *any face's*, if sensitive pixels are shown and any face's map is shown to do as well, and
-   neither occlusion nor likeness speaks for the person;
+   neither occlusion nor likeness is evidence for the person;
 6. *undecided: the fills disagree*, if a claim on image or person holds in one fill and is
    reversed in another;
 7. *not shown*.

@@ -84,7 +84,7 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
 
 
 def _across_layers(rows: pl.DataFrame) -> list[str]:
-    """Say whether one region's share differs between the layers of a model."""
+    """Return a finding on the difference of one region's share between a model's layers."""
     if rows.height < 2:
         return []
     ordered = rows.sort("share")

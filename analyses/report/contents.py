@@ -54,7 +54,7 @@ class Section:
     tables : sequence of ShownTable
     figures : sequence of Shown
     settings : mapping
-        What made the answer.
+        The provenance of the answer.
     made : str
         When it was computed.
     """

@@ -36,13 +36,13 @@ def write_report(
     Parameters
     ----------
     answers : sequence of Answer
-        What the lake was asked, with the tables that it answers by.
+        The questions put to the lake, with their result tables.
     settings : Settings
-        What the answers were given; its seed draws the faces of the contact sheets, too.
+        Settings of the answers; the seed also draws the faces of the contact sheets.
     folder : Path
         Replaced as a whole if it holds a report; it appears only when all is written.
     drawing : str
-        How maps are drawn on faces: ``cells``, each as it is, or ``smooth``.
+        Style of maps on faces: ``cells``, each as it is, or ``smooth``.
 
     Returns
     -------

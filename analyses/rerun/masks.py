@@ -79,7 +79,7 @@ def draw_sources(
     dict of str to (image,) int64
         By each of `SOURCES`, positions among the images: the image itself; another image of the
         same person, drawn at random; the stranger whose landmarks come nearest to that one's
-        once both are laid on the mean face; any stranger, drawn at random.
+        once both are aligned to the mean face; any stranger, drawn at random.
     """
     identities = np.asarray(identities)
     generator = np.random.default_rng(seed)

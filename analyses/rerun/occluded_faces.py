@@ -53,25 +53,25 @@ _TASK_IMAGES: Final = BATCH
 
 @dataclass(frozen=True)
 class Setting:
-    """What the tasks of a judged model and a guide share.
+    """The data that the tasks of a judged model and a guide share.
 
     Attributes
     ----------
     judged : str
         The model that judges likeness.
     guide : Layer
-        Whose maps say which pixels go first.
+        The model and layer whose maps order the pixels to hide.
     guide_kind : (alignment, size)
         Of the chips that the guide's maps are of.
     models : mapping of str to RecordedModel
-        What it takes to run these two.
+        Data needed to run these two.
     mean_map : (y, x) float64
         The guide's, over all images.
     judge : Judge
     colour : (3,) float64
         The mean colour of the judged model's chips.
     source : {"photographs", "crops"}
-        What the chips are cut from.
+        Source of the chips.
     seed : int
     """
 
@@ -106,7 +106,7 @@ class Task:
 
 
 class Guidance(Protocol):
-    """What says which layer guides, and which models guide for which."""
+    """The part of an experiment that states the guiding layer and models."""
 
     @property
     def layer(self) -> int:
@@ -211,11 +211,11 @@ class Faces:
     pixels : (image, y, x, 3) float32
         The judged model's chips.
     fillings : mapping of str to (image, y, x, 3) float32
-        What shows where pixels are hidden, by fill.
+        Values of hidden pixels, by fill.
     embeddings, gallery : (image, n) float64
         Embeddings of the chips as they are, and those that the lake holds.
     positives : (image, image) bool
-        Which images are an anchor's positives.
+        Mask of an anchor's positives.
     """
 
     task: Task

@@ -19,7 +19,7 @@ Embeddings = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Judge:
-    """What a model's judgement of likeness rests on.
+    """The data on which a model's judgement of likeness is based.
 
     Attributes
     ----------
@@ -77,13 +77,13 @@ def likeness(
     gallery : (image, n)
         Embeddings among which the positives are.
     positives : (anchor, image) bool
-        Which images are an anchor's positives; each has one at least.
+        Mask of an anchor's positives; each has at least one.
 
     Returns
     -------
     (anchor, measure) float64
         Means over the positives of the cosine, of the cosine with the data set's mean embedding
-        taken off, of minus the Euclidean distance, and the share of positives accepted.
+        subtracted, of minus the Euclidean distance, and the share of positives accepted.
     """
     plain = cosines(anchors, gallery)
     centred = cosines(anchors - judge.centre, gallery - judge.centre)

@@ -1,1 +1,1 @@
-"""Sanity checks: maps that depend on the network that they explain, and maps that do not."""
+"""Sanity checks of maps: whether a map depends on the network that it claims to explain."""

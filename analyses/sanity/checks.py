@@ -5,8 +5,8 @@ random weights, with where faces are (a centred Gaussian, everybody else's mean 
 the image's own edges. One rule holds for all: a check passes if the interval of its estimate
 lies below `LIMIT`, fails if it lies above, and is unclear in between. Each is compared with the
 same number for a control. The last check counts maps whose peak lies in the outermost ring
-of the layer's cells, where padding speaks louder than the face: what a failing layer says of
-single pixels means little.
+of the layer's cells, where padding has more effect than the face: in a layer that fails, single
+pixels mean little.
 
 Rank correlations are taken over the layer's own cells, the overlap of the most relevant percent
 on a grid of `SIZE` over the chip.
@@ -53,7 +53,7 @@ class Compared:
     Attributes
     ----------
     grid : CellGrid
-        Where the layer's cells lie.
+        Positions of the layer's cells.
     maps, edges : (n, y, x)
         Of n images: the model's maps, and the edges of the chips.
     random_maps : (n, y, x) or None

@@ -129,7 +129,7 @@ QUESTION: Final = Question(
     },
     notes=(
         f"A check passes if its interval lies below {LIMIT}, fails if it lies above, and is "
-        "unclear in between; the limit was set beforehand and is no law. Rank correlations are "
+        "unclear in between; the limit was set beforehand, as a convention. Rank correlations are "
         "Spearman's, image by image, over the layer's own cells.",
         "Controls: edges and maps of another person's image; for the outer ring, its share of the "
         "layer's cells.",

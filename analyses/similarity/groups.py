@@ -68,7 +68,7 @@ def match_poses(
     above = np.searchsorted(offered, wanted).clip(0, len(offered) - 1)
     below = (above - 1).clip(0)
     nearest = np.where(wanted - offered[below] < offered[above] - wanted, below, above)
-    # Strangers who are as near as each other are shared out, not the first of them taken by all.
+    # Equally near strangers are distributed among the pairs; otherwise all would take the first.
     first, end = (np.searchsorted(offered, offered[nearest], side) for side in ("left", "right"))
     nearest = first + np.arange(len(nearest)) % (end - first)
     close = np.abs(offered[nearest] - wanted) <= CALIPER * wanted

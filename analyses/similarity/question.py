@@ -3,7 +3,7 @@
 A tool that compares only "same" with "different" misleads: maps of one anchor image are alike
 because the image is the same. And in a frame that doesn't align everybody, strangers differ by
 their pose. So all three groups are shown, in four frames, with pairs matched by pose, and with
-everybody's mean map taken off.
+everybody's mean map subtracted.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +55,7 @@ FEW: Final = 10
 """Identities below which nothing is claimed."""
 
 RELEVANCE: Final = ("as it is", "centred")
-"""Maps as they are, and with everybody's mean map taken off."""
+"""Maps as they are, and with everybody's mean map subtracted."""
 
 MATCHING: Final = ("all", "matched")
 """All pairs, and pairs of strangers whose poses differ as much as one person's do."""
@@ -151,7 +151,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
 
 
 def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
-    """Add p_holm: p adjusted by Holm over all that can speak for a person, NULL elsewhere.
+    """Add p_holm: p adjusted by Holm over all evidence for a person, NULL elsewhere.
 
     These are the rows of `CLAIMED` in the canonical frame with poses matched, of all models and
     layers. The others are there for comparison, and nothing is claimed of them.
@@ -166,7 +166,7 @@ def adjust(contrasts: pl.DataFrame) -> pl.DataFrame:
 def papers_likeness() -> pl.DataFrame:
     """Return Tables 3 to 6 by the columns that identify our comparable rows, and paper.
 
-    The paper compares the top 1 % of pair maps as they are, brought to a reference image of each
+    The paper compares the top 1 % of pair maps as they are, aligned to a reference image of each
     identity. Its "same" doesn't distinguish pairs of one anchor from pairs of two images, and so
     is compared with both; "different" are our strangers.
     """
@@ -380,7 +380,7 @@ def _groups_found(model: str, likeness: pl.DataFrame) -> str:
 
 
 def _person_found(where: str, rows: pl.DataFrame) -> list[str]:
-    """Say in how many layers a person's maps are alike, with poses matched, and what pose did."""
+    """Return findings on the layers with alike maps of a person, and on the effect of pose."""
     sentences = []
     for relevance, measure in CLAIMED:
         of_measure = rows.filter(relevance=relevance, measure=measure)
@@ -443,13 +443,13 @@ QUESTION = Question(
     },
     notes=(
         "anchor: two maps of one image towards different positives; identity: of different images "
-        "of one person; strangers: of two people. Only identity against strangers can speak for a "
-        "person's pattern, and only in the canonical frame or with poses matched.",
+        "of one person; strangers: of two people. Only identity against strangers is evidence for "
+        "a person's pattern, and only in the canonical frame or with poses matched.",
         "bc: Bhattacharyya coefficient, and emd: earth mover's distance in pixels of a grid of "
         f"{SIZE} x {SIZE}, both of the top {TOP_PERCENT:g} %; correlation: of whole centred maps. "
-        "centred: everybody's mean map is taken off, and bc and emd see what exceeds it. matched: "
+        "centred: everybody's mean map is subtracted; bc and emd use what exceeds it. matched: "
         "strangers whose poses differ as much as those of one person's images. p: permuted signs "
-        "of the people; p_holm: over all models and layers, of what can speak for a person.",
+        "of the people; p_holm: over all models and layers, of all evidence for a person.",
         "Frames: chip is the model's own input, crop the face crop (left out where it is the "
         "chip), identity the pose of the person's reference image, canonical one pose for "
         "everybody. The wider a frame's view, the smaller the face in it, and the smaller emd.",

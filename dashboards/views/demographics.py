@@ -75,7 +75,7 @@ def _show_drops(
     if drops is None or drops.is_empty():
         st.info(
             "There are no drops by group: the lake states no two groups, or the network or its "
-            "chips couldn't be had when the question was answered."
+            "chips were missing when the question was answered."
         )
         return
     with st.container(horizontal=True):
@@ -91,7 +91,7 @@ def _show_drops(
     st.caption(
         "Hidden in black, by own maps and at random. Bars: 95 %, by bootstrap over people. "
         "Open diamonds: the paper's (arXiv 2509.17457, Tables 22 and 23), where it judges this "
-        "model. What random pixels show as well is no difference of the maps."
+        "model. A difference that random pixels show as well is not one of the maps."
     )
     if differences is None:
         return
@@ -140,7 +140,7 @@ def _show_ages(ages: pl.DataFrame | None, model: str | None) -> None:
     st.caption(
         "Mean cosine of pairs, faces as they are and the anchor hidden in black. Bars: 95 %, by "
         "bootstrap over people; where people are few, there is none. Open diamonds: the paper's "
-        "(arXiv 2509.17457, Table 24). Few pairs are far apart, and of few people."
+        "(arXiv 2509.17457, Table 24). Few pairs are many years apart, and they are of few people."
     )
     show_table(_rounded(rows.drop("of")), "by-age-table")
 

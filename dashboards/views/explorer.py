@@ -58,7 +58,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Style:
-    """How a map lies over a face."""
+    """The style of a map over a face."""
 
     colours: str
     opacity: float
@@ -67,14 +67,14 @@ class Style:
 
 @dataclass(frozen=True)
 class Threshold:
-    """Which pixels are counted: the most relevant percent, or those above a relevance."""
+    """The pixels to count: the most relevant percent, or those above a relevance."""
 
     kind: str
     value: float = 0.0
 
     @property
     def said(self) -> str:
-        """What is counted, in words."""
+        """The threshold in words."""
         if self.kind == "above":
             return f"relevance above {self.value:g}"
         return f"the most relevant {self.value:g} %"

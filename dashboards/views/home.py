@@ -31,7 +31,7 @@ _FACTS: Final = {
     "precision": "Precision",
     "images": "Images done",
 }
-"""What is said of a model: columns of the table models, and their names for people."""
+"""Columns of the table models that are shown, with their headings."""
 
 
 def show(room: Room) -> None:

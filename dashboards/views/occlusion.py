@@ -73,7 +73,7 @@ def _show_masks(run: pl.DataFrame, measure: str) -> None:
     show_chart(forest(rows, "mask", "fill", f"drop, {MEASURES[measure]}"), "by-mask", rows)
     st.caption(
         f"{percent:g} % of the chip hidden. mean map, mirrored and gradient x input are controls "
-        "that know nothing of the person, as random is."
+        "that do not depend on the person, as random is."
     )
 
 

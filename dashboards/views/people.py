@@ -17,10 +17,10 @@ from dashboards.page import Page
 from dashboards.room import EVERYBODY, Room
 
 DRAWN: Final = 40
-"""People of the heat map: those who differ most."""
+"""Number of people in the heat map: those who differ most."""
 
 NEAREST: Final = 12
-"""People of the table of the nearest."""
+"""Number of people in the table of the nearest."""
 
 _PICTURED: Final = 4
 _PICTURE: Final = 224
@@ -62,7 +62,7 @@ def deviations(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def nearest_people(rows: pl.DataFrame, person: str) -> pl.DataFrame:
-    """Return how alike the others' mean region shares are, the most alike first.
+    """Return the likeness of the others' mean region shares, the most alike first.
 
     Returns
     -------

@@ -27,7 +27,7 @@ _STATES: Final = {
     "shown": (1.0, "✓"), "not shown": (0.0, "○"), "fills disagree": (-0.4, "≠"),
     "reversed": (-1.0, "✗"),
 }  # fmt: skip
-"""What can become of a claim: the colour's amount, and the sign, which fits a narrow screen."""
+"""Outcomes of a claim: the amount of colour, and a sign that fits a narrow screen."""
 
 _CLAIMS: Final = {
     "sensitive": "finds sensitive pixels",
@@ -68,7 +68,7 @@ def _show_verdict(own: pl.DataFrame, room: Room) -> None:
 
 
 def _show_claims(answer: Answer, room: Room) -> None:
-    """Show the verdict of all models, and what became of this model's claims, by layer."""
+    """Show the verdicts on all models, and the outcomes of this model's claims, by layer."""
     claims = answer.tables["person_claims"]
     together = answer.tables["person"].join(
         claims, on=("model", "position", "layer"), how="left", maintain_order="left"
@@ -92,7 +92,7 @@ def _show_claims(answer: Answer, room: Room) -> None:
     figure.update_layout(height=360)
     show_chart(figure, "claims", own)
     signs = ", ".join(f"{sign} {state}" for state, (_, sign) in _STATES.items())
-    st.caption(f"What became of each claim: {signs}; empty: not asked of this layer.")
+    st.caption(f"Outcome of each claim: {signs}; empty: not tested for this layer.")
     with st.expander("Verdicts on all models, layers and targets"):
         show_table(together.with_columns(pl.col(pl.Float64).round(4)), "verdicts")
 
@@ -129,9 +129,9 @@ def _show_likeness(rows: pl.DataFrame, own: pl.DataFrame) -> None:
     figure.add_hline(y=0.5, line={"color": "#7F7F7F", "dash": "dot", "width": 1})
     show_chart(figure, "likeness-evidence", aucs)
     st.caption(
-        "One person's pairs of maps against strangers' matched in pose, everybody's mean map taken "
-        "off. Dotted: chance. Controls: maps that don't ask about the person, of random weights, "
-        "and the image's own edges and pixels."
+        "One person's pairs of maps against strangers' matched in pose, everybody's mean map "
+        "subtracted. Dotted: chance. Controls: maps that don't ask about the person, of random "
+        "weights, and the image's own edges and pixels."
     )
     differences = own.filter(pl.col("fill").is_null() & (pl.col("claim") != AUC))
     if differences.height:

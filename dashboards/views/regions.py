@@ -39,7 +39,7 @@ _IMAGE: Final = {"pair_regions": "anchor", "image_regions": "image_id"}
 
 @dataclass(frozen=True)
 class Asked:
-    """What the page asks the lake.
+    """The page's query to the lake.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Asked:
 
     @property
     def table(self) -> str:
-        """The table that is asked."""
+        """The table that is queried."""
         return "image_regions" if self.by == "percent" else "pair_regions"
 
 
@@ -137,7 +137,7 @@ def _shares(room: Room, asked: Asked) -> pl.DataFrame:
 
 
 def _answered(room: Room, asked: Asked) -> pl.DataFrame | None:
-    """Return the shares that the question `regions` has found, if they are what is asked."""
+    """Return the shares from the answer to the question `regions`, if it has the selected ones."""
     of_everybody = asked.measure == "relative" and asked.identity is None and asked.layer is None
     if asked.by not in ("layer", "model") or not of_everybody:
         return None

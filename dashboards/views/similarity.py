@@ -55,7 +55,7 @@ _OF_PAPER: Final = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What is compared, and how: values of the result tables' columns of these names."""
+    """The selected comparison: values of the result tables' columns of these names."""
 
     frame: Frame
     maps: str
@@ -91,7 +91,7 @@ def _choose(rows: pl.DataFrame) -> Asked:
         frame = selections.one_of(
             "seen-in", "Frame", frames, default="canonical", width=200,
             format_func=FRAME_NAMES.__getitem__,
-            help="Only in everybody's pose, or with poses matched, can pairs speak for a person.",
+            help="Pairs are evidence for a person only in everybody's pose, or with poses matched.",
         )  # fmt: skip
         kinds = rows["maps"].unique(maintain_order=True).to_list()
         kind = selections.either_of(
@@ -100,7 +100,7 @@ def _choose(rows: pl.DataFrame) -> Asked:
         )  # fmt: skip
         relevance = selections.either_of(
             "relevance", "Relevance", ["as it is", "centred"],
-            help="centred: everybody's mean map is taken off.",
+            help="centred: everybody's mean map is subtracted.",
         )  # fmt: skip
         matching = selections.either_of(
             "matching", "Pairs", ["all", "matched"],
@@ -186,9 +186,9 @@ def _show_pairs(room: Room, layer: Layer, asked: Asked) -> None:
     figure = _points(pairs, chosen, _MEASURES[measure])
     show_chart(figure, "pairs", pairs, on_select=select, selection_mode="points")
     st.caption(
-        f"A drawn sample, for looking: up to {PAIRS} pairs of each group, of {PEOPLE} people "
+        f"A random sample for inspection: up to {PAIRS} pairs of each group, of {PEOPLE} people "
         f"at most; {layer.model}, {layer.name}. The numbers above are of all that the answer "
-        "took in" + (", and of emd, which isn't taken here." if asked.measure == "emd" else ".")
+        "used" + (", and of emd, which isn't computed here." if asked.measure == "emd" else ".")
     )
     row = written[chosen]
     pictures = [_picture(room, layer, row, side, asked.frame) for side in ("first", "second")]
@@ -319,7 +319,7 @@ def _draw(
 def _compare(
     laid: Maps, people: NDArray[np.int64], pairs: dict[str, Pairs], asked: Asked
 ) -> dict[str, NDArray[np.float64]]:
-    """Return how alike each pair is: the correlation of centred maps, or bc of the top 1 %."""
+    """Return each pair's likeness: the correlation of centred maps, or bc of the top 1 %."""
     centred = asked.relevance == "centred"
     maps = centre(laid, people) if centred else laid
     of_pairs, _ = measures(maps, centred)["correlation" if asked.measure == "correlation" else "bc"]

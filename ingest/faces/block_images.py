@@ -26,7 +26,7 @@ Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
 
 ChipKind = tuple[str, int]
-"""Alignment and side in pixels: what a model's chip is."""
+"""Alignment and side in pixels of a model's chip."""
 
 
 @dataclass(frozen=True)

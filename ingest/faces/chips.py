@@ -21,14 +21,14 @@ from leamstore.schema import GRID
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a chip is cut: where in the chip which points of the face belong.
+    """The alignment of a chip: the positions of the face's points in the chip.
 
     Parameters
     ----------
     points : callable
         From landmarks (68, 2) to the points (n, 2) that are fitted.
     template : (n, 2) float64
-        Where they belong, in pixels of a chip with side `size`.
+        Their target positions, in pixels of a chip with side `size`.
     size : int
         Side in pixels for which the template is stated.
     """

@@ -32,7 +32,7 @@ LAST_SIDE: Final = 2560
 """Longer side in pixels up to which the search is refined."""
 
 LARGEST_SCALE: Final = 2.0
-"""How far a photograph is enlarged in search of small faces."""
+"""Largest factor by which a photograph is enlarged in search of small faces."""
 
 
 @dataclass(frozen=True, eq=False)

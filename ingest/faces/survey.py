@@ -22,7 +22,7 @@ from leamstore import schema
 from leamstore.errors import UnusableImageError
 
 _CHUNK: Final = 4
-"""Photographs that a worker gets at a time."""
+"""Number of photographs that a worker gets at a time."""
 
 _CHUNKS_AHEAD: Final = 4
 """Chunks under way for each worker: however many photographs there are, few wait in memory."""
@@ -107,7 +107,7 @@ def chunks(photographs: Iterable[Photograph], size: int) -> Iterator[list[Photog
 
 
 def attributes(photograph: Photograph) -> dict[str, Any]:
-    """Return what the data set says of a photograph, as columns of ``images``."""
+    """Return the data set's attributes of a photograph, as columns of ``images``."""
     return {
         "path": stored_path(photograph.path),
         "identity": photograph.identity,

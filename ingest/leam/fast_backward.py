@@ -28,7 +28,7 @@ Size = int | Sequence[int]
 
 
 class Frozen(TorchFunctionMode):
-    """Within it, a network's operations take the forms of this module.
+    """Context in which a network's operations take the forms of this module.
 
     `view` may need a copy, since the network may be run in a layout other than its author's.
     """
@@ -53,7 +53,7 @@ class Frozen(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run the form of a function, or the function."""
+        """Run this module's form of a function, or else the function itself."""
         return self._forms.get(func, func)(*args, **(kwargs or {}))
 
     # The forms have torch's names of arguments, since a network may call by these.
@@ -125,7 +125,7 @@ class Frozen(TorchFunctionMode):
         return _Convolved.apply(product.source, out, scaled.to(out.dtype), steps)
 
     def _product_behind(self, x: Tensor) -> "_Product | None":
-        """Return what x is the product of, if neither was overwritten since."""
+        """Return the factors whose product is x, if neither was overwritten since."""
         product = self._products.get(x)
         return product if product is not None and product.holds(x) else None
 

@@ -30,7 +30,7 @@ class RunModel:
     name : str
         Name in the table models.
     layers : mapping of str to CellGrid
-        Where the cells of each layer lie, by its name.
+        Positions of the cells of each layer, by its name.
     by_pair : bool
         Whether maps are made for each ordered pair; else one an image, towards the mean of its
         positives (which controls that ignore the positives leave out of account).
@@ -56,16 +56,16 @@ class RunModel:
 
 @dataclass(frozen=True)
 class Identity:
-    """One identity's images as a model wants them.
+    """One identity's images, prepared for a model.
 
     Attributes
     ----------
     image_ids : (image,) int
         Positions on the axis.
     names : sequence of str
-        What the draw of kept pairs knows an image by: its sha256.
+        Keys of the images in the draw of kept pairs: their sha256.
     paths : sequence of str
-        What people know an image by.
+        Names of the images in messages.
     chips : (image, h, w, 3) uint8
         RGB.
     chip_to_crop : (image, 2, 3) float64
@@ -99,7 +99,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class LayerResult:
-    """What one layer shows of one identity.
+    """The maps and counts of one layer for one identity.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class LayerResult:
 
 @dataclass(frozen=True)
 class IdentityResult:
-    """What a model shows of one identity.
+    """The results of a model for one identity.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class IdentityResult:
         Positions in `pairs` of those whose maps are kept.
     layers : dict of LayerResult
     seconds : Counter of str
-        Where the time went: leam and regions.
+        Seconds by stage: leam and regions.
     """
 
     images: NDArray[np.int64]

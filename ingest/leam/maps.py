@@ -101,7 +101,7 @@ def explain(
     target: str | Target = "cosine",
     **settings: Unpack[Settings],
 ) -> Explanation:
-    """Return the maps of all pairs and what they were made of; see `rounds` for the rest."""
+    """Return the maps of all pairs and the embeddings; see `rounds` for the parameters."""
     made = list(rounds(network, images, pairs, layers, target, **settings))
     order = torch.argsort(torch.cat([part.pairs for part in made]))
     return Explanation(
@@ -152,7 +152,7 @@ def rounds(
         Images in a forward pass. Where it holds all images, there is one forward pass
         altogether; else the embeddings are made by a first pass without gradient.
     precision : {"float32", "tf32", "bfloat16"}
-        What convolutions and matrix products run in; maps are float32 all the same. tf32 is
+        Precision of convolutions and matrix products; maps are always float32. tf32 is
         float32 whose factors a GPU of NVIDIA's rounds to ten bits, and float32 itself elsewhere.
 
     Yields
@@ -210,7 +210,7 @@ def arithmetic(precision: Precision) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Task:
-    """What makes the scores of pairs."""
+    """The target and data from which the scores of pairs are computed."""
 
     score: Score
     references: Tensor
@@ -293,7 +293,7 @@ def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
 
 def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
-    """Run the network on images brought to its device and dtype, and to the faster layout."""
+    """Run the network on images converted to its device, dtype and the faster layout."""
     place = like(network, images)
     images = images.to(place.device, place.dtype, memory_format=torch.channels_last)
     autocast = torch.autocast(place.device.type, torch.bfloat16, enabled=precision == "bfloat16")

@@ -1,8 +1,8 @@
 """Region counts: a map's activated pixels on each of the 19 facial regions.
 
-Maps go up bilinearly to the 512 x 512 grid over the chip, and labels are brought there from the
-crop; then pixels are counted (arXiv 2509.17457, section 3.2). Classes are the regions in the
-order of their labels, and last what the parser left unlabelled.
+Maps are resampled bilinearly to the 512 x 512 grid over the chip, and labels are warped to it from
+the crop; then pixels are counted (arXiv 2509.17457, section 3.2). Classes are the regions in the
+order of their labels, and last the pixels that the parser left unlabelled.
 
 The definition, in a few lines of numpy, is in ``tests/ingest/leam/test_region_counts.py``. The
 same numbers are found here without sampling most pixels. Between cells a map neither rises above
@@ -119,11 +119,11 @@ def count_regions(
     maps : (n, height, width) float16
         Relevance in [0, 1], at the layer's own resolution.
     cells : CellGrid
-        Where the layer's cells lie on the chip.
+        Positions of the layer's cells on the chip.
     grid : ClassGrid
         The classes of each image, as `classes_on_chip` gives them.
     image_of_map : (n,) int64
-        Whose classes belong to each map, as a position in `grid`.
+        Position in `grid` of the classes of each map.
     percents : sequence of float
         Of the grid's 512 x 512 pixels, each rounded to whole pixels; ascending.
 
@@ -175,7 +175,7 @@ def _first_pixels(axis: Resampling) -> NDArray[np.int64]:
 def _find_nearest(labels: Any, to_crop: Any, found: Any) -> None:
     """Fill `found` with the class of the crop's pixel that is nearest to each of its own."""
     height, width = labels.shape
-    # A hair is taken off, so that a frame equal to the crop's own gives back the same labels.
+    # A tiny amount is subtracted, so that a frame equal to the crop's gives the same labels.
     right, down = to_crop[0, 2] + 0.5 - 1e-9, to_crop[1, 2] + 0.5 - 1e-9
     for y in range(found.shape[0]):
         for x in range(found.shape[1]):

@@ -30,20 +30,20 @@ References = Callable[[Tensor, Sequence[str], int], Tensor]
 
 @dataclass(frozen=True)
 class Target:
-    """A score, and what it needs to know.
+    """A score, and the inputs that it needs.
 
     Attributes
     ----------
     name : str
-        How it is called on the command line and in the lake.
+        Its name on the command line and in the lake.
     meaning : str
-        What relevance means under it, in a phrase.
+        Meaning of relevance under it, in a phrase.
     score : Score
         The number whose gradient is followed.
     references : References
         Makes the constants that the score needs besides anchor and counterpart.
     uses_counterpart : bool
-        Where False, all pairs of an anchor have the same map: one backward pass an image will do.
+        If False, all pairs of an anchor have the same map: one backward pass per image is enough.
     """
 
     name: str
@@ -88,7 +88,7 @@ def dot(anchor: Tensor, counterpart: Tensor, _reference: Tensor) -> Tensor:
 
 
 def centred_cosine(anchor: Tensor, counterpart: Tensor, mean: Tensor) -> Tensor:
-    """Cosine of anchor and counterpart, both seen from the data set's mean."""
+    """Cosine of anchor and counterpart after subtraction of the data set's mean."""
     return cosine(anchor - mean, counterpart - mean, mean)
 
 
@@ -106,7 +106,7 @@ def contrastive(anchor: Tensor, counterpart: Tensor, others: Tensor) -> Tensor:
 
 
 def norm(anchor: Tensor, _counterpart: Tensor, _reference: Tensor) -> Tensor:
-    """Length of the anchor; says nothing of a network that scales its embeddings to length 1."""
+    """Length of the anchor; meaningless for a network that scales its embeddings to length 1."""
     return torch.linalg.vector_norm(anchor, dim=1)
 
 
@@ -222,7 +222,7 @@ def has_direction(embeddings: Tensor) -> Tensor:
 def references_of(
     target: Target, embeddings: Tensor, identities: Sequence[str], seed: int
 ) -> Tensor:
-    """Return what a target compares each image with, made from the images that have a direction.
+    """Return a target's references for each image, made from the images that have a direction.
 
     Parameters
     ----------
@@ -287,7 +287,7 @@ class _People:
 
     @property
     def strangers(self) -> Tensor:
-        """How many images show other people, for every image (image,)."""
+        """Number of images that show other people, for every image (image,)."""
         if len(self.counts) < 2:
             raise LeamError("This target compares with other people: give at least two identities.")
         return len(self.codes) - self.counts[self.codes]

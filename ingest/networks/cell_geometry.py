@@ -195,7 +195,7 @@ class _Follower(TorchDispatchMode):
         return outputs
 
     def follow_linear(self, _: nn.Module, inputs: Any, output: Tensor) -> None:
-        """Let a linear layer on channels that come last leave its input's cells where they are.
+        """Keep the positions of the input's cells in a linear layer on channels that come last.
 
         Torch flattens the cells on the way, which hides them from the operations' own rules.
         """
@@ -341,7 +341,7 @@ _MOVES: Final = {
     _aten.view: _view,
     _aten._unsafe_view: _view,
 }
-"""How operations that move, merge or reorder cells do so."""
+"""Rules for operations that move, merge or reorder cells."""
 
 _CELL_BY_CELL: Final = {
     *(_aten.native_batch_norm, _aten.cudnn_batch_norm, _aten.miopen_batch_norm),

@@ -75,7 +75,7 @@ class Block(nn.Module):
 
 
 class Affine(nn.Module):
-    """A scale and a shift for each channel: what dlib keeps of a trained batch norm."""
+    """A scale and a shift for each channel, to which dlib reduces a trained batch norm."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ def fill(
     state : mapping of str to Tensor
         A checkpoint's tensors.
     source : str
-        What the error's sentence begins with.
+        Beginning of the error message.
     weights : Weights, optional
         Entry of the catalog that may say which prefix to take and what to leave out.
 
@@ -73,7 +73,7 @@ def _is_under(name: str, left_out: Sequence[str]) -> bool:
 
 
 def _faults(prefix: str, missing: Sequence[str], unknown: Sequence[str], odd: Sequence[str]) -> str:
-    """Say what doesn't fit, and what to write in the entry where the file is the network's own."""
+    """Describe what doesn't fit, and what to write in the entry if the file is the network's."""
     under = f" under {prefix}" if prefix else ""
     faults = {
         "it lacks": missing,

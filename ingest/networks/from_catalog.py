@@ -67,7 +67,7 @@ def load(
 
 
 class Normalisation:
-    """Brings RGB chips of 0 to 255 to the colour order, mean and range that a network expects.
+    """Conversion of RGB chips (0 to 255) to the colour order, mean and range of a network.
 
     It is called with the network before each of its passes. It is no module of the network, since
     one around it would rename its layers, and one within it would be a layer of some networks.
@@ -135,7 +135,7 @@ def _wrapped(module: nn.Module) -> nn.Module | None:
 
 
 def _initialise(network: nn.Module, model: Model) -> None:
-    """Let lazy modules see a chip, from which they learn their sizes."""
+    """Run a chip through lazy modules, which set their sizes by it."""
     if not any(isinstance(one, UninitializedParameter) for one in network.parameters()):
         return
     with torch.no_grad(), running(model):

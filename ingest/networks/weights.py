@@ -20,10 +20,10 @@ _WRAPPERS: Final = ("state_dict", "model_state_dict", "model")
 """Keys under which a training checkpoint keeps its state_dict."""
 
 _PARALLEL: Final = "module."
-"""What torch's DataParallel puts before every name."""
+"""Prefix that torch's DataParallel adds to every name."""
 
 _INSERTED: Final = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-"""What torch.compile and its like put into names, wherever a part of a network is wrapped."""
+"""Parts that torch.compile and similar wrappers add to the names of wrapped modules."""
 
 _TORCH_PROTOCOL: Final = b"\x02"
 """Version of the pickles that torch writes."""
@@ -67,7 +67,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     ----------
     path : str or Path
         A file of safetensors, or of torch in its old or new format. A ``state_dict`` within a
-        training checkpoint is found, and what torch's own wrappers put into names is taken off:
+        training checkpoint is found, and the parts that torch's wrappers add to names are removed:
         the ``module.`` of DataParallel, the ``_orig_mod.`` of torch.compile.
 
     Returns
@@ -98,7 +98,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 
 
 def require_finite(state: Mapping[str, Tensor], source: str) -> None:
-    """See that all numbers of a network's state are numbers.
+    """Raise an error unless all values of a network's state are finite.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def _is_packed(path: Path) -> bool:
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    """Say why torch refused a file, as the end of a sentence."""
+    """Return why torch refused a file, as the end of a sentence."""
     if "TorchScript" in str(error):
         return (
             "is a TorchScript archive, which is a program: save its tensors, "

@@ -30,7 +30,7 @@ VECTOR_FORMATS: Final = frozenset({"EPS", "WMF"})
 """Drawings that Pillow hands to an interpreter (Ghostscript), which no stranger's file gets."""
 
 PAPER: Final = (255, 255, 255)
-"""What shows through transparent pixels: white, as on a page."""
+"""Background of transparent pixels: white, as on a page."""
 
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,7 +41,7 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes each value of the EXIF orientation (EXIF 2.32, section 4.6.4, tag 274)."""
+"""Operation that undoes each value of the EXIF orientation (EXIF 2.32, section 4.6.4, tag 274)."""
 
 
 def read_photograph(path: Path) -> NDArray[np.uint8]:
@@ -93,7 +93,7 @@ def open_file(path: Path) -> Iterator[BufferedReader]:
 
 
 def decode_photograph(file: BinaryIO, name: str) -> NDArray[np.uint8]:
-    """Do as `read_photograph` on an open file; `name` is what the sentences call it.
+    """Decode an open file as `read_photograph` does; messages call it `name`.
 
     Raises
     ------

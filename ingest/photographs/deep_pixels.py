@@ -53,7 +53,7 @@ def load_in_eight_bits(image: Image.Image, file: BinaryIO) -> Image.Image:
     image : Image
         Not decoded yet; is so afterwards.
     file : BinaryIO
-        What it was opened from, to be read once more for colours whose lower bytes count.
+        File it was opened from, which is read once more for colours of more than a byte.
 
     Returns
     -------

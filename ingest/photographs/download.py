@@ -38,7 +38,7 @@ POLICY: Final = Policy(
     retried=frozenset({"server-error", "busy", "truncated", "slow", "unreachable"}),
     pause=2.0,
 )
-"""How weights and archives are asked for: they are few and large, so that time is no limit."""
+"""Policy of downloads of weights and archives: few and large files, so without a time limit."""
 
 
 def fetch(file: RemoteFile, console: Console | None = None, policy: Policy = POLICY) -> Path:
@@ -51,7 +51,7 @@ def fetch(file: RemoteFile, console: Console | None = None, policy: Policy = POL
     console : Console, optional
         Where the progress bar is drawn; by default standard error.
     policy : ingest.photographs.http.Policy
-        How often and how long to ask.
+        Rules for retries and timeouts.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def fetch(file: RemoteFile, console: Console | None = None, policy: Policy = POL
 
 
 class _Partial:
-    """What has arrived of a file, and the note of what it is of: an address and a version."""
+    """The received part of a file, and a note of its address and version."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -103,7 +103,7 @@ class _Partial:
 
     @property
     def origin(self) -> tuple[str, str]:
-        """The address and the version of which something has arrived."""
+        """The address and the version of the received part."""
         if not self._note.is_file():
             return "", ""
         address, _, version = self._note.read_text().partition("\n")
@@ -111,18 +111,18 @@ class _Partial:
 
     @property
     def resumable(self) -> bool:
-        """Whether a later try can go on from what has arrived."""
+        """Whether a later try can continue from the received part."""
         version = self.origin[1]
         has_arrived = self.path.is_file() and self.path.stat().st_size > 0
         return has_arrived and bool(version) and not version.startswith("W/")
 
     def discard(self) -> None:
-        """Remove what has arrived."""
+        """Remove the received part."""
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 
     def move(self, place: Path) -> None:
-        """Put the file, which is complete, in its place."""
+        """Move the complete file to its place."""
         place.parent.mkdir(parents=True, exist_ok=True)
         self.path.replace(place)
         self._note.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ class _Receiver:
         self._task = task
 
     def headers(self, url: str) -> dict[str, str]:
-        """Return the headers that ask for what hasn't arrived yet."""
+        """Return the headers that request the rest of the file."""
         self._stream.flush()
         plain = {"Accept-Encoding": "identity"}
         if not self._partial.resumable or self._partial.origin[0] != url:
@@ -157,7 +157,7 @@ class _Receiver:
         }
 
     def begin(self, url: str, response: requests.Response) -> None:
-        """Make the partial file fit what is about to arrive."""
+        """Prepare the partial file for the coming response."""
         if response.status_code == HTTPStatus.PARTIAL_CONTENT:
             content_range = response.headers.get("Content-Range", "")
             if not content_range.startswith(f"bytes {self._stream.tell()}-"):

@@ -29,15 +29,15 @@ FAILURES: Final = {
     "bad-address": "the address is not one of http or https",
     "not-asked": "its host could not be reached several times in a row, or we were stopped",
 }
-"""Why an address gave no file."""
+"""Reasons why an address gave no file."""
 
 _CHUNK: Final = 1 << 16
-"""Most bytes that are read at a time."""
+"""Most bytes that are read at once."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How to ask.
+    """Rules for requests: limits, retries and pauses.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class NoFileError(Exception):
     reason : str
         Why, in a word, as in `FAILURES`.
     complaint : str
-        What happened, as the end of a sentence that begins with the address.
+        Description of the failure, as the end of a sentence that begins with the address.
     retry_after : float
         Seconds before which the host doesn't want to be asked again.
     """
@@ -101,10 +101,10 @@ class NoFileError(Exception):
 
 
 class Receiver(Protocol):
-    """Where a file goes that arrives, perhaps in several attempts."""
+    """Interface of receivers of a file, which may arrive in several attempts."""
 
     def headers(self, url: str) -> Mapping[str, str]:
-        """Return the headers with which the address is asked for what is missing."""
+        """Return the headers of a request for the missing part."""
         ...
 
     def begin(self, url: str, response: requests.Response) -> None:
@@ -117,7 +117,7 @@ class Receiver(Protocol):
 
 
 class Client:
-    """Gets files over HTTP; one object may be used by many threads."""
+    """HTTP client for files; threads may share an object."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -131,7 +131,7 @@ class Client:
         self._session.mount("https://", adapter)
 
     def stop(self) -> None:
-        """Ask no more, and end the answers under way."""
+        """Stop all requests, and end the responses in progress."""
         self._stopped.set()
 
     def get(self, url: str) -> bytes:
@@ -222,7 +222,7 @@ class Client:
 
 
 class _Host:
-    """What is going on with one host."""
+    """The state of requests to one host."""
 
     def __init__(self, per_host: int) -> None:
         self.places = threading.BoundedSemaphore(per_host)
@@ -270,7 +270,7 @@ _ERRORS: Final = (
     (urllib3.exceptions.HTTPError, "truncated", _BROKE_OFF),
     (Exception, "bad-address", "gave no file ({error})"),
 )
-"""The reason and the complaint that an exception means; the first kind that fits."""
+"""Reason and message by kind of exception; the first kind that fits counts."""
 
 _STATUSES: Final[Mapping[int, str]] = MappingProxyType({
     HTTPStatus.NOT_FOUND: "gone",
@@ -278,10 +278,10 @@ _STATUSES: Final[Mapping[int, str]] = MappingProxyType({
     HTTPStatus.REQUEST_TIMEOUT: "busy",
     HTTPStatus.TOO_MANY_REQUESTS: "busy",
     HTTPStatus.SERVICE_UNAVAILABLE: "busy",
-    # What had arrived before is of another file than the host has now.
+    # The part received before is of another file than the host has now.
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "truncated",
 })  # fmt: skip
-"""Reasons of the statuses that have one of their own."""
+"""Reasons by HTTP status, for those with a specific one."""
 
 
 def _failure(error: Exception, url: str) -> NoFileError:

@@ -21,7 +21,7 @@ class Plugin:
     format : str
         As people call it.
     module, package : str
-        What is imported, and what is installed.
+        The module to import, and the distribution to install.
     brands : frozenset of bytes
         Brands of the box ``ftyp`` that such files begin with.
     signatures : tuple of bytes
@@ -35,7 +35,7 @@ class Plugin:
     signatures: tuple[bytes, ...] = ()
 
     def register(self) -> bool:
-        """Make Pillow read the format, and return whether the plugin is there to do so."""
+        """Register the plugin with Pillow, and return whether it is installed."""
         try:
             module = import_module(self.module)
         except ImportError:

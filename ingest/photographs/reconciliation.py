@@ -38,9 +38,9 @@ class Sighting:
     Attributes
     ----------
     former_path : str
-        Where the table ``images`` has it.
+        Its path in the table ``images``.
     photograph : Photograph
-        What the data set says of it now.
+        Its present record in the data set.
     fingerprint : Fingerprint
     """
 
@@ -51,7 +51,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What has become of the photographs of a lake.
+    """The result of a search for the photographs of a lake in a data set.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ def reconcile(known: Sequence[KnownPhotograph], present: Sequence[Photograph]) -
 
 
 _KeyOf = Callable[[str, str, str | None], Hashable]
-"""What two photographs have in common, of a path, an identity and a content's sha256."""
+"""The properties that two photographs share: path, identity and sha256 of the content."""
 
 
 class _Search:

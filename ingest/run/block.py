@@ -23,7 +23,7 @@ from leamstore.storage import Location
 from leamstore.tables import ledger
 
 References = Mapping[str, Tensor]
-"""By model: what its target compares each image of a block with, (image, c)."""
+"""By model: its target's references for the images of a block, (image, c)."""
 
 Seen = Callable[[str, int], object]
 """Callback with a model's name and the number of further images that it has been run on."""
@@ -31,7 +31,7 @@ Seen = Callable[[str, int], object]
 
 @dataclass(frozen=True)
 class Todo:
-    """A block, its rows of the table images, and what is to be done on it: faces and models."""
+    """A block, its rows of the table images, and the units to compute: faces and models."""
 
     block: Block
     images: pl.DataFrame
@@ -40,7 +40,7 @@ class Todo:
 
 @dataclass(frozen=True)
 class OpenRun:
-    """What it takes to work on blocks, opened.
+    """The opened models, parser and settings that work on blocks needs.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class OpenRun:
     readers: int
 
     def load(self, todo: Iterable[Todo]) -> Iterator[LoadedBlock]:
-        """Read the photographs of blocks, one block ahead, and cut what the models see."""
+        """Read the photographs of blocks, one block ahead, and cut the models' chips."""
         kinds = [(model.alignment, model.input_size) for model in self.models.values()]
         blocks = ((one.block, one.images) for one in todo)
         return load_blocks(blocks, kinds, self.readers, self._read_crop)
@@ -78,7 +78,7 @@ class OpenRun:
 def units_of(
     open_run: OpenRun, todo: Todo, loaded: LoadedBlock, references: References, seen: Seen
 ) -> Iterator[Unit]:
-    """Do what is missing of a block, and yield each unit as soon as it is computed."""
+    """Compute the missing units of a block, and yield each as soon as it is computed."""
     if ledger.FACES in todo.names:
         _require_all(todo, loaded)
         stopwatch = Stopwatch()

@@ -43,21 +43,21 @@ _CHUNK: Final = 16
 """Photographs in a task of looking for faces."""
 
 _RETRIES: Final = 2
-"""How often a task is tried again that ended in an error, such as a file system's hiccup."""
+"""Number of retries of a task that ended in an error, such as one of the file system."""
 
 _LOOK_SECONDS: Final = 2.0
-"""How often workers are counted, and tasks looked after."""
+"""Interval at which workers are counted and tasks are checked."""
 
 _SILENCE_SECONDS: Final = 60.0
-"""After this long without an answer, the scheduler is taken for lost."""
+"""Time without an answer after which the scheduler is considered lost."""
 
 _FIRST_LIMIT_SECONDS: Final = 3600.0
-"""What the first tasks may take: they open networks, and nothing is known of the cluster yet."""
+"""Time limit of the first tasks: they open networks, and the cluster's speed is unknown."""
 
 _LEAST_LIMIT_SECONDS: Final = 600.0
 
 _TIMES_THE_SLOWEST: Final = 10.0
-"""A task hangs that takes this many times as long as the slowest one before, for its size."""
+"""A task that takes this many times as long as the slowest one before, for its size, hangs."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Cluster:
 
 @contextmanager
 def connected(address: str, device: str) -> Iterator[Cluster]:
-    """Be connected to the scheduler at an address.
+    """Connect to the scheduler at an address for the duration of the context.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def connected(address: str, device: str) -> Iterator[Cluster]:
 
 @contextmanager
 def on_cluster(address: str, device: str) -> Iterator[Execution]:
-    """Be connected to a scheduler, whose workers do the work of runs.
+    """Connect to a scheduler, and yield the execution of runs by its workers.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def _absolute(place: Location) -> Location:
 
 @contextmanager
 def cluster_executor(cluster: Cluster, job: Job, progress: Progress) -> Iterator["ClusterExecutor"]:
-    """Give the workers an order, once each is checked, and take it back at the end.
+    """Install the plugin of a run on the workers, check each, and remove it at the end.
 
     It waits for the first worker. Those that join later are checked before their first task.
 
@@ -191,7 +191,7 @@ class ClusterExecutor:
         self._looked = 0.0
 
     def gather(self) -> None:
-        """Say where the dashboard is, and wait for the first worker."""
+        """Print the address of the dashboard, and wait for the first worker."""
         self._say(f"Cluster at {self._address}. Dashboard: {self._client.dashboard_link}")
         self._count_workers()
         if not self._workers:
@@ -227,7 +227,7 @@ class ClusterExecutor:
         writer: Writer,
         seen: Seen,
     ) -> None:
-        """Do what is missing, a block in a task, and commit the rows as they come."""
+        """Compute what is missing, a block per task, and commit the rows as they come."""
         tasks = (_Task((one, references_of(one)), _maps(one)) for one in todo)
         bar = self._progress.add_task(
             "", total=sum(_images_by_models(open_run, one) for one in todo)
@@ -358,7 +358,7 @@ class ClusterExecutor:
 
 @dataclass
 class _Task:
-    """What a worker is sent.
+    """A task for a worker.
 
     Attributes
     ----------
@@ -375,7 +375,7 @@ class _Task:
 
 
 class _Pace:
-    """How long tasks of one kind take, time on their way included."""
+    """Duration of tasks of one kind, including transfers."""
 
     def __init__(self) -> None:
         self._slowest: float | None = None

@@ -43,12 +43,12 @@ from leamstore.tables import ledger
 
 @dataclass(frozen=True)
 class Job:
-    """What the workers of a run have to know; small, and pickled.
+    """The description of a run for its workers; small, and pickled.
 
     Attributes
     ----------
     run_id : str
-        Whose token allows to write (`leamstore.safety.run_token`).
+        The run whose token permits writing (`leamstore.safety.run_token`).
     lake, maps, faces : Location
         The lake and its stores.
     settings : LakeSettings
@@ -62,7 +62,7 @@ class Job:
     readers : int
         Threads that read photographs.
     environment : mapping of str to str
-        What `ingest.run.environment.observe` saw on the machine that sends the job.
+        Result of `ingest.run.environment.observe` on the machine that sends the job.
     photograph : Path or None
         One that all have to see alike.
     fingerprint : Fingerprint or None
@@ -90,7 +90,7 @@ class Job:
 
 
 class JobPlugin(WorkerPlugin):
-    """An order as one worker process carries it out, with all that it has opened for that.
+    """A run's job on one worker process, with the models and files opened for it.
 
     Photographs of one block may be read while another one is explained: the network, the
     threads that count and the accelerator are used by one block at a time.
@@ -110,7 +110,7 @@ class JobPlugin(WorkerPlugin):
         self._is_checked = False
 
     def check(self) -> None:
-        """See that this worker would do what the others do, once.
+        """Check once that this worker would compute the same as the others.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class JobPlugin(WorkerPlugin):
             return [look_at(photograph, detector) for photograph in photographs]
 
     def embed(self, block: Todo) -> dict[str, Tensor]:
-        """Return what each model named makes of a block's images."""
+        """Return each named model's embeddings of a block's images."""
         self.check()
         with self._saying_who():
             open_run = self._open_run(block.names)
@@ -140,7 +140,7 @@ class JobPlugin(WorkerPlugin):
             return {name: own.cpu() for name, own in embeddings.items()}
 
     def finish(self, todo: Todo, references: References) -> list[FinishedUnit]:
-        """Do what is missing of a block, write its arrays, and return the rest."""
+        """Compute the missing units of a block, write their arrays, and return their rows."""
         self.check()
         with self._saying_who():
             open_run = self._open_run(todo.names)

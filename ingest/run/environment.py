@@ -38,7 +38,7 @@ def observe(catalog: Catalog, requests: Iterable[Request], parser: str) -> dict[
     parsers = [catalog.parsers[parser]] if parser in catalog.parsers else []
     return {
         "Python": ".".join(platform.python_version_tuple()[:2]),
-        # What follows the plus, as in 2.8.0+cpu, says what a build of it can run on.
+        # The part after the plus, as in 2.8.0+cpu, names the hardware that a build runs on.
         **{name: metadata.version(name).partition("+")[0] for name in _PACKAGES},
         "version of this project": _digest_of_code(),
         "catalog.yaml": _digest_of(built_in()),

@@ -12,11 +12,11 @@ from ingest.run.writer import Writer
 from ingest.stopwatch import Stopwatch
 
 _WORTH_A_PROCESS: Final = 16
-"""Photographs for which starting another process pays."""
+"""Number of photographs for which it pays to start another process."""
 
 
 class Executor(Protocol):
-    """Who looks at photographs, embeds them and explains them; what comes out is the same."""
+    """Interface of executors, which survey, embed and explain photographs with equal results."""
 
     def look_at(self, photographs: Sequence[Photograph]) -> Generator[dict[str, Any]]:
         """Yield a row of ``images`` for each photograph, in any job."""
@@ -34,18 +34,18 @@ class Executor(Protocol):
         writer: Writer,
         seen: Seen,
     ) -> None:
-        """Do what is missing of each block, and give the writer every unit."""
+        """Compute the missing units of each block, and pass each to the writer."""
 
 
 class LocalExecutor:
-    """Explains here, while the next block's photographs are read.
+    """Executor in this process; it reads the next block's photographs meanwhile.
 
     Parameters
     ----------
     workers : int
         Processes that look for faces.
     detector : str
-        What they find faces with.
+        Name of the face detector.
     stopwatch : Stopwatch
         Counts the time spent waiting for photographs.
     """

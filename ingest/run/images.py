@@ -33,7 +33,7 @@ where that is installed now."""
 
 
 def update_images(run: Run, executor: Executor) -> None:
-    """Find a lake's photographs again, look at new ones, and give identities their places.
+    """Find a lake's photographs again, survey new ones, and place identities on the axis.
 
     Photographs that are no longer in the data set stay, unless the plan is to prune.
     """
@@ -102,7 +102,7 @@ class _Survey:
 
 @dataclass(frozen=True)
 class _Changes:
-    """What a look at the data set changes in the table ``images``.
+    """Changes of the table ``images`` that a survey of the data set makes.
 
     Attributes
     ----------

@@ -21,12 +21,12 @@ Positives = Literal["all", "mean"]
 
 @dataclass(frozen=True)
 class Request:
-    """A model as it is asked for.
+    """A model as the user asks for it.
 
     Attributes
     ----------
     entry : leamstore.catalog.entries.Model
-        What the catalog says of it.
+        Its entry in the catalog.
     catalog : Catalog
         The catalog that has the entry.
     weights : Path or "random" or None

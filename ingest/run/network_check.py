@@ -48,7 +48,7 @@ def _naming(entry: Model) -> Iterator[None]:
 
 @torch.no_grad()
 def _embed_plainly(network: nn.Module, chips: Tensor) -> object:
-    """Return what a network gives when it is called as in any other program."""
+    """Return a network's embeddings when it is called as in any other program."""
     with arithmetic("float32"):
         return network(chips.to(like(network, chips)))
 
@@ -73,7 +73,7 @@ def _check_embeddings(entry: Model, output: object, chips: int) -> None:
 
 
 def _check_agreement(plain: object, ours: Tensor) -> None:
-    """Refuse a network that gives other embeddings when it is run as an ingest runs it."""
+    """Raise an error if a network's embeddings differ when it is run as in an ingest."""
     assert isinstance(plain, Tensor)
     plain = plain.float()
     if not bool(plain.isfinite().all()):

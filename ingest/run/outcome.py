@@ -8,7 +8,7 @@ from ingest.stopwatch import Stopwatch
 
 @dataclass
 class Outcome:
-    """What an ingest did.
+    """The outcome of an ingest.
 
     Attributes
     ----------

@@ -61,7 +61,7 @@ def with_new_models(plan: Plan, settings: LakeSettings, done: Container[str]) ->
 
 
 def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
-    """Bring a lake up to date with a plan; what is done already is left alone.
+    """Bring a lake up to date with a plan; finished units are left alone.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
 
 
 def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
-    """Do the units that the ledger lacks, on images that have their places, and nothing else.
+    """Compute the units that the ledger lacks, on images already placed, and nothing else.
 
     Raises
     ------
@@ -235,7 +235,7 @@ def _another(lake: Lake, name: str, differing: Sequence[str]) -> LakeError:
 
 
 _RENEWED: Final = ("entry", "weights_path")
-"""What a model's row says on how to run it again: as it was last run."""
+"""Columns of a model's row that say how it was last run."""
 
 
 def _renew_model(lake: Lake, row: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from leamstore.arrays.blocks import place
 
 @dataclass(frozen=True)
 class Placement:
-    """What changes in the table ``images``.
+    """Changes of the table ``images``.
 
     Attributes
     ----------

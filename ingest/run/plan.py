@@ -26,7 +26,7 @@ def in_this_process(run: "Run") -> AbstractContextManager[Executor]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an ingest is to do.
+    """The work of an ingest, and how it is executed.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Plan:
     workers : int
         Processes that look for faces, and threads that read photographs.
     execution : callable, optional
-        Who does the work; by default this process.
+        How the work is executed; by default in this process.
     present : sequence of Photograph, optional
         All photographs of the data set, where `photographs` are some of them.
     prune : bool
@@ -73,9 +73,9 @@ class Run:
     run_id : str
         Its name in the table runs.
     progress : Progress
-        Where it is shown how far it is.
+        Display of the progress.
     outcome : Outcome
-        What it has done so far.
+        The work done so far.
     """
 
     lake: Lake

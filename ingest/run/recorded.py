@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordedModel:
-    """What it takes to run a model of a lake again.
+    """The data needed to run a model of a lake again.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class RecordedModel:
 
     @property
     def catalog(self) -> Catalog:
-        """A catalog of this entry alone."""
+        """A catalog with only this entry."""
         return Catalog(models={self.entry.name: self.entry})
 
     def load(self) -> "nn.Module":
@@ -51,7 +51,7 @@ class RecordedModel:
 
 
 def recorded_model(row: Mapping[str, Any], catalog: Catalog | None = None) -> RecordedModel:
-    """Return what it takes to run a model again, by its row of the table models.
+    """Return the data needed to run a model again, from its row of the table models.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ _READER: Final = Weights.model_fields["reader"].default
 
 
 def _are_the_entrys(row: Mapping[str, Any], entry: Model) -> bool:
-    """Say whether the weights are those that the entry names, which are fetched if they can be."""
+    """Return whether the weights are those that the entry names, which are fetched if possible."""
     if row["licence"] is None or entry.weights is None:
         return False
     from ingest.networks.weights import find_weights  # noqa: PLC0415, torch loads slowly

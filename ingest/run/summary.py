@@ -15,7 +15,7 @@ from leamstore.stand_ins import brands
 
 
 def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the lake holds now, what this run did to it, and what it passed over.
+    """Return the contents of the lake, the changes by this run, and the models passed over.
 
     Images ``without_direction`` are by model those that have no pairs with it, since the embedding
     is zero or not finite.

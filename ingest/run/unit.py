@@ -16,7 +16,7 @@ from leamstore.storage import Location
 from leamstore.tables import ledger
 
 Result = tuple[Identity, IdentityResult]
-"""What went in, and what came out."""
+"""An identity, and the results for it."""
 
 Shards = tuple[str, int, NDArray[Any]]
 """An array's name in its store, a first position, and its rows from there on: whole shards."""
@@ -24,7 +24,7 @@ Shards = tuple[str, int, NDArray[Any]]
 _ACTIVATIONS: Final = (("full", None), ("top", schema.PAIR_TOP_PERCENT))
 
 _EMPTY: Final = {"f": np.nan, "i": -1, "u": 0}
-"""What positions hold that belong to no image or kept pair, by kind of number."""
+"""Fill value of positions without an image or kept pair, by kind of number."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class FinishedUnit:
     pairs, maps : int
         Done.
     seconds : Counter of str
-        Where the time went.
+        Seconds by stage.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Unit(Protocol):
         """Yield its arrays."""
 
     def finished(self) -> FinishedUnit:
-        """Return what is left of it when its arrays are written."""
+        """Return the unit without its arrays, once they are written."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class FacesUnit:
 
 @dataclass(frozen=True)
 class ModelUnit:
-    """What a model shows of a block's identities, of those of which it shows anything."""
+    """A model's results for those identities of a block for which it has any."""
 
     store: Location
     model: RunModel

@@ -23,7 +23,7 @@ _MOST_WAITING: Final = 2
 
 
 def write_arrays(unit: Unit) -> None:
-    """Write a unit's arrays: what the ledger doesn't know yet, so that nobody reads it."""
+    """Write a unit's arrays, which nobody reads until the unit is in the ledger."""
     for name, start, rows in unit.shards():
         arrays.write_shards(unit.store, name, start, rows)
 

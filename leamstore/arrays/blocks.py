@@ -8,7 +8,7 @@ from leamstore.arrays import SHARD_IMAGES
 
 @dataclass(frozen=True)
 class Block:
-    """A run of shards on the image axis that holds whole identities.
+    """A range of consecutive shards on the image axis that holds whole identities.
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ from leamstore.arrays.shard_encoding import ShardEncoder
 from leamstore.storage import Location
 
 Part = tuple[ByteGetter, ArraySpec, Any, Any, bool]
-"""A shard, its shape, what of it goes where, and whether that is all of it."""
+"""A shard, its shape, the part to read, its destination, and whether it is the whole shard."""
 
 
 class CheckedPipeline(ZarrsCodecPipeline):
@@ -98,12 +98,12 @@ class CheckedPipeline(ZarrsCodecPipeline):
 register_pipeline(CheckedPipeline)
 
 _OPENING: Final = threading.RLock()
-"""Zarr's configuration is the process's: two threads that set it could restore it in disorder."""
+"""Lock for Zarr's configuration, which is global: two threads could restore it in disorder."""
 
 
 @contextmanager
 def checked_pipeline(store: Location) -> Iterator[None]:
-    """Give arrays that are opened meanwhile a `CheckedPipeline`, which they keep.
+    """Use a `CheckedPipeline` for arrays that are opened within the context; they keep it.
 
     Zarr chooses an array's pipeline when the array is opened, by its configuration, and all other
     arrays of the process are left to what the user configured. In an object store there is nothing

@@ -24,14 +24,14 @@ from zarr.core.chunk_grids import RegularChunkGrid
 from zarr.core.metadata import ArrayMetadata, ArrayV3Metadata
 
 _NOT_THERE: Final = (2**64 - 1, 2**64 - 1)
-"""What the index says of a chunk that holds nothing but the fill value."""
+"""Entry in the index for a chunk that holds only the fill value."""
 
 _SHUFFLES: Final = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
 @dataclass(frozen=True)
 class ShardEncoder:
-    """Encodes the shards of an array.
+    """Encoder for the shards of an array.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ SHARD_IMAGES: Final = 64
 """Slots of the image axis in one shard: one file per array."""
 
 _CHUNK_BYTES: Final = 2**19
-"""A chunk has at most this many: so that one map is read soon, and many maps in few chunks."""
+"""Most bytes of a chunk: one map is read quickly, and many maps take few chunks."""
 
 _FILL: Final = {"float16": np.nan, "float32": np.nan, "int32": -1, "uint8": 0}
 
@@ -48,7 +48,7 @@ def require_layer(
     shards: int,
     keep_pairs: int,
 ) -> None:
-    """Make the arrays of a model's layer, or make those that are there long enough.
+    """Create the arrays of a model's layer, or extend existing ones to the needed length.
 
     All of a layer's arrays get their length before any is written, since xarray opens only
     arrays of one length along one dimension.
@@ -93,7 +93,7 @@ def remove_model(store: Location, model: str) -> None:
 
 
 def require_faces(store: Location, names: Iterable[str], shards: int) -> None:
-    """Make the arrays ``crop`` and ``labels/<parser>``, or make them long enough."""
+    """Create the arrays ``crop`` and ``labels/<parser>``, or extend them to the needed length."""
     root = zarr.open_group(store=zarr_store(store), mode="r+", zarr_format=3)
     specs = {array.path.split("/")[0]: array for array in schema.FACE_ARRAYS}
     for name in names:
@@ -195,7 +195,7 @@ def _understood(place: Location) -> Iterator[None]:
 
 
 def line_of(error: BaseException) -> str:
-    """Return the first line of an error, or its kind where it says nothing."""
+    """Return the first line of an error, or its type if it has no message."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
@@ -243,7 +243,7 @@ def _require_array(
 
 
 def _shuffle(spec: schema.Array) -> BloscShuffle:
-    """Return what brings alike bits together: a photograph's by bit, all else's by byte."""
+    """Return the shuffle that groups similar bits: by bit for photographs, else by byte."""
     return BloscShuffle.bitshuffle if spec.path == "crop" else BloscShuffle.shuffle
 
 

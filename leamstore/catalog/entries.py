@@ -47,7 +47,7 @@ class RemoteFile(_Entry):
     file: Text
     """Path below the cache folder, or below the folder of the catalog that names it."""
     addresses: tuple[Address, ...] = ()
-    """Where it can be fetched, the one to be preferred first; none: it is placed by hand."""
+    """Addresses of the file, the preferred one first; none: it is placed by hand."""
     size: PositiveInt | None = None
     """Bytes."""
     sha256: Sha256 | None = None
@@ -86,7 +86,7 @@ class Weights(RemoteFile):
     prefix: Prefix | None = None
     """Prefix of the network's names in the file, where it holds more than the network."""
     leave_out: tuple[LayerName, ...] = ()
-    """What the file holds that the network hasn't: names, or what they begin with up to a dot."""
+    """Names in the file that the network lacks, or their beginnings up to a dot."""
 
     @field_validator("prefix")
     @classmethod
@@ -108,12 +108,12 @@ class Model(_Entry):
     input_size: PositiveInt
     """Side of the square chip in pixels."""
     alignment: Literal["dlib", "arcface", "crop"]
-    """How the chip is cut: dlib's, ArcFace's five-point template, or the face crop resized."""
+    """Alignment of the chip: dlib's, ArcFace's five-point template, or the face crop resized."""
     colour_order: Literal["RGB", "BGR"]
     mean: Channels
-    """Taken off each channel (0 to 255), in the colour order."""
+    """Subtracted from each channel (0 to 255), in the colour order."""
     std: Channels
-    """Divides each channel after that."""
+    """Divisor of each channel after the subtraction."""
     embedding_size: PositiveInt
     layers: Annotated[tuple[LayerName, ...], Field(min_length=1)]
     """Modules with 4-D outputs, the one nearest to the input first; the paper takes nine."""
@@ -180,7 +180,7 @@ class Parser(_Entry):
     weights: Weights | None
     """None: it needs none."""
     input_size: PositiveInt | None
-    """Side in pixels of what the parser's network sees; None: it has no network."""
+    """Side in pixels of the input of the parser's network; None: it has no network."""
     citation: Text
 
 
@@ -194,7 +194,7 @@ class Dataset(_Entry):
     layout: Text
     """Layout of the files below its folder, ROOT."""
     archive: RemoteFile | None
-    """What to fetch; None: there is nothing to fetch."""
+    """File to fetch; None: there is nothing to fetch."""
     citation: Text | None
 
 
@@ -213,7 +213,7 @@ _ByName = Annotated[dict[Name, _EntryT], BeforeValidator(_named)]
 
 
 class Catalog(_Entry):
-    """What can be ingested, by name; and Intake's sources, which it passes over."""
+    """Models, parsers and data sets by name, and Intake's sources, which are ignored."""
 
     models: _ByName[Model] = {}
     parsers: _ByName[Parser] = {}
@@ -265,7 +265,7 @@ class Catalog(_Entry):
 
 
 def resolve(entry: Model | Parser | Dataset, entry_point: str) -> Any:
-    """Return what an entry names as ``package.module:callable``.
+    """Return the callable that an entry names as ``package.module:callable``.
 
     Raises
     ------
@@ -277,7 +277,7 @@ def resolve(entry: Model | Parser | Dataset, entry_point: str) -> Any:
     except (ImportError, AttributeError) as error:
         raise CatalogError(
             f"{entry_point}, which the catalog names for {entry.name}, can't be imported "
-            f"({error}): install its package, or run from the folder it lies in."
+            f"({error}): install its package, or run from the folder that contains it."
         ) from error
 
 
@@ -315,7 +315,7 @@ def read_catalog(*paths: str | Path) -> Catalog:
 
 
 def _read_one(path: Path) -> tuple[Catalog, list[Mistake]]:
-    """Return what a file holds, nothing where it can't be understood, and its mistakes."""
+    """Return the catalog in a file, empty if it can't be parsed, and its mistakes."""
     file, mistakes = read_yaml(path)
     if file is None:
         return Catalog(), mistakes

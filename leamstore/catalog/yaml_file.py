@@ -12,7 +12,7 @@ MAX_NODES: Final = 100_000
 """Most values in a file with its aliases expanded: a few lines can expand to billions."""
 
 MAX_DIGITS: Final = 300
-"""Characters of a number: reading or printing a very long one takes for ever, or fails."""
+"""Most characters of a number: reading or printing a very long one is very slow, or fails."""
 
 _NUMBERS: Final = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 
@@ -38,7 +38,7 @@ class YamlFile:
     root: yaml.Node | None
 
     def line(self, location: Sequence[str | int]) -> int:
-        """Return the line of the value under these keys and indices, or of what is nearest."""
+        """Return the line of the value under these keys and indices, or of the nearest one."""
         node, line = self.root, 1
         for step in location:
             child = _child(node, step)
@@ -140,7 +140,7 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 
 def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | None:
     if isinstance(node, yaml.MappingNode):
-        # From the end: what the loader merged in by `<<` stands before a mapping's own keys.
+        # From the end: keys that the loader merged in by `<<` precede a mapping's own keys.
         for key, value in reversed(node.value):
             if key.value == str(step):
                 return value, key.start_mark.line + 1

@@ -23,11 +23,11 @@ class Fault:
     place, problem : str
         Table, array or file, where in it, and what is wrong there.
     units : tuple of Unit
-        What has to be done again.
+        The units to recompute.
     files : tuple of Path
         Files that have to go.
     advice : str
-        What a person can do where no repair helps.
+        Advice where no repair helps.
     """
 
     place: str
@@ -38,12 +38,12 @@ class Fault:
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """The remedy, as a sentence."""
         return "run verify with --repair" if self.units or self.files else self.advice
 
 
 class Owners:
-    """Which unit owns a row of a table, or a shard of an array."""
+    """Lookup of the unit that owns a row of a table or a shard of an array."""
 
     def __init__(self, lake: Lake) -> None:
         images = lake.images

@@ -26,17 +26,17 @@ from leamstore.storage import Location
 
 LOCK_FILE: Final = "ingest.lock"
 HOLDER_FILE: Final = "ingest.json"
-"""Who holds the lock: only words for people, never what decides."""
+"""File that names the holder of the lock, for people only; it decides nothing."""
 
 LOCK_FILES: Final = (LOCK_FILE, HOLDER_FILE, f"{HOLDER_FILE}.partial")
 
 _PATIENCE_SECONDS: Final = 1.0
-"""As long as a look by `holder` takes, and far more."""
+"""Far more time than `holder` needs to look at the lock."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lake's lock.
+    """The process that holds a lake's lock.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Holder:
 
 @contextmanager
 def ingest_lock(lake: Location) -> Iterator[None]:
-    """Hold a lake as the one process that may change images, maps and ledger.
+    """Hold the lock of a lake: only this process may change images, maps and ledger.
 
     The lock of a lake in an object store is in this machine's cache folder; writers on other
     machines are excluded by its tables (`leamstore.tables.published_copy`).
@@ -88,7 +88,7 @@ def ingest_lock(lake: Location) -> Iterator[None]:
 
 
 def holder(lake: Location) -> Holder | None:
-    """Return who is at work on a lake now; None if nobody is, or that can't be known."""
+    """Return the process that holds a lake's lock; None if there is none, or it can't be known."""
     folder = _folder(lake)
     found = _read_holder(folder)
     if found is None:

@@ -5,7 +5,7 @@ from leamstore.lake import Lake
 
 
 def add_columns(lake: Lake) -> None:
-    """Give a lake the columns that were added to the schema after it was made; they hold NULL."""
+    """Add the columns to a lake that the schema has gained since it was made; they hold NULL."""
     with lake.kept_open() as connection:
         found = connection.sql("SELECT table_name, column_name FROM duckdb_columns()").fetchall()
     missing = [

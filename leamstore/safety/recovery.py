@@ -23,12 +23,12 @@ _CUT_SHORT: Final = "ended IS NULL AND summary IS NULL"
 
 
 def recover(lake: Lake) -> None:
-    """Put right what killed ingests and earlier programs left; the caller holds the lake's lock."""
+    """Clean up after killed ingests and earlier releases; the caller holds the lake's lock."""
     add_columns(lake)
     with lake.kept_open() as connection:
         runs = connection.sql(f"SELECT run_id FROM runs WHERE {_CUT_SHORT}").fetchall()
     if runs:
-        # First of all: a worker of theirs that wakes up must not write into what is done here.
+        # First of all: a worker of an earlier run that wakes up must not write while this runs.
         run_token.withdraw(lake.path)
     clear_retired(lake)
     if not runs:

@@ -36,7 +36,7 @@ _WITH_COPIES: Final = """
 
 @dataclass(frozen=True)
 class Removal:
-    """What was taken out of a lake.
+    """The rows and files that were removed from a lake.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Removal:
 
 
 def remove_identity(lake: Lake, identity: str) -> Removal:
-    """Take all photographs of a person out of a lake, also copies under another name.
+    """Remove all photographs of a person from a lake, also copies under another name.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def remove_identity(lake: Lake, identity: str) -> Removal:
 
 
 def remove_photograph(lake: Lake, path: str) -> Removal:
-    """Take one photograph out of a lake, and all copies of it.
+    """Remove one photograph from a lake, and all copies of it.
 
     Parameters
     ----------

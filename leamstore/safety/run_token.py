@@ -20,17 +20,17 @@ RUN_TOKEN_FILE: Final = "ingest.token"
 
 
 def grant(lake: Location, run_id: str) -> None:
-    """Let the workers of a run write to a lake, whose lock the caller holds."""
+    """Permit the workers of a run to write to a lake, whose lock the caller holds."""
     write_bytes(lake / RUN_TOKEN_FILE, run_id.encode())
 
 
 def withdraw(lake: Location) -> None:
-    """Let no worker of any run before write to a lake any more."""
+    """Revoke the permission of the workers of all earlier runs to write to a lake."""
     remove(lake / RUN_TOKEN_FILE)
 
 
 def require(lake: Location, run_id: str) -> None:
-    """Refuse to write for a run that has no token.
+    """Raise an error if a run has no token.
 
     Raises
     ------

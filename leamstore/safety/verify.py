@@ -60,7 +60,7 @@ def _at_once(check: Callable[[Lake], Iterator[Fault]], lake: Lake) -> list[Fault
 
 
 def remove_broken(lake: Lake, faults: Iterable[Fault]) -> set[Unit]:
-    """Take all that is broken out of a lake: files, rows, and entries of the ledger.
+    """Remove all that is broken from a lake: files, rows, and entries of the ledger.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def remove_broken(lake: Lake, faults: Iterable[Fault]) -> set[Unit]:
 
 
 def _no_files(lake: Lake) -> Iterator[Fault]:
-    """Yield what must not be read in a lake that comes from elsewhere: links, pipes, devices."""
+    """Yield entries that must not be read in a lake from elsewhere: links, pipes, devices."""
     if not isinstance(lake.path, Path):
         return
     for file in sorted(lake.path.rglob("*")):

@@ -22,7 +22,7 @@ from leamstore.tables.ledger import FACES
 
 @dataclass(frozen=True)
 class ArrayCheck:
-    """What an array should hold.
+    """The expected content of an array.
 
     Attributes
     ----------
@@ -34,13 +34,13 @@ class ArrayCheck:
     size : tuple of int
         Shape of what it holds at one place.
     dtype : str
-        Type of it.
+        Its dtype.
     per_shard : int
         Places in one shard.
     places : (entry,) int
-        Where it holds something.
+        Positions of the entries that hold something.
     values : (entry,) int, optional
-        What it holds there, if the tables know.
+        Values there, if the tables have them.
     """
 
     store: Location
@@ -53,7 +53,7 @@ class ArrayCheck:
     values: NDArray[Any] | None = None
 
     def faults(self, owners: Owners) -> Iterator[Fault]:
-        """Yield what is wrong with the array, or with each of its shards."""
+        """Yield the faults of the array, or of each of its shards."""
         try:
             array = arrays.open_array(self.store, self.path)
         except MissingArrayError:
@@ -85,7 +85,7 @@ class ArrayCheck:
     def _problem_of_shard(
         self, array: zarr.Array, start: int, own: NDArray[np.int64]
     ) -> str | None:
-        """Say what is wrong with the shard that begins at `start` and has the entries `own`."""
+        """Return what is wrong with the shard that begins at `start` and has the entries `own`."""
         length = self.per_shard
         want = np.zeros(length, bool)
         want[self.places[own] - start] = True
@@ -125,7 +125,7 @@ class ArrayCheck:
 
 
 def check_arrays(lake: Lake) -> Iterator[Fault]:
-    """Yield what is wrong with maps, crops and labels."""
+    """Yield the faults of maps, crops and labels."""
     owners = Owners(lake)
     for check in (*_of_maps(lake), *_of_faces(lake)):
         yield from check.faults(owners)
@@ -179,7 +179,7 @@ def _shards_in(place: Location) -> set[int]:
 
 
 def _holds_something(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Say of each entry whether it is more than what an array holds where nothing was written."""
+    """Return for each entry whether it differs from the fill value of an unwritten array."""
     flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     if flat.dtype.kind == "u":
         return np.any(flat, axis=1)

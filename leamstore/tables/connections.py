@@ -84,7 +84,7 @@ def writing(
             try:
                 yield connection
             except BaseException:
-                # What the disk did not take, DuckDB has rolled back already.
+                # DuckDB has already rolled back a transaction that the disk did not take.
                 with suppress(duckdb.Error):
                     connection.rollback()
                 raise
@@ -150,7 +150,7 @@ def reading(
 
 @contextmanager
 def ended_after(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
-    """End a query of the block that takes longer; None: never.
+    """Interrupt a query within the context that takes longer; None: never.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def too_long(seconds: float) -> str:
 
 
 def frame_of(answer: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
-    """Return what a query gave.
+    """Return the result of a query.
 
     Raises
     ------

@@ -30,7 +30,7 @@ IMAGE_COLUMN: Final = {
     "pair_regions": "anchor",
     "image_regions": "image_id",
 }
-"""Tables whose rows belong to units, and the column that says to which block."""
+"""Tables whose rows belong to units, and the column that determines the block."""
 
 
 def block_images(images: pl.DataFrame, block: Block) -> pl.DataFrame:
@@ -60,7 +60,7 @@ def done_models(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def require_running(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Refuse to write for a run that a later one has entered as cut short.
+    """Raise an error if a later run has marked this one as interrupted.
 
     On one machine the lock keeps two ingests apart. In an object store nobody can know whether a
     writer elsewhere still lives: there the later one goes on, and this ends the former.
@@ -87,7 +87,7 @@ def commit_unit(
     run_id: str,
     description: Mapping[str, pl.DataFrame] | None = None,
 ) -> None:
-    """Replace a unit's rows and enter it in the ledger; its arrays are on disk already.
+    """Replace a unit's rows and enter it in the ledger; its arrays are already on disk.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def forget_units(
     units: Iterable[tuple[str, int]],
     shards: Mapping[int, int],
 ) -> None:
-    """Strike units off the ledger, and their rows with them.
+    """Remove units from the ledger, together with their rows.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def forget_units(
 
 
 def retire_images(connection: duckdb.DuckDBPyConnection, image_ids: Sequence[int]) -> None:
-    """Take images off the axis: their rows go, and their blocks' units stay done without them.
+    """Remove images from the axis: their rows go, and their blocks' units stay done without them.
 
     Their maps are still there. So each of their blocks is marked in the ledger until
     `end_retirement`: after a kill, the next run thereby knows what is left to clear.
@@ -172,7 +172,7 @@ def retiring_shards(connection: duckdb.DuckDBPyConnection) -> list[int]:
 
 
 def end_retirement(connection: duckdb.DuckDBPyConnection) -> None:
-    """Take the marks of `retire_images` away, the maps being cleared."""
+    """Remove the marks of `retire_images`, once the maps are cleared."""
     connection.execute("DELETE FROM units WHERE model = ?", [RETIRED])
 
 
@@ -205,7 +205,7 @@ def _retire_block(connection: duckdb.DuckDBPyConnection, block: Block, left: lis
 
 
 def _count_rows(connection: duckdb.DuckDBPyConnection, table: str, model: str, block: Block) -> int:
-    """Return how many rows of a table belong to a model and a block."""
+    """Return the number of rows of a table that belong to a model and a block."""
     rows = connection.execute(
         f"SELECT count(*) FROM {table} WHERE model = ? AND {IMAGE_COLUMN[table]} BETWEEN ? AND ?",
         [model, block.start, block.stop - 1],

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta, UpdateVersion
 
 _COPIES: Final = 2
-"""Copies that are kept: the newest, and the one that a reader may just be opening."""
+"""Number of copies to keep: the newest, and one that a reader may be opening."""
 
 
 @dataclass(frozen=True)
 class _Copy:
-    """The tables as they were published once, and what the store calls that state of theirs."""
+    """A local copy of the published tables, with the store's etag of that version."""
 
     state: "UpdateVersion"
     path: Path
@@ -41,7 +41,7 @@ class _Copy:
 
 @contextmanager
 def current_copy(tables: Location) -> Iterator[Path]:
-    """Give a local file with the tables as they are published now; a local file gives itself.
+    """Yield a local file with the tables as published now; for a local lake, its own file.
 
     It takes one request, and a download if they have changed since this machine last saw them.
 
@@ -61,7 +61,7 @@ def current_copy(tables: Location) -> Iterator[Path]:
 
 @contextmanager
 def working_copy(tables: Location, patience: float = WITHOUT_END) -> Iterator[Path]:
-    """Give a local file to write to, and publish it when the block ends without an exception.
+    """Yield a local file to write to, and publish it if the context ends without an exception.
 
     A local file gives itself. What a killed process leaves of a working copy is thrown away by the
     next; writers on one machine wait for each other.
@@ -98,7 +98,7 @@ def working_copy(tables: Location, patience: float = WITHOUT_END) -> Iterator[Pa
 
 
 def _fetch(tables: ObjectPath) -> _Copy | None:
-    """Return a copy of what is published now; None if nothing is."""
+    """Return a copy of the tables as published now; None if there are none."""
     meta = tables.head()
     if meta is None:
         return None
@@ -107,7 +107,7 @@ def _fetch(tables: ObjectPath) -> _Copy | None:
 
 
 def _download(tables: ObjectPath) -> _Copy:
-    """Put the tables into the cache folder, as they are by now."""
+    """Download the current tables into the cache folder."""
     with FileLock(_folder(tables) / "fetch.lock"), as_lake_errors(tables):
         answer = obstore.get(tables.store, tables.key)
         copy = _Copy(_state(answer.meta), _place(tables, answer.meta["e_tag"]))

@@ -24,7 +24,7 @@ PREFIX: Final = "result_"
 
 _INPUTS: Final = {
     "settings": "name, value",
-    # The place of a file changes no number, nor does what a lake of an earlier program lacks.
+    # Neither the place of a file nor columns that an earlier release lacked change a number.
     "models": ", ".join(
         column.name for column in schema.table("models").columns if not column.added
     ),
@@ -37,7 +37,7 @@ _INPUTS: Final = {
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a result table.
+    """The provenance of a result table.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ def write_results(
     results : mapping of str to polars.DataFrame
         Tables by name, without the prefix.
     settings : mapping
-        What made them; values that JSON keeps.
+        Settings that made them, as values that JSON keeps.
     inputs : str
         `inputs_checksum` from before they were computed: what was written meanwhile makes
         them out of date.
@@ -122,7 +122,7 @@ def write_results(
 
 
 def read_provenance(lake: Lake) -> dict[str, Provenance]:
-    """Return what made each result table of a lake, by name without the prefix."""
+    """Return the provenance of each result table of a lake, by name without the prefix."""
     with lake.kept_open() as connection:
         return _provenance(connection)
 
@@ -138,7 +138,7 @@ def read_results(lake: Lake, question: str) -> dict[str, pl.DataFrame]:
 
 
 def are_current(lake: Lake, question: str, settings: Mapping[str, Any], inputs: str) -> bool:
-    """Say whether a question's results are there, made with these settings from these inputs."""
+    """Return whether a question's results exist, made with these settings from these inputs."""
     asked = json.loads(json.dumps(dict(settings)))
     written = [one for one in read_provenance(lake).values() if one.question == question]
     return bool(written) and all(one.settings == asked and one.inputs == inputs for one in written)

@@ -34,7 +34,7 @@ class Wait:
     _next_word: float = _FIRST_WORD_SECONDS
 
     def pause(self, holder: str | None) -> None:
-        """Let some time pass.
+        """Sleep for a short time, unless the patience is exhausted.
 
         Parameters
         ----------
@@ -45,7 +45,7 @@ class Wait:
         Raises
         ------
         LockedError
-            If it has been long enough.
+            If the patience is exhausted.
         """
         waited = time.monotonic() - self._begun
         if waited > (min(self.patience, READER_PATIENCE) if holder is None else self.patience):

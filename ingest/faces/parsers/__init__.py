@@ -14,7 +14,7 @@ from leamstore.geometry import Points
 
 
 class Parser(Protocol):
-    """What labels the pixels of face crops."""
+    """Interface of face parsers, which label the pixels of face crops."""
 
     @property
     def name(self) -> str:
@@ -22,7 +22,7 @@ class Parser(Protocol):
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Names of the regions the parser can see; of the others nothing is known."""
+        """Names of the regions that the parser can find; nothing is known of the others."""
 
     def parse(self, crops: NDArray[np.uint8], landmarks: Points) -> NDArray[np.uint8]:
         """Label every pixel of face crops.
@@ -75,7 +75,7 @@ def open_parser(
 def find_parser(
     catalog: Catalog, name: str, device: str, console: Console
 ) -> tuple[Parser, str | None]:
-    """Return the parser of a name, and a sentence where another had to stand in.
+    """Return the parser of a name, and a sentence if another one replaces it.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ class FarlParser:
     weights : Path
         The TorchScript file that facer's authors publish for `MODEL`.
     device : str
-        Where torch computes.
+        Torch device.
     batch_size : int
         Crops in a batch. Each takes 20 MB of logits, in addition to the network's own memory.
 
@@ -96,7 +96,7 @@ class FarlParser:
         logits = self._network(images, faces)["seg"]["logits"]
         if logits.shape[1] != len(self._labels):
             raise WeightsError(
-                f"{self._weights} tells {logits.shape[1]} classes apart, not the "
+                f"{self._weights} has {logits.shape[1]} classes, not the "
                 f"{len(self._labels)} of {MODEL}: fetch the file of {MODEL}."
             )
         seen = (logits != 0).any(dim=1)

@@ -1,8 +1,7 @@
 """Data sets: photographs on disk with their identities and, where stated, attributes.
 
 Every data set is a module with ``read(root) -> Dataset``, which its entry in the catalog names.
-The module `fetching` brings data sets that are published, `selection` takes a
-part of one.
+The module `fetching` downloads published data sets, and `selection` takes a part of one.
 """
 
 import dataclasses

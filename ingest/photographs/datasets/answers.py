@@ -13,12 +13,12 @@ def _now() -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking an address.
+    """The outcome of a request to an address.
 
     Parameters
     ----------
     image : str
-        What it was asked for.
+        The image that was requested.
     url : str
         The address.
     reason : str, optional
@@ -53,7 +53,7 @@ class Answers:
             file.write(line + b"\n")
 
     def failed(self) -> dict[tuple[str, str], str]:
-        """Return the reasons of what gave no image, by image and address."""
+        """Return the reasons of requests that gave no image, by image and address."""
         reasons: dict[tuple[str, str], str | None] = {}
         lines = self.path.read_bytes().splitlines() if self.path.is_file() else []
         for line in lines:

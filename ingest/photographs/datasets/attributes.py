@@ -7,7 +7,7 @@ ROOT's identities or images, because a parent folder may well belong to somethin
 compared in Unicode's composed form (NFC) and without spaces around them; rows that repeat are
 taken once, rows that contradict each other are an error.
 
-Values are brought into one spelling (`value_of`), so that ``Female``, ``female `` and ``F`` are one
+Values are converted to one spelling (`value_of`), so that ``Female``, ``female `` and ``F`` are one
 group, and the paper's; what says that nothing is known is none.
 """
 
@@ -27,7 +27,7 @@ from ingest.photographs.datasets.tables import find_table, read_csv
 from leamstore.errors import LeamError
 
 MAX_AGE: Final = 150
-"""Years above which an age is a mistake."""
+"""Age in years above which it is taken for a mistake."""
 
 MOST_GROUPS: Final = 200
 """Distinct values up to which they are compared by their letters."""
@@ -37,7 +37,7 @@ UNKNOWN: Final = frozenset({
     "undefined", "unspecified", "missing", "not available", "not known", "not stated", "-", "--",
     "---", "\N{EN DASH}", "\N{EM DASH}", ".", "?", "??", "???",
 })  # fmt: skip
-"""Values, in lower case, that say that nothing is known."""
+"""Values, in lower case, that mean unknown."""
 
 SPELLINGS: Final = {
     "gender": {
@@ -71,7 +71,7 @@ IMAGES: Final = AttributeTable("images.csv", "path", ("age",))
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a csv file says, by key."""
+    """The attributes in a csv file, by key."""
 
     rows: dict[str, dict[str, str]]
 
@@ -90,7 +90,7 @@ def read_attributes(
     root : Path
         Folder of the data set.
     table : AttributeTable
-        Which file.
+        Specification of the file.
     keys : iterable of str
         Identities, or paths relative to `root`, that the data set holds.
     notes : list of str
@@ -235,7 +235,7 @@ def _differ_by_one_letter(first: str, second: str) -> bool:
 
 
 def _usage(source: Path, stated: Iterable[str], known: set[str]) -> str:
-    """Return a sentence on whom or what a file speaks of."""
+    """Return a sentence on the people or images that a file covers."""
     unknown = sorted(set(stated) - known)
     kind = source.stem.lower()
     used = f"{source} speaks of {len(known & set(stated)):,} of {len(known):,} {kind}"
@@ -256,7 +256,7 @@ def _comparable(key: str) -> str:
 def _read(path: Path, table: AttributeTable, notes: list[str]) -> dict[str, dict[str, str]]:
     """Return the attributes in a csv file by comparable key; what says nothing is left out.
 
-    `notes` hears of values that are read otherwise than they are written.
+    `notes` gets a sentence on values that are read differently than written.
 
     Raises
     ------

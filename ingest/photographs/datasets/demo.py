@@ -25,7 +25,7 @@ BRAND: Final = (
     "Demo set: 16 variations of two photographs (Grace Hopper, Eileen Collins), "
     "made to try the tool; they say nothing about people."
 )
-"""What every page, table and figure made from this data set must show."""
+"""Warning that every page, table and figure made from this data set must show."""
 
 VARIATIONS: Final = 8
 SIDE: Final = 320

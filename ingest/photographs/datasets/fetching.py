@@ -21,10 +21,10 @@ def fetch_dataset(
     max_identities: int | None = None,
     seed: int = 0,
 ) -> None:
-    """Bring a data set to its folder, if it isn't there and can be fetched.
+    """Download a data set to its folder, unless it is there or has no address.
 
     An archive is fetched to the cache folder, and unpacked where `root` is missing or empty; a
-    folder that holds something is taken for the data set. Of IMDb-Face the csv is brought, and
+    folder that holds something is taken for the data set. Of IMDb-Face the csv is fetched, and
     those of its images that haven't been asked for.
 
     Parameters

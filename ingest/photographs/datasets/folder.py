@@ -105,7 +105,7 @@ def existing_folder(root: Path) -> Path:
 
 
 def image_files(folder: Path, notes: list[str]) -> list[Path]:
-    """Return what may be images right in a folder, by name; `notes` hears of what can't be."""
+    """Return the possible images directly in a folder, by name; add notes on other files."""
     entries = _visible(folder, notes)
     # A link stays, wherever it leads: reading it gives an image or a row with a reason.
     others = [entry.name for entry in entries if not (entry.is_symlink() or entry.is_file())]

@@ -56,16 +56,16 @@ REASONS: Final = FAILURES | {
     "bad-rect": "the rect holds nothing of the photograph",
     "bad-row": "the row of the csv has no usable name, image, rect or size",
 }
-"""Why an address gave no image."""
+"""Reasons why an address gave no image."""
 
 ASKED_AGAIN: Final = frozenset({"unreachable", "busy", "not-asked"})
-"""Reasons that speak of the network, not of the address."""
+"""Reasons that concern the network, not the address."""
 
 POLICY: Final = Policy()
-"""How hosts are asked: they are strangers, and there are many."""
+"""Policy of requests to many hosts that nobody here operates."""
 
 MARGIN: Final = 0.5
-"""How far the rect is widened on each side, in units of its longer side."""
+"""Margin added to each side of the rect, in units of its longer side."""
 
 QUALITY: Final = 95
 """JPEG quality of what is saved; its colours are not subsampled."""
@@ -76,18 +76,18 @@ Rect = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A row of the csv: where a photograph is to be had and where its image goes.
+    """A row of the csv: the address of a photograph and the path of its image.
 
     Parameters
     ----------
     images : Path
         Folder of all images.
     identity : str
-        Whose face it is.
+        The person's name.
     name : str
         File name of the image.
     url : str
-        Where the photograph is.
+        Address of the photograph.
     rect : tuple of float
         The face in the photograph resized to `width` x `height`.
     width, height : int
@@ -104,12 +104,12 @@ class Link:
 
     @property
     def path(self) -> Path:
-        """Where the image is saved."""
+        """Path to which the image is saved."""
         return self.images / self.identity / self.name
 
     @property
     def image(self) -> str:
-        """The image as the ledger calls it."""
+        """Name of the image in the file of answers."""
         return f"{self.identity}/{self.name}"
 
 
@@ -153,7 +153,7 @@ def fetch(
         Which addresses to ask, as in `selection.select`; as most addresses are
         dead by now, far fewer images will come.
     policy : ingest.photographs.http.Policy
-        How to ask.
+        Policy of the requests.
     workers : int
         Threads.
     console : Console, optional

@@ -6,14 +6,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A file that is said to be a photograph of one person; whether it is shows when it is read.
+    """A file that may be a photograph of one person; it is not yet read.
 
     Parameters
     ----------
     path : Path
         The file.
     identity : str
-        Whose face it shows.
+        The person it shows.
     dataset : str
         Data set it was read from.
     gender, ethnicity : str, optional

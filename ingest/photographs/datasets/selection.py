@@ -11,7 +11,7 @@ from leamstore.errors import LeamError
 
 
 class _OfIdentity(Protocol):
-    """What can be selected: an image file of an identity."""
+    """Interface of selectable things: an image file of an identity."""
 
     @property
     def path(self) -> Path: ...

@@ -12,7 +12,7 @@ import polars
 from leamstore.errors import LeamError
 
 MAX_NAMES: Final = 2**16
-"""Bytes of the row of names: a million columns take a minute to read."""
+"""Most bytes of the header row: a million columns take a minute to read."""
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 """Separators between cells; spreadsheets of many countries write semicolons."""
@@ -20,7 +20,7 @@ SEPARATORS: Final = (",", ";", "\t", "|")
 _SAVE_AS: Final = "save it as CSV UTF-8"
 
 _PACKED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"x\x01", b"x\x9c", b"x\xda")
-"""How files of gzip, zstd and zlib begin, which polars would unpack, however large."""
+"""First bytes of gzip, zstd and zlib files, which polars would unpack, however large."""
 
 _SEPARATOR_LINE: Final = re.compile(r"\ufeff?\"?sep=(.)\"?", re.IGNORECASE)
 """The line above the header that declares the separator to Excel."""
@@ -106,7 +106,7 @@ def _parsed(content: bytes, separator: str, line_end: str, rows_above: int) -> p
         return parse(drop_surplus=False)
     except polars.exceptions.ComputeError:
         _check_rows(content, separator, rows_above)
-        # What is left to complain of are empty cells at the ends of rows, as spreadsheets add.
+        # The remaining complaints are empty cells at the ends of rows, as spreadsheets add them.
         return parse(drop_surplus=True)
 
 

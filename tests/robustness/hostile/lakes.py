@@ -147,7 +147,7 @@ _COMMANDS = [
     (
         "takes all memory",
         [GREEDY, "--memory", "100MB"],
-        r"Error: the query needs more memory than it may: .*",
+        r"Error: the query needs more memory than its limit: .*",
     ),
     ("is nothing", [""], r"Error: the query asks nothing: write one\."),
     ("is no text", ["SELECT '\udcff'"], r"Error: DuckDB refuses the query: .*surrogate.*"),
