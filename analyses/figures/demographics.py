@@ -48,10 +48,11 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
             "maps.",
             _bars(rows.filter(percent=_PERCENT)),
         )
-    shares = tables.get("demographics", pl.DataFrame(schema=["model", "groups"]))
-    for (model, groups), rows in shares.group_by("model", "groups", maintain_order=True):
+    compared = ["model", "attribute", "groups"]
+    shares = tables.get("demographics", pl.DataFrame(schema=compared))
+    for (model, attribute, groups), rows in shares.group_by(compared, maintain_order=True):
         yield Picture(
-            f"demographics_{model}_{str(groups).replace(' - ', '_')}",
+            f"demographics_{model}_{attribute}_{str(groups).replace(' - ', '_')}",
             f"Region shares, {groups}, {model}",
             "Difference between two groups of people in the share of the most relevant 1 % that "
             "lies on each region, in percentage points, with 95 % intervals over identities; "

@@ -39,7 +39,7 @@ def test_what_the_lake_has_is_drawn_and_nothing_else():
     assert not list(pictures({}))
     tables = {"demographics_occlusion": drops(), "demographics": shares()}
     names = [picture.name for picture in pictures(tables)]
-    assert names == ["demographics_occlusion_gender", "demographics_NET_female_male"]
+    assert names == ["demographics_occlusion_gender", "demographics_NET_gender_female_male"]
 
 
 def test_drops_are_drawn_at_one_percent_a_bar_for_each_group_and_mask():

@@ -1,4 +1,5 @@
 import pickle
+import sys
 from pkgutil import resolve_name
 
 import dlib
@@ -69,6 +70,8 @@ def mine(tmp_path, monkeypatch):
     """A function from an entry point to a catalog with a model MINE of that network."""
     (tmp_path / "my_networks.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
+    # Another test may have imported a module of this name from its own folder.
+    monkeypatch.delitem(sys.modules, "my_networks", raising=False)
 
     def catalog(network="my_networks:Mean"):
         (tmp_path / "my.yaml").write_text(ENTRY.format(network=network))

@@ -30,8 +30,9 @@ def check(change):
 
 
 def test_a_network_that_can_be_explained_says_where_its_cells_lie():
-    (grid,) = check(lambda embeddings: embeddings).values()
-    assert (grid.height, grid.width, grid.channels, grid.stride, grid.offset) == (4, 4, 4, 2, 0)
+    (layer,) = check(lambda embeddings: embeddings).values()
+    assert (layer.cells.height, layer.cells.width, layer.channels) == (4, 4, 4)
+    assert (layer.cells.stride, layer.cells.offset) == (2, 0)
 
 
 @pytest.mark.parametrize(

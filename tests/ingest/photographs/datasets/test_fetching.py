@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ingest.photographs.datasets import open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
-from leamstore.catalog import Dataset
+from leamstore.catalog import Dataset, read_catalog
 from leamstore.errors import LeamError
 
 QUIET = Console(quiet=True)
@@ -61,7 +61,7 @@ def test_a_folder_that_holds_something_is_taken_for_the_data_set(tmp_path, host)
 
 
 def test_what_ships_or_is_the_users_own_is_not_fetched(tmp_path):
-    own = Dataset(name="folder", description="d", layout="l", archive=None, citation=None)
+    own = read_catalog().dataset("folder")
     fetch_dataset(own, tmp_path / "mine", QUIET)
     assert not (tmp_path / "mine").exists()
 
