@@ -59,7 +59,7 @@ def repair(
     plan = Plan((), requests, parser, torch_device, batch_size, workers)
     with Progress(console=console, disable=quiet) as progress:
         outcome = finish_units(opened, plan, progress)
-    console.print(f"{outcome.units} units of models done again in {lake}.", highlight=False)
+    console.print(f"Units of models recomputed in {lake}: {outcome.units}.", highlight=False)
     if refusals:
         raise LakeError("\n".join(refusals))
 

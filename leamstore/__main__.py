@@ -153,7 +153,7 @@ def verify_command(
     _print_faults(lake, faults, as_json)
     if repair and any(fault.units or fault.files for fault in faults):
         units = remove_broken(opened, faults)
-        said = f"{len(units)} units taken out; they are done again now."
+        said = f"Units removed, to be recomputed now: {len(units)}."
         Console(stderr=True).print(said, highlight=False)
         raise typer.Exit(_repair(lake, files))
     if faults:
@@ -194,7 +194,7 @@ def remove(
         console.print("Delete the files, too, or the next ingest of their folder brings them back.")
     if removal.units:
         Console(stderr=True).print(
-            f"{removal.units} units of other images are done again now.", highlight=False
+            f"Units of other images to be recomputed now: {removal.units}.", highlight=False
         )
         raise typer.Exit(_repair(lake, files))
 
@@ -231,7 +231,7 @@ def export(
     """Write every table and view as a Parquet or csv file, the answers of analyses too."""
     paths = export_tables(Lake(lake), folder, file_format, quiet)
     if not quiet:
-        Console().print(f"{len(paths)} tables and views in {folder}")
+        Console().print(f"Tables and views written to {folder}: {len(paths)}")
 
 
 @app.command(name="catalog")

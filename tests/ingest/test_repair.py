@@ -128,5 +128,5 @@ def test_verify_repairs_by_one_command(whole, lake):
     done = run_command("leamstore", "verify", "--repair", "--lake", lake.path)
     assert done.returncode == 0, done.stderr
     assert "DLIB_R29@random/layer2.0.conv2/relevance, shard 1: it can't be read" in done.stdout
-    assert "1 units taken out" in done.stderr
+    assert "Units removed, to be recomputed now: 1." in done.stderr
     assert differences(contents(lake), contents(whole)) == []

@@ -2,13 +2,13 @@
 
 ``identities.csv`` has the columns identity, gender, ethnicity; ``images.csv`` has path (relative
 to ROOT, with slashes or backslashes) and age; the case of the files' names doesn't matter. Each is
-looked for in ROOT, then in ROOT's parent; there it is taken only if it speaks of at least half of
+looked for in ROOT, then in ROOT's parent; there it is taken only if it covers at least half of
 ROOT's identities or images, because a parent folder may well belong to something else. Names are
 compared in Unicode's composed form (NFC) and without spaces around them; rows that repeat are
 taken once, rows that contradict each other are an error.
 
 Values are converted to one spelling (`value_of`), so that ``Female``, ``female `` and ``F`` are one
-group, and the paper's; what says that nothing is known is none.
+group, and the paper's; values that mean unknown become None.
 """
 
 import posixpath
@@ -118,7 +118,7 @@ def read_attributes(
     known = _known(keys)
     if 2 * len(rows.keys() & known) < len(known):
         notes.append(
-            f"{beside} is not used, as it lies outside {root} and speaks of only "
+            f"{beside} is not used, as it lies outside {root} and covers only "
             f"{len(rows.keys() & known):,} of its {len(known):,} {Path(table.file_name).stem}."
         )
         return Attributes({})
@@ -238,10 +238,10 @@ def _usage(source: Path, stated: Iterable[str], known: set[str]) -> str:
     """Return a sentence on the people or images that a file covers."""
     unknown = sorted(set(stated) - known)
     kind = source.stem.lower()
-    used = f"{source} speaks of {len(known & set(stated)):,} of {len(known):,} {kind}"
+    used = f"{source} covers {len(known & set(stated)):,} of {len(known):,} {kind}"
     if not unknown:
         return f"{used}."
-    return f"{used}; {counted(len(unknown), 'row')} name what isn't there ({some_of(unknown)})."
+    return f"{used}; {counted(len(unknown), 'row')} without a match here ({some_of(unknown)})."
 
 
 def _known(keys: Iterable[str]) -> set[str]:

@@ -160,7 +160,7 @@ _FOLDERS = [
         "name,gender\nAda,f\n",
         r".*identities\.csv needs the columns identity and gender or .*, but has name, gender\.",
     ),
-    ("csv: a BOM", "\ufeffidentity,gender\nAda,f\n", r".* speaks of 1 of 1 identities\."),
+    ("csv: a BOM", "\ufeffidentity,gender\nAda,f\n", r".* covers 1 of 1 identities\."),
     ("csv: a column twice", "identity,Gender,gender\nAda,f,m\n", rf".*{CSV}.*duplicate.*\."),
     (
         "csv: somebody twice, with two genders",
@@ -171,7 +171,7 @@ _FOLDERS = [
     (
         "csv: a formula",
         'identity,gender\nAda,"=HYPERLINK(""http://x"")"\n',
-        r".* speaks of 1 of 1 identities\.",
+        r".* covers 1 of 1 identities\.",
     ),
     (
         "csv: packed, to be unpacked without end",
@@ -339,7 +339,7 @@ CASES = [
         "csv: paths that lead out",
         identities("path,age\n../../etc/passwd,1\n", "images.csv"),
         readers.folder,
-        r".* speaks of 0 of 1 images; 1 row name what isn't there \(\.\./\.\./etc/passwd\)\.",
+        r".* covers 0 of 1 images; 1 row without a match here \(\.\./\.\./etc/passwd\)\.",
     ),
     Case(
         "folder: identities with line ends and quotes",

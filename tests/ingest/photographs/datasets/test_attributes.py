@@ -53,8 +53,8 @@ def test_identities_like_numbers_keep_their_zeros(tmp_path):
 def test_a_note_tells_how_many_the_file_speaks_of_and_whom_it_alone_knows(tmp_path):
     _, notes = read(tmp_path, "identity,gender\nAnn,female\nEve,female\nDan,male\n")
     assert notes == [
-        f"{tmp_path / 'identities.csv'} speaks of 1 of 3 identities; "
-        "2 rows name what isn't there (Dan, Eve)."
+        f"{tmp_path / 'identities.csv'} covers 1 of 3 identities; "
+        "2 rows without a match here (Dan, Eve)."
     ]
 
 
@@ -98,7 +98,7 @@ def test_a_file_beside_the_folder_is_taken_if_it_speaks_of_half_of_it(tmp_path):
     (tmp_path / "identities.csv").write_text("identity,gender\nAnn,female\nBo,male\n")
     notes = []
     assert read_attributes(root, IDENTITIES, KEYS, notes).of("Bo") == {"gender": "male"}
-    assert notes == [f"{tmp_path / 'identities.csv'} speaks of 2 of 3 identities."]
+    assert notes == [f"{tmp_path / 'identities.csv'} covers 2 of 3 identities."]
 
 
 def test_a_file_beside_the_folder_that_speaks_of_others_is_not_taken(tmp_path):
@@ -108,7 +108,7 @@ def test_a_file_beside_the_folder_that_speaks_of_others_is_not_taken(tmp_path):
     notes = []
     assert read_attributes(root, IDENTITIES, KEYS, notes).of("Ann") == {}
     assert "is not used" in notes[0]
-    assert "speaks of only 1 of its 3 identities" in notes[0]
+    assert "covers only 1 of its 3 identities" in notes[0]
 
 
 def test_a_file_beside_the_folder_of_another_kind_is_not_an_error(tmp_path):
@@ -184,7 +184,7 @@ def test_the_case_of_the_files_name_does_not_matter(tmp_path, name):
     (tmp_path / name).write_text("identity,gender\nAnn,female\n")
     notes = []
     assert read_attributes(tmp_path, IDENTITIES, KEYS, notes).of("Ann") == {"gender": "female"}
-    assert notes == [f"{tmp_path / name} speaks of 1 of 3 identities."]
+    assert notes == [f"{tmp_path / name} covers 1 of 3 identities."]
 
 
 def test_two_files_whose_names_differ_by_case_are_an_error(tmp_path):
