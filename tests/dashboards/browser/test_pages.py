@@ -138,7 +138,7 @@ def test_a_query_is_typed_run_and_downloaded(new_tab, answered):
     tab = new_tab().open("sql")
     tab.page.get_by_role("textbox", name="Query").fill(query)
     tab.page.get_by_role("textbox", name="Query").press("Control+Enter")
-    tab.page.get_by_text("3 rows in").wait_for()
+    tab.page.get_by_text("Rows: 3. Time: ").wait_for()
     tab.settle()
     answer = pl.read_parquet(io.BytesIO(tab.download("Parquet", "downloads-answer")))
     assert answer.equals(answered.sql(query))
