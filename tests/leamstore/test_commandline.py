@@ -168,7 +168,9 @@ def test_export_writes_answers_and_views_too(leamstore, lake, tmp_path, file_for
     names = {path.stem for path in (tmp_path / "out").iterdir()}
     assert names >= {spec.name for spec in (*schema.TABLES, *schema.VIEWS)}
     assert names >= {"result_regions", file_name("result_a/b c")}
-    assert f"Tables and views written to {tmp_path / 'out'}: {len(names)}" in done.stdout.replace("\n", "")
+    assert f"Tables and views written to {tmp_path / 'out'}: {len(names)}" in done.stdout.replace(
+        "\n", ""
+    )
     tables = lake.sql(
         "SELECT count(*) FROM information_schema.tables WHERE table_catalog = current_catalog()"
     )
