@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from analyses.question import LackingError
 from ingest.faces.block_images import ChipKind, Chips, chips_to_image, load_chips
 from ingest.faces.chips import warp
+from ingest.photographs.fingerprint import is_unchanged
 from leamstore import arrays, geometry
 from leamstore.arrays.blocks import Block, blocks_of
 from leamstore.lake import Lake
@@ -49,7 +50,8 @@ def chip_source(lake: Lake, images: pl.DataFrame) -> Source:
     LackingError
         If a photograph has gone or changed, and the lake holds no crops.
     """
-    if all(map(_is_unchanged, *images.select("path", "bytes", "modified").get_columns())):
+    files = images.select("path", "bytes", "modified").iter_rows()
+    if all(is_unchanged(Path(path), size, modified) for path, size, modified in files):
         return "photographs"
     if lake.settings.crops:
         return "crops"
@@ -81,13 +83,6 @@ def read_chips(
         read = (_cut_from_crops(lake, block, own, kinds) for block, own in blocks)
     for (_, own), chips in zip(blocks, read, strict=True):
         yield ChipBlock(np.array([places[image_id] for image_id in own["image_id"]]), chips)
-
-
-def _is_unchanged(path: str, size: int, modified: int) -> bool:
-    if not Path(path).is_file():
-        return False
-    status = Path(path).stat()
-    return (status.st_size, status.st_mtime_ns) == (size, modified)
 
 
 def _cut_from_crops(
