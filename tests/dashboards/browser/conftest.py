@@ -13,6 +13,23 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_SECONDS = 120
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+# On a busy machine a page is drawn some time after its run has ended, and an element whose part of
+# Streamlit's program is still being loaded is a skeleton until then.
+UNCHANGED = """() => new Promise(resolve => {
+    let timer;
+    const observer = new MutationObserver(() => wait());
+    const look = () => {
+        if (document.querySelector('[data-testid="stSkeleton"]')) return wait();
+        observer.disconnect();
+        resolve();
+    };
+    const wait = () => {
+        clearTimeout(timer);
+        timer = setTimeout(look, 300);
+    };
+    observer.observe(document.body, {subtree: true, childList: true, characterData: true});
+    wait();
+})"""
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +107,7 @@ class Tab:
         """Wait until nothing is drawn any more; a run begins a moment after what caused it."""
         self.page.wait_for_timeout(300)
         self.page.wait_for_selector(IDLE)
-        self.page.wait_for_timeout(300)
+        self.page.evaluate(UNCHANGED)
 
     def download(self, label, within):
         buttons = self.page.locator(f".st-key-{within} button:visible")
