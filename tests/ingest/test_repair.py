@@ -8,16 +8,15 @@ from rich.progress import Progress
 from ingest.faces.parsers import open_parser
 from ingest.photographs.datasets import open_dataset
 from ingest.repair import repair
-from ingest.run.models import Request
 from ingest.run.pipeline import ingest_photographs
 from ingest.run.plan import Plan
 from leamstore import tables
-from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.verify import remove_broken, verify
 from tests.commandlines import run_command
 from tests.robustness.contents import contents, differences
+from tests.small_network import SmallNetwork, small_request
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +28,11 @@ def whole(tmp_path_factory):
         for photograph in open_dataset("demo", folder / "demo").photographs
         if photograph.path.stem[-1] in "12"
     ]
-    catalog = read_catalog()
+    torch.save(SmallNetwork().state_dict(), folder / "small.pth")
     requests = [
-        Request(
-            entry=catalog.model("DLIB_R29"), catalog=catalog, weights=weights,
-            layers=("layer2.0.conv2",), target="cosine", positives="all", precision="float32",
-            seed=0,
-        )
-        for weights in (None, "random")
-    ]  # fmt: skip
+        small_request(weights=weights, layers=("conv2",))
+        for weights in (folder / "small.pth", "random")
+    ]
     lake = Lake.create(folder / "whole.lake", LakeSettings("landmarks", 1, crops=True, seed=0))
     for come in (photographs[:2], photographs):
         plan = Plan(come, requests, open_parser("landmarks"), torch.device("cpu"), 32, 1)
@@ -63,7 +58,7 @@ def times(lake):
 
 def break_shard(lake):
     """Flip a bit in a map of the model with random weights, on the second block."""
-    name = "DLIB_R29@random/layer2.0.conv2"
+    name = "SMALL@random/conv2"
     shard = lake.maps_path / name / "relevance/c/1/0/0"
     content = bytearray(shard.read_bytes())
     content[20] ^= 4
@@ -72,10 +67,10 @@ def break_shard(lake):
 
 
 def lose_rows(lake):
-    """Lose rows of the model with dlib's weights."""
+    """Lose rows of the model with weights of a file."""
     with tables.writing(lake.tables_path) as connection:
-        connection.execute("DELETE FROM pair_regions WHERE model = 'DLIB_R29' AND anchor = 0")
-    return "maps.zarr/DLIB_R29/", "/c/0"
+        connection.execute("DELETE FROM pair_regions WHERE model = 'SMALL' AND anchor = 0")
+    return "maps.zarr/SMALL/", "/c/0"
 
 
 def lose_labels(lake):
@@ -118,7 +113,7 @@ def test_photographs_that_are_gone_are_read_from_their_crops(lake):
 def test_weights_that_no_catalog_names_are_asked_for_by_a_sentence(lake):
     lose_rows(lake)
     with tables.writing(lake.tables_path) as connection:
-        connection.execute("UPDATE models SET weights_sha256 = 'ab' WHERE model = 'DLIB_R29'")
+        connection.execute("UPDATE models SET weights_sha256 = 'ab' WHERE model = 'SMALL'")
     with pytest.raises(LeamError, match="type the ingest that made it again"):
         repair_all(lake)
 
@@ -127,6 +122,6 @@ def test_verify_repairs_by_one_command(whole, lake):
     break_shard(lake)
     done = run_command("leamstore", "verify", "--repair", "--lake", lake.path)
     assert done.returncode == 0, done.stderr
-    assert "DLIB_R29@random/layer2.0.conv2/relevance, shard 1: it can't be read" in done.stdout
+    assert "SMALL@random/conv2/relevance, shard 1: it can't be read" in done.stdout
     assert "Units removed, to be recomputed now: 1." in done.stderr
     assert differences(contents(lake), contents(whole)) == []

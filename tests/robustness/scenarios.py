@@ -22,11 +22,10 @@ from ingest.faces.parsers import open_parser
 from ingest.options import open_lake
 from ingest.photographs.datasets import demo, folder
 from ingest.run import images
-from ingest.run.models import Request
 from ingest.run.pipeline import ingest_photographs
 from ingest.run.plan import Plan
-from leamstore.catalog import read_catalog
 from leamstore.lake import LakeSettings
+from tests.small_network import small_request
 
 # Rows of the survey are committed every few photographs, as they are every 256 elsewhere.
 images._SURVEY_COMMIT = 5
@@ -61,16 +60,8 @@ class Scenario:
 
 
 def ingest(photographs: Path, lake: Path, scheduler: str | None = None) -> None:
-    """Ingest a folder for dlib's network and for the same with random weights."""
-    catalog = read_catalog()
-    requests = [
-        Request(
-            entry=catalog.model("DLIB_R29"), catalog=catalog, weights=weights,
-            layers=("layer2.0.conv2",), target="cosine", positives="all", precision="float32",
-            seed=0,
-        )
-        for weights in (None, "random")
-    ]  # fmt: skip
+    """Ingest a folder for the small network and for the same with random weights."""
+    requests = [small_request(weights=weights, layers=("conv2",)) for weights in (None, "random")]
     settings = LakeSettings("landmarks", keep_pairs=1, crops=True, seed=0)
     with choose_execution(scheduler, "cpu") as execution:
         plan = Plan(

@@ -11,8 +11,9 @@ from ingest.run import pipeline
 from leamstore.safety import lock
 from leamstore.safety.verify import verify
 from leamstore.tables import ledger
-from tests.ingest.run.test_pipeline import new_lake, request_of, run
+from tests.ingest.run.test_pipeline import new_lake, run
 from tests.robustness.contents import contents, differences
+from tests.small_network import small_request
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def photographs(tmp_path):
 
 
 def test_a_lake_made_while_the_clock_runs_backwards_is_the_same(photographs, tmp_path, monkeypatch):
-    model = request_of(layers=("layer2.0.conv2",))
+    model = small_request(layers=("conv2",))
     whole = new_lake(tmp_path / "whole.lake")
     run(whole, photographs[:2], model)
     run(whole, photographs, model)

@@ -15,7 +15,8 @@ from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError
 from leamstore.safety import run_token
 from leamstore.tables import ledger
-from tests.ingest.run.test_pipeline import new_lake, request_of, run
+from tests.ingest.run.test_pipeline import new_lake, run
+from tests.small_network import NAME, small_request
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def job(photographs, tmp_path):
     """What a worker is sent for a lake whose run has a token."""
     lake = new_lake(tmp_path / "a.lake")
     run_token.grant(lake.path, "this run")
-    catalog, requests = read_catalog(), (request_of(layers=("layer2.0.conv2",)),)
+    catalog, requests = read_catalog(), (small_request(layers=("conv2",)),)
     return Job(
         run_id="this run", lake=lake.path, maps=lake.maps_path, faces=lake.faces_path,
         settings=lake.settings, catalog=catalog, requests=requests, device="cpu", batch_size=16,
@@ -95,7 +96,7 @@ def test_a_worker_whose_run_has_ended_writes_nothing(job, photographs, tmp_path)
     run_token.grant(job.lake, "a later run")
     before = set(job.lake.rglob("*"))
     with pytest.raises(LeamError, match="that run has ended"):
-        place.finish(Todo(block, other.images, (ledger.FACES, "DLIB_R29")), {})
+        place.finish(Todo(block, other.images, (ledger.FACES, NAME)), {})
     assert set(job.lake.rglob("*")) == before
 
 

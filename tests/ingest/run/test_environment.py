@@ -1,6 +1,12 @@
 from ingest.run import environment
 from leamstore.catalog import read_catalog
-from tests.ingest.run.test_pipeline import request_of
+from tests.small_network import small_request
+
+
+def request_of(**settings):
+    """The smallest of the catalog's networks, whose weights are a file."""
+    catalog = read_catalog()
+    return small_request(entry=catalog.model("DLIB_R29"), catalog=catalog, **settings)
 
 
 def observed(*requests):

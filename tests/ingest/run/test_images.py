@@ -12,28 +12,20 @@ from rich.progress import Progress
 
 from ingest.faces.parsers import open_parser
 from ingest.photographs.datasets import open_dataset
-from ingest.run.models import Request
 from ingest.run.pipeline import ingest_photographs
 from ingest.run.plan import Plan
 from leamstore import arrays
-from leamstore.catalog import read_catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.verify import verify
+from tests.small_network import small_request
 
 LAYER = "conv1"
 
 
 def ingest(lake, folder, *, models=("cosine",), prune=False, **settings):
     """Ingest a folder of identities; a model for each target."""
-    catalog = read_catalog()
-    requests = [
-        Request(
-            entry=catalog.model("DLIB_R29"), catalog=catalog, weights=None, layers=(LAYER,),
-            target=target, positives="all", precision="float32", seed=0,
-        )
-        for target in models
-    ]  # fmt: skip
+    requests = [small_request(layers=(LAYER,), target=target) for target in models]
     photographs = open_dataset("folder", folder).photographs
     plan = Plan(
         photographs, requests, open_parser("landmarks"), torch.device("cpu"), 16, 1,
@@ -295,7 +287,7 @@ def test_a_further_model_reads_the_crop_of_a_photograph_that_is_gone(place):
     gone.unlink()
     ingest(lake, faces, models=("cosine", "dot"))
     counts = lake.sql("SELECT model, count(*) FROM embeddings GROUP BY 1 ORDER BY 1").rows()
-    assert counts == [("DLIB_R29", 6), ("DLIB_R29@dot", 6)]
+    assert counts == [("SMALL", 6), ("SMALL@dot", 6)]
     vectors = dict(lake.sql(
         "SELECT model, vector FROM embeddings JOIN images USING (image_id) WHERE path = ?",
         [str(gone)],
@@ -327,9 +319,9 @@ def test_without_crops_a_further_model_lacks_what_is_gone_and_does_the_rest(face
     (tmp_path / "faces" / "Grace_Hopper" / "Grace_Hopper_0003.jpg").unlink()
     ingest(lake, tmp_path / "faces", models=("cosine", "dot"))
     counts = lake.sql("SELECT model, count(*) FROM pairs GROUP BY 1 ORDER BY 1").rows()
-    assert counts == [("DLIB_R29", 12), ("DLIB_R29@dot", 8)]
+    assert counts == [("SMALL", 12), ("SMALL@dot", 8)]
     units = lake.sql("SELECT model, images FROM units WHERE pairs > 0 ORDER BY ALL").rows()
-    assert units == [("DLIB_R29", 6), ("DLIB_R29@dot", 5)]
+    assert units == [("SMALL", 6), ("SMALL@dot", 5)]
     assert verify(lake) == []
     assert ingest(lake, tmp_path / "faces", models=("cosine", "dot")).units == 0
 

@@ -12,37 +12,20 @@ from rich.progress import Progress
 
 from ingest.faces.parsers import open_parser
 from ingest.photographs.datasets import open_dataset
-from ingest.run.models import Request
 from ingest.run.pipeline import ingest_photographs
 from ingest.run.plan import Plan
 from leamstore import arrays, schema
-from leamstore.catalog import read_catalog
 from leamstore.errors import LakeError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.verify import verify
-
-LAYERS = ("conv1", "layer2.0.conv2")
-
-
-def request_of(**settings):
-    catalog = read_catalog()
-    return Request(**{
-        "entry": catalog.model("DLIB_R29"),
-        "catalog": catalog,
-        "weights": None,
-        "layers": LAYERS,
-        "target": "cosine",
-        "positives": "all",
-        "precision": "float32",
-        "seed": 0,
-    } | settings)  # fmt: skip
+from tests.small_network import LAYERS, small_request
 
 
 def run(lake, photographs, *requests):
     plan = Plan(
         photographs=photographs,
-        requests=requests or (request_of(),),
+        requests=requests or (small_request(),),
         parser=open_parser("landmarks"),
         device=torch.device("cpu"),
         batch_size=16,
@@ -111,7 +94,7 @@ def contents(lake):
     return tables_by_name
 
 
-def maps_by_name(lake, array="relevance", layer="conv1", model="DLIB_R29"):
+def maps_by_name(lake, array="relevance", layer="conv1", model="SMALL"):
     stored = arrays.open_array(lake.maps_path, f"{model}/{layer}/{array}")[:]
     return {row["sha256"]: stored[row["image_id"]] for row in lake.images.to_dicts()}
 
@@ -156,7 +139,7 @@ def test_regions_that_landmarks_cannot_show_are_null_and_the_others_add_up(whole
 
 
 def test_each_map_reaches_one(whole):
-    kept = arrays.open_array(whole[0].maps_path, "DLIB_R29/conv1/pair_relevance")[:]
+    kept = arrays.open_array(whole[0].maps_path, "SMALL/conv1/pair_relevance")[:]
     there = np.isfinite(kept).all((1, 2))
     assert there.sum() == 8 * 2
     assert (kept[there].max((1, 2)) == 1).all()
@@ -164,8 +147,8 @@ def test_each_map_reaches_one(whole):
 
 def test_kept_pairs_lie_where_the_table_says(whole):
     lake, _ = whole
-    anchor = arrays.open_array(lake.maps_path, "DLIB_R29/conv1/anchor")[:]
-    positive = arrays.open_array(lake.maps_path, "DLIB_R29/conv1/positive")[:]
+    anchor = arrays.open_array(lake.maps_path, "SMALL/conv1/anchor")[:]
+    positive = arrays.open_array(lake.maps_path, "SMALL/conv1/positive")[:]
     kept = lake.sql("SELECT anchor, positive, pair_id FROM pairs WHERE pair_id IS NOT NULL")
     assert kept.height == 16
     for row in kept.to_dicts():
@@ -212,7 +195,7 @@ def test_a_lake_made_in_two_goes_equals_one_made_in_one(whole, photographs, tmp_
     first = [one for one in photographs if one.identity == "Eileen_Collins"]
     lone = [one for one in photographs if one.identity == "Grace_Hopper"][:3]
     run(lake, first + lone)
-    assert lake.sql("SELECT count(*) FROM units WHERE model = 'DLIB_R29'").item() == 1
+    assert lake.sql("SELECT count(*) FROM units WHERE model = 'SMALL'").item() == 1
     report = run(lake, photographs)
     assert report.images == 4, "only the identity that got an image is done again"
     assert_same_lake(lake, whole[0])
@@ -266,23 +249,23 @@ def test_an_image_that_lost_its_face_leaves_no_trace_in_the_maps_of_the_others(c
 def test_another_model_joins_and_leaves_the_first_alone(changing, photographs):
     _, lake = changing
     maps = maps_by_name(lake)
-    report = run(lake, photographs, request_of(), request_of(weights="random"))
+    report = run(lake, photographs, small_request(), small_request(weights="random"))
     assert report.units == 1
     assert lake.sql("SELECT model, weights FROM models ORDER BY model").rows() == [
-        ("DLIB_R29", "dlib_face_recognition_resnet_model_v1.dat"),
-        ("DLIB_R29@random", "random, seed 0"),
+        ("SMALL", "the network's own"),
+        ("SMALL@random", "random, seed 0"),
     ]
     for name, relevance in maps_by_name(lake).items():
         np.testing.assert_array_equal(relevance, maps[name])
-    random = maps_by_name(lake, model="DLIB_R29@random")
+    random = maps_by_name(lake, model="SMALL@random")
     assert all((random[name] != maps[name]).any() for name in maps)
 
 
 @pytest.mark.parametrize("target", ["contrastive", "norm"])
 def test_maps_of_another_target_stand_beside_the_papers(photographs, tmp_path, target):
     lake = new_lake(tmp_path / "targets.lake")
-    run(lake, photographs, request_of(target=target))
-    name = f"DLIB_R29@{target}"
+    run(lake, photographs, small_request(target=target))
+    name = f"SMALL@{target}"
     assert lake.sql("SELECT model, target FROM models").rows() == [(name, target)]
     assert len(maps_by_name(lake, model=name)) == 8
     assert (lake.sql("SELECT count(*) FROM pair_regions").item() > 0) == (target == "contrastive")
@@ -290,11 +273,11 @@ def test_maps_of_another_target_stand_beside_the_papers(photographs, tmp_path, t
 
 def test_a_model_of_the_same_name_made_otherwise_is_refused(photographs, tmp_path):
     lake = new_lake(tmp_path / "other.lake")
-    run(lake, photographs[:2], request_of(weights="random"))
-    with pytest.raises(LakeError, match="holds DLIB_R29@random with another weights"):
-        run(lake, photographs, request_of(weights="random", seed=1))
+    run(lake, photographs[:2], small_request(weights="random"))
+    with pytest.raises(LakeError, match="holds SMALL@random with another weights"):
+        run(lake, photographs, small_request(weights="random", seed=1))
     with pytest.raises(LakeError, match="with another layers"):
-        run(lake, photographs, request_of(weights="random", layers=("conv1",)))
+        run(lake, photographs, small_request(weights="random", layers=("conv1",)))
 
 
 def test_attributes_that_the_data_set_states_anew_are_taken_over(changing):

@@ -52,7 +52,7 @@ def traces(lake, identity):
     )
     ids = rows["image_id"].to_numpy()
     crops = arrays.open_array(lake.faces_path, "crop")[:][ids]
-    maps = arrays.open_array(lake.maps_path, "DLIB_R29/conv1/relevance")[:][ids]
+    maps = arrays.open_array(lake.maps_path, "SMALL/conv1/relevance")[:][ids]
     return rows, crops, maps
 
 
@@ -70,7 +70,7 @@ def test_no_trace_of_a_removed_person_is_in_the_lake(lake):
             assert "Grace_Hopper" not in repr(connection.sql(f"FROM {table}").fetchall()), table
     stored = arrays.open_array(lake.faces_path, "crop")[:]
     assert not any((stored == crop).all((1, 2, 3)).any() for crop in crops)
-    kept = arrays.open_array(lake.maps_path, "DLIB_R29/conv1/relevance")[:]
+    kept = arrays.open_array(lake.maps_path, "SMALL/conv1/relevance")[:]
     assert not any((kept == one).all((1, 2)).any() for one in maps)
     assert lake.images["identity"].unique().to_list() == ["Eileen_Collins"]
 
