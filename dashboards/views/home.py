@@ -76,15 +76,14 @@ def _show_counts(room: Room, counts: dict[str, int]) -> None:
     with st.container(horizontal=True):
         for label, count in shown.items():
             st.metric(label, f"{count:,}", width="content")
-    settings = dict(room.ask("SELECT name, value FROM settings").iter_rows())
+    settings = room.lake.settings
     datasets = room.ask(
         "SELECT coalesce(string_agg(DISTINCT dataset, ', ' ORDER BY dataset), 'none') FROM images"
     ).item()
-    crops = "stored" if settings["crops"] == "True" else "left out"
+    crops = "stored" if settings.crops else "left out"
     st.markdown(
-        f"Data sets: **{datasets}** · parser: **{settings['parser']}** · face crops: **{crops}** · "
-        f"pair maps kept for each anchor: **{settings['keep_pairs']}** · "
-        f"seed: **{settings['seed']}**"
+        f"Data sets: **{datasets}** · parser: **{settings.parser}** · face crops: **{crops}** · "
+        f"pair maps kept for each anchor: **{settings.keep_pairs}** · seed: **{settings.seed}**"
     )
 
 

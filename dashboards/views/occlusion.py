@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
@@ -11,9 +10,9 @@ from analyses.rerun.experiment import MASKS, Experiment
 from analyses.rerun.fills import FILLS
 from dashboards import faces, selections
 from dashboards.answers import choose_run, show_answer
-from dashboards.charts import DIFFERENCES, show_chart, show_table
+from dashboards.charts import DIFFERENCES, heat_map, show_chart, show_table
 from dashboards.estimates import curves, forest, most
-from dashboards.hidden import choose_face, show_hidden
+from dashboards.hidden import show_hidden
 from dashboards.page import Page, part
 from dashboards.room import Room
 
@@ -43,7 +42,7 @@ def show(room: Room) -> None:
     _show_contrasts(answer.tables["occlusion_contrasts"].filter(measure=measure, **of_run))
     _show_steps(answer.tables["occlusion_curves"].filter(**of_run), measure)
     with st.expander("Areas under these curves"):
-        show_table(_rounded(answer.tables["occlusion_areas"].filter(**of_run)), "areas")
+        show_table(answer.tables["occlusion_areas"].filter(**of_run), "areas")
     _show_transfer(answer.tables["occlusion_contrasts"], measure)
     st.subheader("The hidden faces")
     _show_faces(room, guiding, run["layer"][0])
@@ -95,7 +94,7 @@ def _show_contrasts(rows: pl.DataFrame) -> None:
         "person - matched stranger that they fit their person."
     )
     with st.expander("All comparisons, with tests"):
-        show_table(_rounded(rows), "contrasts-table")
+        show_table(rows, "contrasts-table")
 
 
 def _show_steps(rows: pl.DataFrame, measure: str) -> None:
@@ -134,17 +133,12 @@ def _show_transfer(contrasts: pl.DataFrame, measure: str) -> None:
         values[y, x] = row["estimate"]
         words[y][x] = f"{row['estimate']:.3f}{'*' if clear else ''}"
     most = float(np.nanmax(np.abs(values))) or 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=values, x=judges, y=guides, text=words, texttemplate="%{text}", zmin=-most, zmax=most,
-            colorscale=[list(step) for step in DIFFERENCES], xgap=1, ygap=1,
-            colorbar={"thickness": 12},
-            hovertemplate="maps of %{y}, judged by %{x}: %{text}<extra></extra>",
-        )
+    figure = heat_map(
+        values, judges, guides, 40, text=words, texttemplate="%{text}", zmin=-most, zmax=most,
+        colorscale=DIFFERENCES, colorbar={"thickness": 12},
+        hovertemplate="maps of %{y}, judged by %{x}: %{text}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(title="judged by", tickangle=-45, type="category")
-    figure.update_yaxes(title="maps of", autorange="reversed", automargin=True, type="category")
-    figure.update_layout(height=200 + 40 * len(guides))
+    figure.update_layout(xaxis_title="judged by", yaxis_title="maps of")
     show_chart(figure, "transfer", rows)
     st.caption(
         f"Drop by the map minus drop at random, {MEASURES[measure]}, {_PERCENT:g} % hidden in "
@@ -160,7 +154,7 @@ def _show_faces(room: Room, guiding: str, layer_name: str) -> None:
         st.info(f"The lake no longer holds maps of {guiding}, {layer_name}.")
         return
     with st.container(horizontal=True):
-        face = choose_face(room, guiding)
+        face = faces.choose_image(room, guiding, faces.choose_person(room, guiding))
         fill = selections.either_of("fill", "Fill", list(FILLS))
         percents = [float(percent) for percent in (*Experiment().percents, 20, 40)]
         percent = selections.step_of(
@@ -169,10 +163,6 @@ def _show_faces(room: Room, guiding: str, layer_name: str) -> None:
     masks = [mask for mask in MASKS if mask != _NETWORK_ONLY]
     show_hidden(room, layers[0], face, masks, (percent, fill), {}, "hidden-faces")
     st.caption(f"{_NETWORK_ONLY} needs the network itself, and is left out here.")
-
-
-def _rounded(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col(pl.Float64).round(4))
 
 
 PAGE = Page(

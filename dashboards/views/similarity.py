@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
 
+from analyses.cohort import number_people
 from analyses.likeness import Pairs, centre
 from analyses.overlays import overlay
 from analyses.similarity import groups
@@ -157,7 +158,7 @@ def _show_aucs(rows: pl.DataFrame, asked: Asked) -> None:
 
 def _show_aucs_table(aucs: pl.DataFrame, answer: Answer) -> None:
     with st.expander("All AUCs of this model"):
-        show_table(aucs.with_columns(pl.col(pl.Float64).round(4)), "auc-table")
+        show_table(aucs, "auc-table")
         st.caption(f"Made {answer.made}, by seed {answer.settings.get('seed')}.")
 
 
@@ -262,7 +263,7 @@ def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
     by_image = asked.maps == "image"
     read = layer.read(maps["image_id"]) if by_image else layer.read_pairs(maps["pair_id"])
     laid = poses.carry(read, layer.grid, asked.frame, SIZE)
-    people = maps["identity"].rank("dense").to_numpy().astype(np.int64)
+    people = number_people(maps["identity"])
     pairs = _draw(maps, people, poses, asked)
     likeness = _compare(laid, people, pairs, asked)
     return pl.concat(
