@@ -48,6 +48,11 @@ class Study:
     pairs: list[tuple[int, int]]
     layers: tuple[str, ...]
 
+    @property
+    def leam(self) -> tuple[nn.Module, Tensor, list[tuple[int, int]], tuple[str, ...]]:
+        """What LEAM takes: the network, the chips, the pairs and the layers."""
+        return self.network, self.chips, self.pairs, self.layers
+
 
 def studies(settings: Settings) -> list[Study]:
     """Return a study of each family; what is drawn takes the seed."""

@@ -72,6 +72,7 @@ ELSEWHERE: Final = {
         "dashboards/browser/test_pages.py::test_filters_and_selections_stay_across_pages",
     "dashboards/shell.py": "dashboards/views/test_home.py",
     "benchmarks/dashboards.py": "benchmarks/test_registry.py",
+    "benchmarks/leam.py": "benchmarks/test_registry.py",
     "benchmarks/machine.py":
         "benchmarks/test_results.py::test_a_machine_is_described_for_a_reader_elsewhere",
     "benchmarks/material.py": "benchmarks/test_paper_lake.py",
