@@ -2,32 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from analyses.layouts import Listing, Pivot
 from analyses.question import Settings
 from analyses.report.provenance import LakeFacts
+from analyses.results import Answer
+from leamstore.tables.results import Provenance
 
-
-@dataclass(frozen=True)
-class Shown:
-    """A figure on the page: its files, its caption, and the image itself.
-
-    Attributes
-    ----------
-    name, title, caption : str
-    media_type : str
-    embedded : bytes
-    width : int
-        Pixels of CSS.
-    """
-
-    name: str
-    title: str
-    caption: str
-    media_type: str
-    embedded: bytes
-    width: int
+if TYPE_CHECKING:
+    # Matplotlib loads slowly, and belongs to the figures alone.
+    from analyses.figures.rendering import Rendered
 
 
 @dataclass(frozen=True)
@@ -40,36 +25,14 @@ class ShownTable:
 
 @dataclass(frozen=True)
 class Section:
-    """A question on the page.
+    """A question on the page, with its answer, what is said of it, and its provenance, if any."""
 
-    Attributes
-    ----------
-    name, asks : str
-    papers_tables : str
-        Numbers of the paper's tables, or nothing.
-    state : str
-    why : str
-        Why it couldn't be answered, or nothing.
-    findings, notes : sequence of str
-    tables : sequence of ShownTable
-    figures : sequence of Shown
-    settings : mapping
-        The provenance of the answer.
-    made : str
-        When it was computed.
-    """
-
-    name: str
-    asks: str
-    papers_tables: str
-    state: str
-    why: str
+    answer: Answer
     findings: Sequence[str]
     notes: Sequence[str]
     tables: Sequence[ShownTable]
-    figures: Sequence[Shown]
-    settings: Mapping[str, Any]
-    made: str
+    figures: "Sequence[Rendered]"
+    provenance: Provenance | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +40,7 @@ class Contents:
     """All that the page shows."""
 
     lake: LakeFacts
-    overlays: Sequence[Shown]
+    overlays: "Sequence[Rendered]"
     overlays_lack: str
     sections: Sequence[Section]
     settings: Settings

@@ -3,13 +3,16 @@
 import base64
 import re
 from importlib import resources
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from analyses.layouts import Pivot
-from analyses.report.contents import Contents, Shown
+from analyses.report.contents import Contents
+
+if TYPE_CHECKING:
+    from analyses.figures.rendering import Rendered
 
 LINES: Final = 60
 """Lines of a table on the page; all of them are in its CSV."""
@@ -41,7 +44,7 @@ def prose(text: str) -> Markup:
     return Markup(_LINK.sub(r'<a href="\g<0>">\g<0></a>', marked))
 
 
-def data_address(figure: Shown) -> str:
+def data_address(figure: "Rendered") -> str:
     """Return a figure as the address of an image that the page holds itself."""
     return f"data:{figure.media_type};base64,{base64.b64encode(figure.embedded).decode()}"
 

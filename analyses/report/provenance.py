@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from analyses.findings import in_words
 from analyses.layouts import Listing, listing
 from analyses.paper import read_table
 from leamstore.lake import Lake
@@ -105,7 +106,7 @@ def _models(lake: Lake) -> Listing:
     return Listing(
         laid_out.title,
         (("", False), *((name, False) for name in names)),
-        tuple((line[0].replace("_", " "), *line[1:]) for line in laid_out.lines),
+        tuple((in_words(line[0]), *line[1:]) for line in laid_out.lines),
     )
 
 
@@ -159,4 +160,4 @@ def _unseen_regions(lake: Lake) -> list[str]:
         "FROM image_regions"
     ).row(0, named=True)
     unseen = [name for name in REGION_NAMES if not counts[name]] if counts["n"] else []
-    return [name.replace("_", " ") for name in unseen]
+    return [in_words(name) for name in unseen]
