@@ -6,7 +6,9 @@ Every person has the same chance, however many images there are of them.
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from leamstore.lake import Lake
 
@@ -58,3 +60,8 @@ def draw_of_each(images: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     """Draw `most` images of each identity that has more; the images keep their order."""
     lots = pl.int_range(pl.len()).shuffle(seed).over("identity")
     return images.filter(lots < most)
+
+
+def number_people(identities: pl.Series) -> NDArray[np.int64]:
+    """Return the number (n,) of each image's identity, from 0 in the order of their names."""
+    return identities.rank("dense").to_numpy().astype(np.int64) - 1

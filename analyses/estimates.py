@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from analyses.cohort import number_people
 from analyses.question import Settings
 from analyses.statistics import Array, Interval, bootstrap_ratio, holm
 
@@ -92,7 +93,7 @@ def sums_by_person(
     placed = frame.select(by).join(
         groups.with_row_index(_PLACE), on=by, nulls_equal=True, maintain_order="left"
     )
-    person = frame["identity"].rank("dense").to_numpy().astype(np.int64) - 1
+    person = number_people(frame["identity"])
     sums = np.zeros((person.max(initial=-1) + 1, groups.height, len(columns)))
     where = (person, placed[_PLACE].to_numpy())
     np.add.at(sums, where, np.column_stack([frame[name].to_numpy() for name in columns]))

@@ -9,23 +9,15 @@ FEWEST_IDENTITIES: Final = 10
 """Identities below which nothing is said of people in general."""
 
 
-def estimate(row: dict[str, Any], name: str, decimals: int = 1, unit: str = "") -> str:
-    """Return a row's estimate with its interval: ``45.1 % [44.0, 46.2]``."""
-    shown = f"{row[name]:.{decimals}f}{unit}"
-    if row["low"] is None or row["high"] is None:
-        return f"{shown} (no interval)"
-    return f"{shown} [{row['low']:.{decimals}f}, {row['high']:.{decimals}f}]"
-
-
 def with_interval(
-    row: Mapping[str, Any], spec: str, name: str = "estimate", scale: float = 1
+    row: Mapping[str, Any], spec: str, name: str = "estimate", scale: float = 1, unit: str = ""
 ) -> str:
     """Return a row's number with its interval, if it has one, as a format has it.
 
     ``.2f`` gives ``0.61 [0.58, 0.64]``, or ``0.61`` alone.
     """
     value, *ends = (row[key] for key in (name, "low", "high"))
-    shown = f"{scale * value:{spec}}"
+    shown = f"{scale * value:{spec}}{unit}"
     if any(end is None for end in ends):
         return shown
     low, high = (f"{scale * end:{spec}}" for end in ends)

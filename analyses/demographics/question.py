@@ -5,7 +5,6 @@ compares where models look: the region shares in the top 1 %. An observation is 
 throughout; the paper's tests take each image for one.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict
 from itertools import product
 from typing import Final
@@ -34,10 +33,15 @@ from analyses.question import (
     Question,
     Settings,
 )
-from analyses.regions.shares import regions_in, sum_shares
+from analyses.regions.shares import means_of, regions_in, sum_shares
 from analyses.rerun.experiment import Experiment
 from analyses.rerun.lake_models import runnable_models
-from analyses.rerun.papers_occlusions import PAPERS_GUIDE, PAPERS_MASKS, mean_of, over_models
+from analyses.rerun.papers_occlusions import (
+    PAPERS_GUIDE,
+    over_models,
+    papers_conditions,
+    with_papers_mean,
+)
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -57,22 +61,11 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
             "each, and no ages; state them in an identities.csv and an images.csv next to the "
             "images and run `python -m ingest`."
         )
-    parts: list[Callable[[], dict[str, pl.DataFrame]]] = []
-    if not known.is_empty():
-        parts.append(lambda: {"demographics": compare_shares(lake, known, settings, work)})
-    parts.append(lambda: compare_pairs(lake, known, settings, work))
-    return _all_that_can_be(parts)
-
-
-def _all_that_can_be(
-    parts: list[Callable[[], dict[str, pl.DataFrame]]],
-) -> dict[str, pl.DataFrame]:
-    """Return the tables of all parts; one that lacks something is left out, if not all do."""
     tables: dict[str, pl.DataFrame] = {}
     lacking: list[LackingError] = []
-    for part in parts:
+    for part in (_compare_shares, compare_pairs):
         try:
-            tables |= part()
+            tables |= part(lake, known, settings, work)
         except LackingError as error:
             lacking.append(error)
     if not tables and lacking:
@@ -80,10 +73,14 @@ def _all_that_can_be(
     return tables
 
 
-def compare_shares(lake: Lake, known: pl.DataFrame, settings: Settings, work: Work) -> pl.DataFrame:
+def _compare_shares(
+    lake: Lake, known: pl.DataFrame, settings: Settings, work: Work
+) -> dict[str, pl.DataFrame]:
     """Return the differences of region shares between all groups, by model and region."""
-    shares = mean_of_people(sum_shares(lake, "pair_regions", ("model",), "activation = 'top'"))
-    areas = mean_of_people(sum_shares(lake, "image_regions", ("model",), "percent = 100"))
+    if known.is_empty():
+        return {}
+    shares = means_of(sum_shares(lake, "pair_regions", ("model",), "activation = 'top'"))
+    areas = means_of(sum_shares(lake, "image_regions", ("model",), "percent = 100"))
     models = shares["model"].unique(maintain_order=True)
     asked = list(product(models, known["attribute"].unique(maintain_order=True)))
     rows = []
@@ -96,12 +93,7 @@ def compare_shares(lake: Lake, known: pl.DataFrame, settings: Settings, work: Wo
             for frame in (shares, areas)
         )
         rows.append(beside_areas(*compared))
-    return with_holm(pl.concat(rows))
-
-
-def mean_of_people(sums: pl.DataFrame) -> pl.DataFrame:
-    """Return each person's mean share over images, positives and layers, from summed ones."""
-    return sums.with_columns(pl.col(name) / pl.col("maps") for name in regions_in(sums))
+    return {"demographics": with_holm(pl.concat(rows))}
 
 
 def group_differences(shares: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -185,27 +177,10 @@ def drops_of_groups(pairs: pl.DataFrame, known: pl.DataFrame, settings: Settings
 def papers_drops_by_gender() -> pl.DataFrame:
     """Return Tables 22 (female) and 23 (male) and their means over models, with ours' columns."""
     both = pl.concat(
-        read_table(number)
-        .with_columns(
-            pl.col("row").str.split_exact(" ", 1).struct.rename_fields(["mask", "percent"]),
-            group=pl.lit(group),
-        )
-        .unnest("row")
+        papers_conditions(number).with_columns(attribute=pl.lit("gender"), group=pl.lit(group))
         for number, group in ((22, "female"), (23, "male"))
-    ).select(
-        "group",
-        attribute=pl.lit("gender"),
-        guiding=pl.lit(PAPERS_GUIDE),
-        judged="column",
-        percent=pl.col("percent").cast(pl.Float64),
-        mask=pl.col("mask").replace_strict(PAPERS_MASKS),
-        paper="value",
     )
-    models = both["judged"].n_unique()
-    by = [column for column in both.columns if column not in ("judged", "paper")]
-    mean = both.group_by(by, maintain_order=True).agg(pl.col("paper").mean())
-    named = mean.with_columns(judged=pl.lit(mean_of(models))).select(both.columns)
-    return pl.concat([both, named])
+    return with_papers_mean(both)
 
 
 def drop_differences(pairs: pl.DataFrame, known: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -253,7 +228,7 @@ def cosines_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     aged = pairs.filter(pl.col("years").is_not_null(), pl.col("percent").is_in(AGED_PERCENTS))
     rows = mean_cosines(aged, by, settings)
     on = (*_RUN, "mask", "percent", "years")
-    return beside_paper(rows, papers_cosines_by_age(), on, "estimate").sort(by)
+    return beside_paper(rows, _papers_cosines_by_age(), on, "estimate").sort(by)
 
 
 def costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -291,15 +266,12 @@ def scores_by_age(scores: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     return find_quantiles(scores, by, settings).sort(*by, "quantile")
 
 
-def papers_cosines_by_age() -> pl.DataFrame:
+def _papers_cosines_by_age() -> pl.DataFrame:
     """Return Table 24 and its mean over models, with the columns of ours, and paper."""
     table = read_table(24).select(
         judged="row", years=pl.col("column").cast(pl.Int32), paper="value"
     )
-    models = table["judged"].n_unique()
-    mean = table.group_by("years", maintain_order=True).agg(pl.col("paper").mean())
-    named = mean.select(judged=pl.lit(mean_of(models)), years="years", paper="paper")
-    return pl.concat([table, named]).with_columns(
+    return with_papers_mean(table).with_columns(
         guiding=pl.lit(PAPERS_GUIDE), mask=pl.lit("own"), percent=pl.lit(1.0)
     )
 

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from analyses.estimates import interval_columns
-from analyses.findings import estimate, in_words, limits
+from analyses.findings import in_words, limits, with_interval
 from analyses.question import Layout, Question, Settings
-from analyses.regions.shares import regions_in, sum_shares
+from analyses.regions.shares import means_of, regions_in, sum_shares
 from analyses.statistics import Array, Interval, bootstrap_intraclass_correlation
 from analyses.work import Work
 from leamstore.lake import Lake
@@ -23,7 +23,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
     """Return each person's shares in the top 1 %, and the shares of variance between people."""
     sums = sum_shares(lake, "pair_regions", ("model", "images.image_id"), "activation = 'top'")
     areas = sum_shares(lake, "image_regions", ("model", "images.image_id"), "percent = 100")
-    shares, areas = mean_of_images(sums), mean_of_images(areas)
+    shares, areas = (means_of(of).drop("maps") for of in (sums, areas))
     models = shares["model"].unique(maintain_order=True).to_list()
     between = [
         variance_between_people(
@@ -39,16 +39,6 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         "individuals_person": draw_person(people, settings.seed),
         "individuals_variance": pl.concat(between),
     }
-
-
-def mean_of_images(sums: pl.DataFrame) -> pl.DataFrame:
-    """Return each image's mean share over its positives and layers, from sums made by SQL."""
-    return sums.select(
-        "model",
-        "identity",
-        "image_id",
-        *(pl.col(name) / pl.col("maps") for name in regions_in(sums)),
-    )
 
 
 def variation_of_people(shares: pl.DataFrame) -> pl.DataFrame:
@@ -178,8 +168,8 @@ def _between_people(model: str, rows: pl.DataFrame) -> list[str]:
     most = share.sort("between_people").row(-1, named=True)
     rest = beyond_area.filter(region=most["region"])
     after = (
-        f", and {estimate(rest.row(0, named=True), 'between_people', 2)} of what the region's "
-        "area in the crop leaves unexplained"
+        f", and {with_interval(rest.row(0, named=True), '.2f', 'between_people')} of what the "
+        "region's area in the crop leaves unexplained"
         if rest.height
         else ""
     )
@@ -188,7 +178,7 @@ def _between_people(model: str, rows: pl.DataFrame) -> list[str]:
         f"images do, interval clear of zero; beyond the regions' areas in {left} of "
         f"{beyond_area.height}.",
         f"{model}: most lies between people for {in_words(most['region'])}: "
-        f"{estimate(most, 'between_people', 2)} of the variance{after}.",
+        f"{with_interval(most, '.2f', 'between_people')} of the variance{after}.",
     ]
 
 

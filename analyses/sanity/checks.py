@@ -24,13 +24,13 @@ from analyses.estimates import interval_row
 from analyses.likeness import unit_vectors
 from analyses.person.controls import RANDOM
 from analyses.question import Settings
+from analyses.similarity.canonical import SIZE
 from analyses.statistics import Interval, bootstrap_mean
 from leamstore.layers import CellGrid, Maps, take_top
 
 LIMIT: Final = 0.5
 """Limit of an estimate: halfway between unrelated and identical maps, or half of the peaks."""
 
-SIZE: Final = 112
 TOP_PERCENT: Final = 1.0
 
 SPREAD: Final = 1 / 6

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analyses.cohort import number_people
 from analyses.likeness import Pairs
 from analyses.similarity import groups
 from leamstore.geometry import Points
@@ -45,7 +46,7 @@ class CanonicalFaces:
         """Read the poses of faces from rows as `analyses.cohort.draw_images` returns them."""
         return cls(
             image_ids=images["image_id"].to_numpy().astype(np.int64),
-            people=images["identity"].rank("dense").to_numpy().astype(np.int64) - 1,
+            people=number_people(images["identity"]),
             poses=Poses.of(images),
         )
 
