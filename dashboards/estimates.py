@@ -166,13 +166,13 @@ def _points(
     label: str,
 ) -> dict[str, Any]:
     """Return the trace of a series with its intervals along `axis`."""
-    told = [
+    texts = [
         f"{row[label]}, {name}: {with_interval(row, '.4g', estimate)}"
         for row in rows.iter_rows(named=True)
     ]
     return {
         "type": "scatter", "x": x, "y": y, "name": name,
-        "text": told, "hovertemplate": "%{text}<extra></extra>",
+        "text": texts, "hovertemplate": "%{text}<extra></extra>",
         "mode": "markers" if axis == "x" else "lines+markers",
         "marker": {"color": look.colour, "symbol": look.symbol, "size": 8},
         "line": {"color": look.colour, "dash": look.dash, "width": 1.5},

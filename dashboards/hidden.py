@@ -6,6 +6,7 @@ lake whole people are drawn among whom they are sought, and everybody's mean map
 are of a part of it.
 """
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -25,7 +26,7 @@ from analyses.rerun.masks import (
     order_pixels,
     random_order,
 )
-from dashboards import faces
+from dashboards import faces, selections
 from dashboards.charts import show_pictures
 from dashboards.faces import FaceImage
 from dashboards.room import HASHES, Room
@@ -76,6 +77,20 @@ def orders_of(room: Room, layer: Layer, face: FaceImage) -> dict[str, Order]:
         "mirrored": mirror(orders["own"]),
         "random": random_order([face.image_id], size, _SEED, 0),
     }
+
+
+def choose_hidden(
+    room: Room, model: str, percents: Sequence[float], default: float
+) -> tuple[FaceImage, tuple[float, str]]:
+    """Show selections of a face and of what is hidden: the percent of the chip, and the fill."""
+    with st.container(horizontal=True):
+        face = faces.choose_image(room, model, faces.choose_person(room, model))
+        fill = selections.either_of("fill", "Fill", list(FILLS))
+        percent = selections.step_of(
+            "hidden", "Hidden, % of the chip", list(map(float, percents)), default=default,
+            width=300,
+        )  # fmt: skip
+    return face, (percent, fill)
 
 
 def show_hidden(

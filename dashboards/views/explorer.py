@@ -26,7 +26,7 @@ from dashboards.charts import (
     show_table,
 )
 from dashboards.faces import FRAME_NAMES, Face, FaceImage, choose_image, choose_person
-from dashboards.page import Page, nothing_here, part
+from dashboards.page import Page, no_model_here, part
 from dashboards.room import Room
 from leamstore.layers import Layer, normalise, take_top, top_pixels
 from leamstore.poses import FRAMES, Frame
@@ -90,10 +90,7 @@ def show(room: Room) -> None:
     """Draw the page."""
     layer = faces.selected_layer(room)
     if layer is None:
-        nothing_here(
-            "No model has been run on this lake: run "
-            f"`python -m ingest --models all {room.option}`."
-        )
+        no_model_here(room)
     chosen = _choose(room, layer.model)
     view = selections.either_of(
         "view", "Look at", ["one map", "all layers", "all models", "two images"]
@@ -331,44 +328,34 @@ def _overlay_figure(
     pixels: NDArray[np.uint8], hovered: NDArray[np.float32], colours: str
 ) -> go.Figure:
     """Return the picture under an invisible heat map that provides the hover values and scale."""
-    figure = go.Figure(
-        go.Heatmap(
-            z=hovered, zmin=0, zmax=1, colorscale=colour_scale(colours), opacity=0,
-            colorbar=_colour_bar("relevance"),
-            hovertemplate="relevance %{z:.3f}<extra></extra>",
-        )
+    figure = _map_figure(
+        hovered, "relevance", zmin=0, zmax=1, colorscale=colour_scale(colours), opacity=0,
+        hovertemplate="relevance %{z:.3f}<extra></extra>",
     )  # fmt: skip
-    figure.add_layout_image(
+    return figure.add_layout_image(
         source=data_address(pixels), xref="x", yref="y", x=-0.5, y=-0.5,
         sizex=_HOVER, sizey=_HOVER, sizing="stretch", layer="below",
     )  # fmt: skip
-    return _square(figure, _HOVER)
 
 
 def _difference_figure(difference: NDArray[np.float32]) -> go.Figure:
     most = float(np.abs(difference).max()) or 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=difference, zmin=-most, zmax=most, colorscale=DIFFERENCES,
-            colorbar=_colour_bar("difference"),
-            hovertemplate="%{z:+.3f}<extra></extra>",
-        )
+    return _map_figure(
+        difference, "difference", zmin=-most, zmax=most, colorscale=DIFFERENCES,
+        hovertemplate="%{z:+.3f}<extra></extra>",
     )  # fmt: skip
-    return _square(figure, _COMPARED)
 
 
-def _colour_bar(title: str) -> dict[str, Any]:
-    return {
+def _map_figure(values: NDArray[np.float32], title: str, **look: Any) -> go.Figure:
+    """Return a square map (size, size) over a colour bar."""
+    bar = {
         "title": {"text": title, "side": "top"}, "orientation": "h", "thickness": 10,
         "y": 0, "yanchor": "top", "len": 0.8, "outlinewidth": 0,
     }  # fmt: skip
-
-
-def _square(figure: go.Figure, size: int) -> go.Figure:
-    figure.update_xaxes(range=[-0.5, size - 0.5], visible=False, constrain="domain")
-    figure.update_yaxes(
-        range=[size - 0.5, -0.5], visible=False, constrain="domain", scaleanchor="x"
-    )
+    figure = go.Figure(go.Heatmap(z=values, colorbar=bar, **look))
+    span = [-0.5, len(values) - 0.5]
+    figure.update_xaxes(range=span, visible=False, constrain="domain")
+    figure.update_yaxes(range=span[::-1], visible=False, constrain="domain", scaleanchor="x")
     return figure.update_layout(height=460)
 
 

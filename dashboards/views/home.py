@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from dashboards import selections
 from dashboards.charts import show_table
-from dashboards.page import Page, nothing_here, told
+from dashboards.page import Page, nothing_here, with_errors_shown
 from dashboards.room import Room, open_room
 from leamstore.schema import REJECTIONS
 
@@ -93,7 +93,7 @@ def _show_progress_alive(room: Room) -> None:
 
     @st.fragment(run_every=_SECONDS if running else None)
     def progress() -> None:
-        told(lambda: _show_progress(open_room(room.address) if running else room))
+        with_errors_shown(lambda: _show_progress(open_room(room.address) if running else room))
 
     progress()
 

@@ -7,12 +7,11 @@ import polars as pl
 import streamlit as st
 
 from analyses.rerun.experiment import MASKS, Experiment
-from analyses.rerun.fills import FILLS
 from dashboards import faces, selections
 from dashboards.answers import choose_run, show_answer
 from dashboards.charts import DIFFERENCES, heat_map, show_chart, show_table
 from dashboards.estimates import curves, forest, most
-from dashboards.hidden import show_hidden
+from dashboards.hidden import choose_hidden, show_hidden
 from dashboards.page import Page, part
 from dashboards.room import Room
 
@@ -153,15 +152,9 @@ def _show_faces(room: Room, guiding: str, layer_name: str) -> None:
     if not layers:
         st.info(f"The lake no longer holds maps of {guiding}, {layer_name}.")
         return
-    with st.container(horizontal=True):
-        face = faces.choose_image(room, guiding, faces.choose_person(room, guiding))
-        fill = selections.either_of("fill", "Fill", list(FILLS))
-        percents = [float(percent) for percent in (*Experiment().percents, 20, 40)]
-        percent = selections.step_of(
-            "hidden", "Hidden, % of the chip", percents, default=_PERCENT, width=300
-        )
+    face, hidden = choose_hidden(room, guiding, (*Experiment().percents, 20, 40), _PERCENT)
     masks = [mask for mask in MASKS if mask != _NETWORK_ONLY]
-    show_hidden(room, layers[0], face, masks, (percent, fill), {}, "hidden-faces")
+    show_hidden(room, layers[0], face, masks, hidden, {}, "hidden-faces")
     st.caption(f"{_NETWORK_ONLY} needs the network itself, and is left out here.")
 
 

@@ -10,11 +10,11 @@ from analyses.person.evidence import AUC
 from analyses.person.verdict import COLUMNS
 from analyses.rerun.experiment import Experiment
 from analyses.rerun.fills import FILLS
-from dashboards import faces, selections
+from dashboards import faces
 from dashboards.answers import Answer, command, find_answer, rows_of_model, show_answer
 from dashboards.charts import OKABE_ITO, heat_map, show_chart, show_table
 from dashboards.estimates import curves, forest, most
-from dashboards.hidden import show_hidden
+from dashboards.hidden import choose_hidden, show_hidden
 from dashboards.page import Page, part
 from dashboards.room import Room
 from leamstore.layers import Layer
@@ -129,14 +129,8 @@ def _show_likeness(rows: pl.DataFrame, own: pl.DataFrame) -> None:
 
 @part
 def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
-    with st.container(horizontal=True):
-        face = faces.choose_image(room, layer.model, faces.choose_person(room, layer.model))
-        fill = selections.either_of("fill", "Fill", list(FILLS))
-        percents = [float(percent) for percent in Experiment().percents]
-        percent = selections.step_of(
-            "hidden", "Hidden, % of the chip", percents, width=300,
-            default=float(answer.settings.get("percent", Experiment().percent)),
-        )  # fmt: skip
+    default = float(answer.settings.get("percent", Experiment().percent))
+    face, (percent, fill) = choose_hidden(room, layer.model, Experiment().percents, default)
     drops = _drops(room, layer, percent)
     titles = {
         row["mask"]: f"{row['mask']}: {with_interval(row, '.3f')}"

@@ -28,7 +28,7 @@ from dashboards.charts import (
     show_chart,
     show_table,
 )
-from dashboards.page import Page, nothing_here
+from dashboards.page import Page, no_model_here, nothing_here
 from dashboards.room import EVERYBODY, HASHES, Room
 from leamstore.schema import GRID
 
@@ -77,10 +77,7 @@ class Asked:
 def show(room: Room) -> None:
     """Draw the page."""
     if room.filters.model is None:
-        nothing_here(
-            "No model has been run on this lake: run "
-            f"`python -m ingest --models all {room.option}`."
-        )
+        no_model_here(room)
     asked = _choose(room)
     try:
         shares = _beside_paper(_shares(room, asked), asked)
