@@ -65,10 +65,8 @@ def bootstrap_mean(
     Interval
         Arrays (...). The ends are NaN for a column that fewer than two identities inform.
     """
-    values = np.asarray(values, np.float64)
-    sums, counts = _sums_and_counts(values, np.asarray(identities))
-    interval = bootstrap_ratio(sums, counts, seed=seed, draws=draws)
-    return Interval(*(end.reshape(values.shape[1:]) for end in interval))
+    sums, counts = _sums_and_counts(np.asarray(values, np.float64), np.asarray(identities))
+    return bootstrap_ratio(sums, counts, seed=seed, draws=draws)
 
 
 def bootstrap_ratio(
@@ -220,12 +218,11 @@ def bootstrap_intraclass_correlation(
 
 
 def _sums_and_counts(values: Array, identities: NDArray[Any]) -> tuple[Array, Array]:
-    """Sum the known values of each identity, and count them: two arrays (identity, column)."""
-    flat = values.reshape(len(values), -1)
+    """Sum the known values (n, ...) of each identity, and count them: two (identity, ...)."""
     people, person = np.unique(identities, return_inverse=True)
-    known = ~np.isnan(flat)
-    sums, counts = np.zeros((2, len(people), flat.shape[1]))
-    np.add.at(sums, person, np.where(known, flat, 0.0))
+    known = ~np.isnan(values)
+    sums, counts = np.zeros((2, len(people), *values.shape[1:]))
+    np.add.at(sums, person, np.where(known, values, 0.0))
     np.add.at(counts, person, known.astype(np.float64))
     return sums, counts
 

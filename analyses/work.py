@@ -39,13 +39,9 @@ class Work:
     ) -> Iterable[Item]:
         """Yield the items one by one, in this thread, and show the progress."""
         return track(
-            items,
-            description,
-            total=total,
-            console=_console(),
-            transient=True,
+            items, description, total=total, console=Console(stderr=True), transient=True,
             disable=self.silent,
-        )
+        )  # fmt: skip
 
     def map(
         self, function: Callable[[Item], Outcome], items: Sequence[Item], description: str
@@ -67,11 +63,10 @@ class Work:
         LeamError
             If no scheduler answers at the address.
         """
-        with Progress(console=_console(), transient=True, disable=self.silent) as shown:
+        with Progress(console=Console(stderr=True), transient=True, disable=self.silent) as shown:
             task = shown.add_task(description, total=len(items))
-            if self.scheduler in LOCAL_SCHEDULERS:
-                return self._map_here(function, items, lambda: shown.advance(task))
-            return self._map_on_cluster(function, items, lambda: shown.advance(task))
+            run = self._map_here if self.scheduler in LOCAL_SCHEDULERS else self._map_on_cluster
+            return run(function, items, lambda: shown.advance(task))
 
     def _map_here(
         self,
@@ -100,7 +95,3 @@ class Work:
             for _ in as_completed(futures):
                 advance()
             return client.gather(futures)
-
-
-def _console() -> Console:
-    return Console(stderr=True)

@@ -141,8 +141,8 @@ def compare_pairs(
         tables["demographics_occlusion_differences"] = drop_differences(pairs, known, settings)
     if pairs["years"].is_not_null().any():
         tables["demographics_ages"] = cosines_by_age(pairs, settings)
-        tables["demographics_age_costs"] = costs_by_age(pairs, settings)
-        tables["demographics_age_scores"] = scores_by_age(scores, settings)
+        tables["demographics_age_costs"] = _costs_by_age(pairs, settings)
+        tables["demographics_age_scores"] = _scores_by_age(scores, settings)
     return tables
 
 
@@ -231,15 +231,8 @@ def cosines_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     return beside_paper(rows, _papers_cosines_by_age(), on, "estimate").sort(by)
 
 
-def costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Return the excess of the drop by own masks over that by random ones, by span of years.
-
-    Returns
-    -------
-    polars.DataFrame
-        guiding, judged, layer, percent, years (a span of them), estimate, low, high, identities,
-        pairs.
-    """
+def _costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return the excess of the drop by own masks over that by random ones, by span of years."""
     by = [*_RUN, "layer", "percent", "years"]
     aged = pairs.filter(pl.col("years").is_not_null(), pl.col("percent").is_in(AGED_PERCENTS))
     own, random = (aged.filter(mask=mask).drop("mask", "before") for mask in ("own", "random"))
@@ -248,20 +241,8 @@ def costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     return mean_cosines(both.with_columns(years=span_of("years")), by, settings, "drop").sort(by)
 
 
-def scores_by_age(scores: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Return quantiles of pairs' cosines after occlusion by span of years, as Figure 11 shows.
-
-    Parameters
-    ----------
-    scores : polars.DataFrame
-        Those of `analyses.demographics.occluded_pairs.measure_pairs`.
-
-    Returns
-    -------
-    polars.DataFrame
-        guiding, judged, layer, mask, percent, years (a span of them), quantile, estimate, low,
-        high, identities, pairs; the mask `WHOLE` stands for the faces as they are.
-    """
+def _scores_by_age(scores: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return quantiles of pairs' cosines after occlusion by span of years, as Figure 11 shows."""
     by = [*_RUN, "layer", "mask", "percent", "years"]
     return find_quantiles(scores, by, settings).sort(*by, "quantile")
 
@@ -293,7 +274,6 @@ QUESTION: Final = Question(
             per=("guiding", "judged", "attribute"),
             rows=("percent",),
             columns=("mask", "group"),
-            estimate="estimate",
             decimals=4,
         ),
         "demographics_occlusion_differences": Layout(
@@ -306,7 +286,6 @@ QUESTION: Final = Question(
             per=_RUN,
             rows=("years",),
             columns=("mask", "percent"),
-            estimate="estimate",
             decimals=3,
         ),
         "demographics_age_costs": Layout(
@@ -314,7 +293,6 @@ QUESTION: Final = Question(
             per=_RUN,
             rows=("percent",),
             columns=("years",),
-            estimate="estimate",
             decimals=4,
         ),
         "demographics_age_scores": Layout(
@@ -322,7 +300,6 @@ QUESTION: Final = Question(
             per=(*_RUN, "years"),
             rows=("quantile",),
             columns=("mask", "percent"),
-            estimate="estimate",
             decimals=3,
         ),
         f"demographics_{LEFT_OUT}": LEFT_OUT_LAYOUT,

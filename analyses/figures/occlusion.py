@@ -9,7 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from analyses.figures.style import (
     PAPER_MARK,
     Series,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from analyses import overlays
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from analyses.figures.rendering import PAGE_INCHES
 from analyses.figures.style import legend_of, panels, series_of
 from analyses.findings import in_words
@@ -281,7 +281,10 @@ def _draw_relevance_legend(
 
 
 def _draw_patches(
-    figure: Figure, colours: NDArray[np.uint8], labels: Sequence[str], corner: str
+    figure: Figure,
+    colours: NDArray[np.uint8],
+    labels: Sequence[str],
+    corner: Literal["lower left", "lower right"],
 ) -> None:
     handles = [
         Patch(facecolor=colour, label=label)

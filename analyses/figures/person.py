@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from analyses.figures.style import (
     LAYERS,
     draw_forest,

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from leamstore.file_names import file_name
 
 _DPI: Final = 160

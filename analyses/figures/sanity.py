@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from analyses.figures.style import LAYERS, draw_points, legend_of, panels, series_of, with_order
 from analyses.sanity.checks import LIMIT, RANKS, SHARE
 

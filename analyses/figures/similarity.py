@@ -7,7 +7,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from analyses.figures.style import LAYERS, draw_points, legend_of, panels, series_of
 from analyses.similarity.groups import GROUPS
 from analyses.similarity.question import MATCHING, RELEVANCE

@@ -57,7 +57,7 @@ def panels(
     columns: int = 4,
     along: str = "",
     up: str = "",
-    **shared: bool,
+    **shared: Any,
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure of a panel for each title, and its axes.
 
@@ -70,7 +70,7 @@ def panels(
         Most panels in a row.
     along, up : str
         What all panels show along and up, under and beside them.
-    shared : bool
+    shared : Any
         sharex and sharey, as ``Figure.subplots`` takes them.
     """
     columns = min(len(titles), columns)
@@ -108,7 +108,9 @@ def draw_points(
     style : Any
         Passed on to ``Axes.errorbar``, in the place of the usual style.
     """
-    usual = {"marker": look.marker, "linestyle": look.line, "markersize": 3.5, "linewidth": 1}
+    usual: dict[str, Any] = {
+        "marker": look.marker, "linestyle": look.line, "markersize": 3.5, "linewidth": 1,
+    }  # fmt: skip
     axes.errorbar(
         x, rows[estimate], yerr=interval_lengths(rows, estimate), color=look.colour,
         elinewidth=1, capsize=2, **(usual | style),

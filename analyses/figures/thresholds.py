@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from analyses.figures.style import (
     PAPER_MARK,
     draw_band,

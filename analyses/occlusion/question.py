@@ -81,7 +81,6 @@ QUESTION: Final = Question(
             per=("guiding", "judged", "measure"),
             rows=("fill", "percent"),
             columns=("mask",),
-            estimate="estimate",
             decimals=4,
         ),
         "occlusion_contrasts": Layout(
@@ -89,7 +88,6 @@ QUESTION: Final = Question(
             per=("guiding", "judged", "contrast"),
             rows=("fill", "percent"),
             columns=("measure",),
-            estimate="estimate",
             decimals=4,
         ),
         "occlusion_curves": Layout(
@@ -97,6 +95,7 @@ QUESTION: Final = Question(
             per=("guiding", "judged", "measure"),
             rows=("curve", "fill", "percent"),
             columns=("mask",),
+            estimate="share",
             decimals=3,
         ),
         "occlusion_areas": Layout(

@@ -154,7 +154,7 @@ QUESTION: Final = Question(
     answer=answer,
     findings=findings,
     layouts={
-        "person": Layout("whose the pattern is", per=("model",), rows=()),
+        "person": Layout("whose the pattern is", per=("model",)),
         "person_claims": Layout(
             "outcome of each claim, and AUCs of one person's pairs", per=("model",), rows=()
         ),
@@ -163,10 +163,9 @@ QUESTION: Final = Question(
             per=("model", "claim"),
             rows=("layer",),
             columns=("fill", "control"),
-            estimate="estimate",
             decimals=3,
         ),
-        "person_controls": Layout("controls, and how to add them", per=("model",), rows=()),
+        "person_controls": Layout("controls, and how to add them", per=("model",)),
         f"person_{LEFT_OUT}": LEFT_OUT_LAYOUT,
     },
     settings={

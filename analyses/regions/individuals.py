@@ -194,11 +194,11 @@ QUESTION = Question(
             per=("model",),
             rows=("identity",),
             columns=("region",),
+            estimate="share",
         ),
         "individuals_person": Layout(
             "variation over the images of one person, drawn by the seed: shares in the top 1 %, %",
             per=("model", "identity"),
-            rows=(),
         ),
         "individuals_variance": Layout(
             "Share of the variance between images that lies between people, ICC(1)",

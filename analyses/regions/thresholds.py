@@ -96,6 +96,7 @@ QUESTION = Question(
             per=("model",),
             rows=("region",),
             columns=("percent",),
+            estimate="share",
         )
     },
     notes=(

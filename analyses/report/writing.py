@@ -11,9 +11,8 @@ from analyses.figures import pictures_of
 from analyses.layouts import lay_out
 from analyses.overlays import Drawing
 from analyses.question import LackingError, Settings
-from analyses.report.contents import Contents, Section, ShownTable
 from analyses.report.folder import replacing, write_facts
-from analyses.report.page import page
+from analyses.report.page import Contents, Section, ShownTable, page
 from analyses.report.provenance import LakeFacts, lake_facts, versions
 from analyses.results import Answer
 from analyses.tables import findings_of, notes_of

@@ -16,7 +16,6 @@ from ingest.run.recorded import RecordedModel, recorded_model
 from leamstore.catalog import Catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
-from leamstore.layers import Layer
 
 if TYPE_CHECKING:
     # Torch takes seconds to load, and answers are read without it.
@@ -249,17 +248,3 @@ def stored_embeddings(lake: Lake, name: str, image_ids: pl.Series) -> NDArray[np
     )
     ordered = image_ids.to_frame("image_id").join(vectors, on="image_id", maintain_order="left")
     return np.array(ordered["vector"].to_list(), dtype=np.float64)
-
-
-def find_guide(lake: Lake, model: str, position: int) -> Layer:
-    """Return the layer, at a position of a model, whose maps order the pixels to hide.
-
-    Raises
-    ------
-    LackingError
-        If the lake holds no maps of it.
-    """
-    for layer in lake.layers(model):
-        if layer.position == position:
-            return layer
-    raise LackingError(f"{lake.path} holds no maps of layer {position} of {model}.")

@@ -24,7 +24,6 @@ from analyses.rerun.lake_models import (
     RunnableModels,
     RunningModel,
     embedded_images,
-    find_guide,
     kind_of,
     run_model,
     runnable_models,
@@ -136,7 +135,9 @@ def _tasks_of(
     names = experiment.guides_of(judged, list(models))
     if not names:
         return
-    guides = [find_guide(lake, name, experiment.layer) for name in names]
+    guides = [
+        layer for name in names for layer in lake.layers(name) if layer.position == experiment.layer
+    ]
     images = embedded_images(lake, {judged, *names})
     if images["identity"].n_unique() < 2:
         raise LackingError(

@@ -110,9 +110,8 @@ QUESTION: Final = Question(
             per=("model", "measure"),
             rows=("layer",),
             columns=("check",),
-            estimate="estimate",
         ),
-        "sanity_controls": Layout("controls, and how to add them", per=(), rows=()),
+        "sanity_controls": Layout("controls, and how to add them"),
     },
     settings={
         "limit": LIMIT,

@@ -391,7 +391,6 @@ QUESTION = Question(
             per=("model", "maps", "measure", "relevance"),
             rows=("frame", "layer"),
             columns=("matching", "group"),
-            estimate="estimate",
         ),
         "similarity_auc": Layout(
             "AUC of identity against strangers",
