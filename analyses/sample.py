@@ -55,7 +55,7 @@ def draw_images(
     drawn = generator.permutation(len(identities))[:people]
     parts = []
     for identity in identities.gather(np.sort(drawn)):
-        own = images.filter(pl.col("identity") == identity).sort("image_id")
+        own = images.filter(identity=identity).sort("image_id")
         chosen = np.sort(generator.permutation(own.height)[:each])
         parts.append(own[chosen])
     return pl.concat(parts)

@@ -85,11 +85,9 @@ def _compare_shares(
     asked = list(product(models, known["attribute"].unique(maintain_order=True)))
     rows = []
     for model, attribute in work.track(asked, "Groups", len(asked)):
-        people = known.filter(pl.col("attribute") == attribute)
+        people = known.filter(attribute=attribute)
         compared = (
-            group_differences(
-                people.join(frame.filter(pl.col("model") == model), on="identity"), settings
-            )
+            group_differences(people.join(frame.filter(model=model), on="identity"), settings)
             for frame in (shares, areas)
         )
         rows.append(beside_areas(*compared))

@@ -14,7 +14,7 @@ from analyses.estimates import interval_columns
 from analyses.findings import in_words, limits, with_interval
 from analyses.question import Layout, Question, Settings
 from analyses.regions.shares import means_of, regions_in, sum_shares
-from analyses.statistics import Array, Interval, bootstrap_intraclass_correlation
+from analyses.statistics import Array, bootstrap_intraclass_correlation
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -26,11 +26,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
     shares, areas = (means_of(of).drop("maps") for of in (sums, areas))
     models = shares["model"].unique(maintain_order=True).to_list()
     between = [
-        variance_between_people(
-            shares.filter(pl.col("model") == model),
-            areas.filter(pl.col("model") == model),
-            settings,
-        )
+        variance_between_people(shares.filter(model=model), areas.filter(model=model), settings)
         for model in work.track(models, "Variance between people", total=len(models))
     ]
     people = variation_of_people(shares)
@@ -106,29 +102,22 @@ def variance_between_people(
     identities = together["identity"].to_numpy()
     share = together.select(regions).to_numpy()
     area = together.select(f"{name}_area" for name in regions).to_numpy()
-    rows = [
-        _interval_rows(
-            what,
-            regions,
-            bootstrap_intraclass_correlation(
-                values, identities, seed=settings.seed, draws=settings.draws
-            ),
+    compared = {"share": share, "area": area, "share beyond area": beyond(share, area)}
+    rows = []
+    for what, values in compared.items():
+        interval = bootstrap_intraclass_correlation(
+            values, identities, seed=settings.seed, draws=settings.draws
         )
-        for what, values in (
-            ("share", share),
-            ("area", area),
-            ("share beyond area", beyond(share, area)),
-        )
-    ]
+        columns = interval_columns(interval, ("between_people", "low", "high"))
+        rows.append(pl.DataFrame({"region": regions, "of": what, **columns}))
+    people, images = len(np.unique(identities)), len(identities)
     return pl.concat(rows).select(
         pl.lit(shares["model"][0]).alias("model"),
         "region",
         "of",
-        "between_people",
-        "low",
-        "high",
-        pl.lit(len(np.unique(identities))).alias("identities"),
-        pl.lit(len(identities)).alias("images"),
+        pl.col("between_people", "low", "high").fill_nan(None),
+        identities=pl.lit(people),
+        images=pl.lit(images),
     )
 
 
@@ -138,13 +127,6 @@ def beyond(values: Array, explained_by: Array) -> Array:
     squares = (by**2).sum(0)
     slope = np.divide((values * by).sum(0), squares, out=np.zeros_like(squares), where=squares > 0)
     return values - slope * by
-
-
-def _interval_rows(what: str, regions: list[str], interval: Interval) -> pl.DataFrame:
-    frame = pl.DataFrame(
-        {"region": regions, **interval_columns(interval, ("between_people", "low", "high"))}
-    )
-    return frame.with_columns(pl.lit(what).alias("of"), pl.col("between_people").fill_nan(None))
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -23,7 +23,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
     sums = sum_shares(lake, "image_regions", ("model", "percent"))
     models = sums["model"].unique(maintain_order=True)
     shares = [
-        mean_shares(sums.filter(pl.col("model") == model), ("model", "percent"), settings)
+        mean_shares(sums.filter(model=model), ("model", "percent"), settings)
         for model in work.track(models, "Shares by percent", total=len(models))
     ]
     on = ("model", "percent", "region")

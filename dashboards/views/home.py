@@ -171,7 +171,7 @@ def _show_rejected(room: Room) -> None:
         f"ORDER BY path LIMIT {_MOST_THUMBNAILS}",
         chosen,
     )
-    total = reasons.filter(pl.col("reason") == chosen)["images"].item()
+    total = reasons.filter(reason=chosen)["images"].item()
     if total > rejected.height:
         st.caption(f"The first {rejected.height} of {total:,}; SQL lists them all.")
     with st.container(horizontal=True):

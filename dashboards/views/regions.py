@@ -40,6 +40,13 @@ BY: Final = {
 }
 """The columns that identify a group, by what is compared; the last one is shown."""
 
+_PAPERS: Final = {
+    "layer": papers_shares_by_layer,
+    "model": papers_shares_by_model,
+    "percent": papers_shares_by_percent,
+}
+"""The paper's shares, by what is compared."""
+
 _ACTIVATIONS: Final = {"full": "relevance above 0.01", "top": "most relevant 1 %"}
 _ALL_LAYERS: Final = "all layers"
 _MOST_GROUPS: Final = 60
@@ -183,23 +190,16 @@ def _beside_paper(shares: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     The paper's shares are relative, over all people; Tables 1 and 2 are by layer, 10 and 11 by
     model, 12 to 20 by percent.
     """
-    nothing = shares.with_columns(
-        paper=pl.lit(None, pl.Float64), difference=pl.lit(None, pl.Float64)
-    )
-    if asked.measure != "relative" or asked.identity is not None or asked.by == "person":
-        return nothing
     on = [BY[asked.by][-1], "region"]
-    if asked.by == "layer":
-        papers = papers_shares_by_layer().filter(
-            (pl.col("model") == asked.model) & (pl.col("activation") == asked.activation)
+    comparable = asked.measure == "relative" and asked.identity is None and asked.layer is None
+    if asked.by not in _PAPERS or not comparable:
+        return shares.with_columns(
+            paper=pl.lit(None, pl.Float64), difference=pl.lit(None, pl.Float64)
         )
-    elif asked.layer is not None:
-        return nothing
-    elif asked.by == "model":
-        papers = papers_shares_by_model().filter(pl.col("activation") == asked.activation)
-    else:
-        papers = papers_shares_by_percent().filter(pl.col("model") == asked.model)
-    return beside_paper(shares, papers.select(*on, "paper"), on)
+    papers = _PAPERS[asked.by]()
+    wanted = {"model": asked.model, "activation": asked.activation}
+    known = {name: value for name, value in wanted.items() if value and name in papers.columns}
+    return beside_paper(shares, papers.filter(**known).select(*on, "paper"), on)
 
 
 def _say_what(asked: Asked, shares: pl.DataFrame, groups: list[object]) -> None:
@@ -242,7 +242,7 @@ def _show_bars(shares: pl.DataFrame, asked: Asked, groups: list[object]) -> None
         "region", "Region", regions, default=default, width=240,
         format_func=in_words,
     )  # fmt: skip
-    rows = shares.filter(pl.col("region") == region)
+    rows = shares.filter(region=region)
     names = [_named(group) for group in rows[BY[asked.by][-1]]]
     figure = go.Figure(
         go.Bar(
