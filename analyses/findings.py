@@ -51,15 +51,15 @@ def limits(rows: pl.DataFrame) -> list[str]:
     ]
 
 
-def against_paper(rows: pl.DataFrame, estimate: str = "share") -> list[str]:
-    """Compare our numbers with the paper's, where the paper has any.
+def against_paper(rows: pl.DataFrame) -> list[str]:
+    """Compare our shares with the paper's, where the paper has any.
 
     Parameters
     ----------
     rows : polars.DataFrame
-        With the columns estimate, low, high, paper and difference, in %.
+        With the columns share, low, high, paper and difference, in %.
     """
-    compared = rows.drop_nulls([estimate, "paper"])
+    compared = rows.drop_nulls(["share", "paper"])
     if compared.is_empty():
         return [
             "The paper has no numbers to compare these with: the lake holds none of the models and "

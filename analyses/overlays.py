@@ -172,10 +172,10 @@ def legend(length: int) -> Pixels:
     return blend(np.full((1, length, 3), 160, np.uint8), tint(np.linspace(0, 1, length)[None]))
 
 
-def mosaic(tiles: NDArray[np.uint8], gap: int, paper: int = 255) -> Pixels:
-    """Return one picture of tiles (rows, columns, y, x, 3), `gap` pixels of paper between them."""
+def mosaic(tiles: NDArray[np.uint8], gap: int) -> Pixels:
+    """Return one picture of tiles (rows, columns, y, x, 3), `gap` white pixels between them."""
     rows, columns, height, width, _ = tiles.shape
-    padded = np.full((rows, columns, height + gap, width + gap, 3), paper, np.uint8)
+    padded = np.full((rows, columns, height + gap, width + gap, 3), 255, np.uint8)
     padded[:, :, :height, :width] = tiles
     whole = padded.transpose(0, 2, 1, 3, 4).reshape(rows * (height + gap), -1, 3)
     return whole[: whole.shape[0] - gap, : whole.shape[1] - gap]

@@ -40,10 +40,8 @@ class Faces:
         return self.crops.shape[1]
 
 
-def draw_images(
-    images: pl.DataFrame, seed: int, people: int = PEOPLE, each: int = IMAGES_EACH
-) -> pl.DataFrame:
-    """Draw people, and images of each; a person's images keep their order in the lake.
+def draw_images(images: pl.DataFrame, seed: int, people: int = PEOPLE) -> pl.DataFrame:
+    """Draw people, and `IMAGES_EACH` of each; a person's images keep their order in the lake.
 
     Parameters
     ----------
@@ -56,7 +54,7 @@ def draw_images(
     parts = []
     for identity in identities.gather(np.sort(drawn)):
         own = images.filter(identity=identity).sort("image_id")
-        chosen = np.sort(generator.permutation(own.height)[:each])
+        chosen = np.sort(generator.permutation(own.height)[:IMAGES_EACH])
         parts.append(own[chosen])
     return pl.concat(parts)
 

@@ -61,9 +61,9 @@ def notes_of(answer: Answer) -> list[str]:
     )
     if compared:
         notes += [
-            f"The paper's Table {table.number}: {table.note}"
-            for table in paper_tables()
-            if table.number in answer.question.papers_tables and table.note
+            f"The paper's Table {number}: {note}"
+            for number, note in paper_tables().select("number", "note").iter_rows()
+            if number in answer.question.papers_tables and note
         ]
     return notes
 

@@ -236,10 +236,10 @@ def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def data_address(pixels: NDArray[np.uint8], quality: int = 88) -> str:
+def data_address(pixels: NDArray[np.uint8]) -> str:
     """Return pixels (y, x, 3) as a JPEG in a ``data:`` address, for a chart's background."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    Image.fromarray(pixels).save(file, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 

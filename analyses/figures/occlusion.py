@@ -22,16 +22,12 @@ from analyses.figures.style import (
     series_of,
 )
 from analyses.paper import read_table
-from analyses.rerun.verification import MEASURES
+from analyses.rerun.verification import IN_WORDS, MEASURES
 
 _PERCENT: Final = 1.0
 _LOOKS: Final = series_of(["own", "random", "swap", "mean map"])
 _FILL_LOOKS: Final = series_of(["black", "mean colour", "blur"])
 _RUN: Final = ("guiding", "judged")
-_UNITS: Final = {
-    "cosine": "cosine", "centred cosine": "centred cosine", "euclidean": "Euclidean distance",
-    "true accepts": "share of true accepts",
-}  # fmt: skip
 
 
 def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
@@ -121,7 +117,7 @@ def _forest(rows: pl.DataFrame) -> Figure:
     contrasts = rows["contrast"].unique(maintain_order=True).to_list()
     looks = _chosen(_FILL_LOOKS, rows["fill"])
     figure, grid = panels(
-        [_UNITS[measure] for measure in MEASURES], width=2.6, height=0.1 + 0.75 * len(contrasts),
+        [IN_WORDS[measure] for measure in MEASURES], width=2.6, height=0.1 + 0.75 * len(contrasts),
         along="difference of the drops", sharey=True,
     )  # fmt: skip
     for axes, measure in zip(grid, MEASURES, strict=True):

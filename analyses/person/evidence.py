@@ -95,11 +95,8 @@ def occlusion_evidence(
         experiment = OwnMaps(layer=position, subjects=tuple(models))
         drops = measure_drops(lake, experiment, settings.seed, work, runnable)
         tables += [
-            weigh_drops(part, settings).select(
-                pl.lit(guiding).alias("model"),
-                pl.lit(position, pl.Int64).alias("position"),
-                pl.lit(layer).alias("layer"),
-                pl.all(),
+            weigh_drops(part, settings).with_columns(
+                model=pl.lit(guiding), position=pl.lit(position), layer=pl.lit(layer)
             )
             for (guiding, layer), part in drops.group_by(("guiding", "layer"), maintain_order=True)
         ]

@@ -7,6 +7,7 @@ import polars as pl
 import streamlit as st
 
 from analyses.rerun.experiment import MASKS, Experiment
+from analyses.rerun.verification import IN_WORDS
 from dashboards import faces, selections
 from dashboards.answers import choose_run, show_answer
 from dashboards.charts import DIFFERENCES, heat_map, show_chart, show_table
@@ -15,10 +16,6 @@ from dashboards.hidden import choose_hidden, show_hidden
 from dashboards.page import Page, part
 from dashboards.room import Room
 
-MEASURES: Final = {
-    "cosine": "cosine", "centred cosine": "centred cosine", "euclidean": "Euclidean distance",
-    "true accepts": "share of true accepts",
-}  # fmt: skip
 _PERCENT: Final = 1.0
 _NETWORK_ONLY: Final = "gradient x input"
 
@@ -29,9 +26,9 @@ def show(room: Room) -> None:
     drops = answer.tables["occlusion"]
     with st.container(horizontal=True):
         run = choose_run(drops, room.filters.model)
-        measures = [measure for measure in MEASURES if measure in run["measure"]]
+        measures = [measure for measure in IN_WORDS if measure in run["measure"]]
         measure = selections.one_of(
-            "likeness", "Likeness", measures, width=220, format_func=MEASURES.__getitem__
+            "likeness", "Likeness", measures, width=220, format_func=IN_WORDS.__getitem__
         )
     guiding, judged = run.select("guiding", "judged").row(0)
     run = run.filter(measure=measure)
@@ -52,7 +49,7 @@ def _show_curves(run: pl.DataFrame, measure: str) -> None:
     rows = run.filter(fill="black")
     tried = rows.group_by("mask").len().filter(pl.col("len") > 1)["mask"]
     rows = rows.filter(pl.col("mask").is_in(tried.implode())) if len(tried) else rows
-    titles = ("hidden, % of the chip (logarithmic)", f"drop, {MEASURES[measure]}")
+    titles = ("hidden, % of the chip (logarithmic)", f"drop, {IN_WORDS[measure]}")
     show_chart(curves(rows, "percent", "mask", titles, log=True), "drops", rows)
     said = ""
     if rows["paper"].is_not_null().any():
@@ -68,7 +65,7 @@ def _show_masks(run: pl.DataFrame, measure: str) -> None:
     masks = run.group_by("percent").agg(pl.col("mask").n_unique()).sort("mask", "percent")
     percent = masks["percent"][-1]
     rows = run.filter(percent=percent)
-    show_chart(forest(rows, "mask", "fill", f"drop, {MEASURES[measure]}"), "by-mask", rows)
+    show_chart(forest(rows, "mask", "fill", f"drop, {IN_WORDS[measure]}"), "by-mask", rows)
     st.caption(
         f"{percent:g} % of the chip hidden. mean map, mirrored and gradient x input are controls "
         "that do not depend on the person, as random is."
@@ -85,7 +82,7 @@ def _show_contrasts(rows: pl.DataFrame) -> None:
         "compared-at", "Hidden, % of the chip", percents, default=_PERCENT, width=300
     )
     shown = rows.filter(percent=percent)
-    unit = f"difference of the drops, {MEASURES[rows['measure'][0]]}"
+    unit = f"difference of the drops, {IN_WORDS[rows['measure'][0]]}"
     show_chart(forest(shown, "contrast", "fill", unit), "contrasts", shown)
     st.caption(
         "Right of zero the first mask hides more of what makes the face like its positives: "
@@ -140,7 +137,7 @@ def _show_transfer(contrasts: pl.DataFrame, measure: str) -> None:
     figure.update_layout(xaxis_title="judged by", yaxis_title="maps of")
     show_chart(figure, "transfer", rows)
     st.caption(
-        f"Drop by the map minus drop at random, {MEASURES[measure]}, {_PERCENT:g} % hidden in "
+        f"Drop by the map minus drop at random, {IN_WORDS[measure]}, {_PERCENT:g} % hidden in "
         "black. An asterisk: the 95 % interval is clear of zero. Empty: not tried; `python -m "
         "analyses occlusion --all-guides` tries all."
     )
