@@ -9,19 +9,11 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import Picture
-from analyses.figures.style import (
-    Series,
-    draw_points,
-    interval_lengths,
-    legend_of,
-    panels,
-    series_of,
-)
+from analyses.figures import Picture, style
 from analyses.findings import in_words
 
 _PERCENT: Final = 1.0
-_MASK_LOOKS: Final = series_of(["own", "random", "none"])
+_MASK_LOOKS: Final = style.series_of(["own", "random", "none"])
 _LANES: Final = {1: (0.0,), 2: (-0.19, 0.19)}
 """Horizontal offsets of the boxes of one percent."""
 
@@ -81,7 +73,7 @@ def _bars(rows: pl.DataFrame) -> Figure:
     runs = rows.select("guiding", "judged").unique(maintain_order=True).rows()
     groups = rows["group"].unique().sort().to_list()
     looks = {mask: look for mask, look in _MASK_LOOKS.items() if mask in rows["mask"]}
-    figure, grid = panels(
+    figure, grid = style.panels(
         [judged if guiding == judged else f"{judged}\nby maps of {guiding}"
          for guiding, judged in runs],
         width=max(2.6, 0.9 * len(groups)), height=2.8, up="drop of the cosine",
@@ -92,15 +84,15 @@ def _bars(rows: pl.DataFrame) -> Figure:
             places = np.array([groups.index(group) for group in own["group"]]) + lane
             axes.bar(places, own["estimate"], width=0.36, color=look.colour, alpha=0.75)
             black = replace(look, colour="black")
-            draw_points(axes, places, own, "estimate", black, marker="", linestyle="")
+            style.draw_points(axes, places, own, "estimate", black, marker="", linestyle="")
         axes.set_xticks(range(len(groups)), groups, fontsize=8, parse_math=False)
-    legend_of(figure, looks, rows)
+    style.legend_of(figure, looks, rows)
     return figure
 
 
 def _forest(rows: pl.DataFrame, groups: str) -> Figure:
-    look = series_of(["share in the top 1 %"])["share in the top 1 %"]
-    figure, (axes,) = panels(
+    look = style.series_of(["share in the top 1 %"])["share in the top 1 %"]
+    figure, (axes,) = style.panels(
         [""], width=6.4, height=0.3 + 0.27 * rows.height, along=f"{groups}, percentage points"
     )
     axes.axvline(0, color="#555555", linewidth=1)
@@ -108,9 +100,9 @@ def _forest(rows: pl.DataFrame, groups: str) -> Figure:
         found = row["p_holm"] is not None and row["p_holm"] < 0.05
         one = rows[place : place + 1]
         axes.errorbar(
-            one["difference"], [place], xerr=interval_lengths(one, "difference"), linestyle="",
-            color=look.colour, marker=look.marker, markersize=5, elinewidth=1.3, capsize=2,
-            markerfacecolor=look.colour if found else "white",
+            one["difference"], [place], xerr=style.interval_lengths(one, "difference"),
+            linestyle="", color=look.colour, marker=look.marker, markersize=5, elinewidth=1.3,
+            capsize=2, markerfacecolor=look.colour if found else "white",
         )  # fmt: skip
     area = axes.plot(
         rows["area_difference"], range(rows.height), color="#D55E00", label="area", marker="|",
@@ -124,15 +116,15 @@ def _forest(rows: pl.DataFrame, groups: str) -> Figure:
 
 def _years(rows: pl.DataFrame) -> Figure:
     percents = sorted(set(rows.filter(pl.col("percent") > 0)["percent"]))
-    figure, grid = panels(
+    figure, grid = style.panels(
         [f"{percent:g} % hidden" for percent in percents], width=4.0, height=3.2,
         along="years between anchor and positive", up="cosine",
     )  # fmt: skip
     for axes, percent in zip(grid, percents, strict=True):
         for mask, look in _MASK_LOOKS.items():
             own = rows.filter(mask=mask, percent=0.0 if mask == "none" else percent).sort("years")
-            draw_points(axes, own["years"], own, "estimate", look)
-    legend_of(figure, _MASK_LOOKS, rows)
+            style.draw_points(axes, own["years"], own, "estimate", look)
+    style.legend_of(figure, _MASK_LOOKS, rows)
     return figure
 
 
@@ -140,7 +132,7 @@ def _boxes(rows: pl.DataFrame) -> Figure:
     spans = rows["years"].unique(maintain_order=True).to_list()
     percents = sorted(rows["percent"].unique())
     parts = [rows.filter(years=span) for span in spans]
-    figure, grid = panels(
+    figure, grid = style.panels(
         [f"{span} years, {own['pairs'][0]:,} pairs of {own['identities'][0]} people"
          for span, own in zip(spans, parts, strict=True)],
         width=4.4, height=3.4, along="hidden, % of the chip", up="cosine", sharey=True,
@@ -152,11 +144,11 @@ def _boxes(rows: pl.DataFrame) -> Figure:
             for lane, mask in zip(_LANES[len(masks)], masks, strict=True):
                 _box(axes, drawn.filter(mask=mask), place + lane, _MASK_LOOKS[mask])
         axes.set_xticks(range(len(percents)), [f"{percent:g}" for percent in percents])
-    legend_of(figure, _MASK_LOOKS, rows)
+    style.legend_of(figure, _MASK_LOOKS, rows)
     return figure
 
 
-def _box(axes: Axes, rows: pl.DataFrame, place: float, look: Series) -> None:
+def _box(axes: Axes, rows: pl.DataFrame, place: float, look: style.Series) -> None:
     names = ("whislo", "q1", "med", "q3", "whishi")
     box = dict(zip(names, rows.sort("quantile")["estimate"], strict=True))
     axes.bxp(

@@ -9,24 +9,13 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures import Picture
-from analyses.figures.style import (
-    PAPER_MARK,
-    Series,
-    draw_band,
-    draw_forest,
-    draw_points,
-    legend_of,
-    panels,
-    scale_percents,
-    series_of,
-)
+from analyses.figures import Picture, style
 from analyses.paper import read_table
 from analyses.rerun.verification import IN_WORDS, MEASURES
 
 _PERCENT: Final = 1.0
-_LOOKS: Final = series_of(["own", "random", "swap", "mean map"])
-_FILL_LOOKS: Final = series_of(["black", "mean colour", "blur"])
+_LOOKS: Final = style.series_of(["own", "random", "swap", "mean map"])
+_FILL_LOOKS: Final = style.series_of(["black", "mean colour", "blur"])
 _RUN: Final = ("guiding", "judged")
 
 
@@ -83,49 +72,45 @@ def _own(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
 
 def _by_percent(rows: pl.DataFrame) -> Figure:
     judges = rows["judged"].unique(maintain_order=True).to_list()
-    figure, grid = panels(
+    figure, grid = style.panels(
         [f"judged by {judge}" for judge in judges], width=4.0, height=3.2,
         along="hidden, % of the chip", up="drop of the cosine",
     )  # fmt: skip
     for axes, judge in zip(grid, judges, strict=True):
         own = rows.filter(judged=judge)
-        scale_percents(axes)
+        style.scale_percents(axes)
         axes.set_yscale("log", nonpositive="clip")
         for mask, look in _LOOKS.items():
             drawn = own.filter(pl.col("mask") == mask, pl.col("estimate") > 0).sort("percent")
             if drawn.height > 1:
-                draw_band(axes, drawn, "estimate", look)
-                _papers(axes, drawn, mask)
+                style.draw_band(axes, drawn, "estimate", look)
+                if drawn["paper"].is_null().all():
+                    _draw_papers_mean(axes, mask)
             else:
-                draw_points(axes, drawn["percent"], drawn, "estimate", look, markersize=5)
-    legend_of(figure, _chosen(_LOOKS, rows["mask"]), rows)
+                style.draw_points(axes, drawn["percent"], drawn, "estimate", look, markersize=5)
+    style.legend_of(figure, _chosen(_LOOKS, rows["mask"]), rows)
     return figure
 
 
-def _papers(axes: Axes, rows: pl.DataFrame, mask: str) -> None:
-    """Draw the paper's numbers next to ours, or its mean where it has none of these models."""
-    colour = _LOOKS[mask].colour
-    if rows["paper"].is_not_null().any():
-        axes.plot(rows["percent"], rows["paper"], color=colour, linestyle="", **PAPER_MARK)
-        return
+def _draw_papers_mean(axes: Axes, mask: str) -> None:
     name = {"own": "LEAM Occluded", "random": "Randomly Occluded"}[mask]
     mean = read_table(9).filter(column=name).with_columns(pl.col("row").cast(pl.Float64))
-    axes.plot(mean["row"], mean["value"], color=colour, linestyle=":", linewidth=1)
+    axes.plot(mean["row"], mean["value"], color=_LOOKS[mask].colour, linestyle=":", linewidth=1)
 
 
 def _forest(rows: pl.DataFrame) -> Figure:
     contrasts = rows["contrast"].unique(maintain_order=True).to_list()
     looks = _chosen(_FILL_LOOKS, rows["fill"])
-    figure, grid = panels(
+    figure, grid = style.panels(
         [IN_WORDS[measure] for measure in MEASURES], width=2.6, height=0.1 + 0.75 * len(contrasts),
         along="difference of the drops", sharey=True,
     )  # fmt: skip
     for axes, measure in zip(grid, MEASURES, strict=True):
         own = rows.filter(measure=measure)
-        draw_forest(axes, own, ("contrast", contrasts), "fill", looks)
+        style.draw_forest(axes, own, ("contrast", contrasts), "fill", looks)
         axes.locator_params(axis="x", nbins=4)
     grid[0].set_yticks(range(len(contrasts)), [one.replace(" - ", "\n- ") for one in contrasts])
-    legend_of(figure, looks, rows)
+    style.legend_of(figure, looks, rows)
     return figure
 
 
@@ -134,7 +119,7 @@ def _steps(rows: pl.DataFrame) -> Figure:
     curves = rows.select("curve", "fill").unique(maintain_order=True).rows()
     looks = _chosen(_LOOKS, rows["mask"])
     shown = list(product(measures, curves))
-    figure, grid = panels(
+    figure, grid = style.panels(
         [f"{curve} ({fill}), {measure}" for measure, (curve, fill) in shown],
         width=4.0, height=2.7, columns=len(curves), sharex=True,
         along="hidden (deletion) or revealed (insertion), % of the chip",
@@ -143,8 +128,8 @@ def _steps(rows: pl.DataFrame) -> Figure:
     for axes, (measure, (curve, _)) in zip(grid, shown, strict=True):
         for mask, look in looks.items():
             own = rows.filter(measure=measure, curve=curve, mask=mask).sort("percent")
-            draw_band(axes, own, "share", look)
-    legend_of(figure, looks, rows)
+            style.draw_band(axes, own, "share", look)
+    style.legend_of(figure, looks, rows)
     return figure
 
 
@@ -176,5 +161,5 @@ def _transfer(contrasts: pl.DataFrame) -> Figure:
     return figure
 
 
-def _chosen(looks: Mapping[str, Series], names: pl.Series) -> dict[str, Series]:
+def _chosen(looks: Mapping[str, style.Series], names: pl.Series) -> dict[str, style.Series]:
     return {name: look for name, look in looks.items() if name in names}

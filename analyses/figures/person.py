@@ -7,16 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from analyses.figures import Picture
-from analyses.figures.style import (
-    LAYERS,
-    draw_forest,
-    draw_points,
-    legend_of,
-    panels,
-    series_of,
-    with_order,
-)
+from analyses.figures import Picture, style
 from analyses.person.evidence import AUC, MEASURE, PERCENT
 from analyses.person.verdict import AS_WELL, CLAIMS
 
@@ -56,33 +47,33 @@ def _occlusion(rows: pl.DataFrame, verdicts: pl.DataFrame) -> Figure:
     on = ["model", "position"]
     layers = rows.select(*on, "layer").unique(maintain_order=True)
     layers = layers.join(verdicts.select(*on, "verdict"), on=on, maintain_order="left")
-    looks = series_of(rows["fill"].unique(maintain_order=True).to_list())
-    figure, grid = panels(
+    looks = style.series_of(rows["fill"].unique(maintain_order=True).to_list())
+    figure, grid = style.panels(
         [f"{model}, {layer}:\n{verdict}" for model, _, layer, verdict in layers.iter_rows()],
         width=3.6, height=2.4, columns=3, sharex=True, sharey=True,
         along=f"difference between the drops of the {MEASURE}",
     )  # fmt: skip
     for axes, (model, position, *_) in zip(grid, layers.iter_rows(), strict=True):
         own = rows.filter(model=model, position=position)
-        draw_forest(axes, own, ("claim", list(CLAIMS)), "fill", looks)
-    legend_of(figure, looks, rows)
+        style.draw_forest(axes, own, ("claim", list(CLAIMS)), "fill", looks)
+    style.legend_of(figure, looks, rows)
     return figure
 
 
 def _likeness(rows: pl.DataFrame) -> Figure:
-    named = with_order(rows.with_columns(pl.col("control").fill_null(_MAPS)))
-    looks = series_of(named["control"].unique(maintain_order=True).to_list())
+    named = style.with_order(rows.with_columns(pl.col("control").fill_null(_MAPS)))
+    looks = style.series_of(named["control"].unique(maintain_order=True).to_list())
     models = named["model"].unique(maintain_order=True).to_list()
-    figure, grid = panels(
-        models, width=4.2, height=3.0, along=LAYERS, up="AUC of one person's pairs"
+    figure, grid = style.panels(
+        models, width=4.2, height=3.0, along=style.LAYERS, up="AUC of one person's pairs"
     )
     lanes = np.linspace(-0.2, 0.2, len(looks))
     for axes, model in zip(grid, models, strict=True):
         for lane, (control, look) in zip(lanes, looks.items(), strict=True):
             own = named.filter(model=model, control=control)
             width = 1.8 if control == _MAPS else 0.8
-            draw_points(axes, own["order"] + lane, own, "estimate", look, linewidth=width)
+            style.draw_points(axes, own["order"] + lane, own, "estimate", look, linewidth=width)
         axes.axhline(0.5, color="#555555", linewidth=0.8)
         axes.set_xticks(named.filter(model=model)["order"].unique())
-    legend_of(figure, looks, rows)
+    style.legend_of(figure, looks, rows)
     return figure

@@ -5,16 +5,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 from matplotlib.figure import Figure
 
-from analyses.figures import Picture
-from analyses.figures.style import (
-    LAYERS,
-    draw_forest,
-    draw_points,
-    legend_of,
-    panels,
-    series_of,
-    with_order,
-)
+from analyses.figures import Picture, style
 from analyses.findings import in_words
 
 _ACTIVATIONS = {"full": "full activation", "top": "most relevant 1 %"}
@@ -48,34 +39,34 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
 def _by_model(rows: pl.DataFrame) -> Figure:
     activations = rows["activation"].unique(maintain_order=True).to_list()
     regions = _regions_by_share(rows)
-    looks = series_of(rows["model"].unique(maintain_order=True).to_list())
-    figure, grid = panels(
+    looks = style.series_of(rows["model"].unique(maintain_order=True).to_list())
+    figure, grid = style.panels(
         [_ACTIVATIONS[activation] for activation in activations],
         width=4.2, height=0.5 + (0.16 + 0.07 * len(looks)) * len(regions),
         along="% of the activated pixels", sharey=True,
     )  # fmt: skip
     for axes, activation in zip(grid, activations, strict=True):
         shown = rows.filter(activation=activation)
-        draw_forest(axes, shown, ("region", regions), "model", looks, "share")
+        style.draw_forest(axes, shown, ("region", regions), "model", looks, "share")
         axes.set_xlim(left=0)
-    legend_of(figure, looks, rows)
+    style.legend_of(figure, looks, rows)
     return figure
 
 
 def _by_layer(rows: pl.DataFrame, shown: str) -> Figure:
     regions = _regions_by_share(rows)
-    looks = series_of(rows["model"].unique(maintain_order=True).to_list())
-    ordered = with_order(rows).drop_nulls("share")
-    figure, grid = panels(
-        [in_words(region) for region in regions], along=LAYERS, up=f"% of the pixels, {shown}"
+    looks = style.series_of(rows["model"].unique(maintain_order=True).to_list())
+    ordered = style.with_order(rows).drop_nulls("share")
+    figure, grid = style.panels(
+        [in_words(region) for region in regions], along=style.LAYERS, up=f"% of the pixels, {shown}"
     )
     for axes, region in zip(grid, regions, strict=True):
         for model, look in looks.items():
             own = ordered.filter(model=model, region=region)
-            draw_points(axes, own["order"], own, "share", look)
+            style.draw_points(axes, own["order"], own, "share", look)
         axes.set_ylim(bottom=0)
         axes.set_xticks(ordered["order"].unique())
-    legend_of(figure, looks, rows)
+    style.legend_of(figure, looks, rows)
     return figure
 
 

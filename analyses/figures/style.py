@@ -115,13 +115,17 @@ def draw_points(
         x, rows[estimate], yerr=interval_lengths(rows, estimate), color=look.colour,
         elinewidth=1, capsize=2, **(usual | style),
     )  # fmt: skip
+    _draw_papers(axes, x, rows, look)
+
+
+def _draw_papers(axes: Axes, x: ArrayLike, rows: pl.DataFrame, look: Series) -> None:
     if "paper" in rows.columns:
         papers = rows["paper"].cast(pl.Float64)
         axes.plot(x, papers, color=look.colour, linestyle="", **PAPER_MARK)
 
 
 def draw_band(axes: Axes, rows: pl.DataFrame, estimate: str, look: Series) -> None:
-    """Draw estimates as a line along the column percent, with their intervals as a band."""
+    """Draw estimates as a line by percent with intervals as a band, and the paper's."""
     axes.plot(
         rows["percent"], rows[estimate], color=look.colour, marker=look.marker,
         linestyle=look.line, markersize=3.5, linewidth=1.2,
@@ -130,6 +134,7 @@ def draw_band(axes: Axes, rows: pl.DataFrame, estimate: str, look: Series) -> No
     axes.fill_between(
         ends["percent"], ends["low"], ends["high"], color=look.colour, alpha=0.2, lw=0
     )
+    _draw_papers(axes, rows["percent"], rows, look)
 
 
 def draw_forest(

@@ -5,15 +5,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 from matplotlib.figure import Figure
 
-from analyses.figures import Picture
-from analyses.figures.style import (
-    PAPER_MARK,
-    draw_band,
-    legend_of,
-    panels,
-    scale_percents,
-    series_of,
-)
+from analyses.figures import Picture, style
 from analyses.findings import in_words
 
 
@@ -40,21 +32,20 @@ def _by_percent(rows: pl.DataFrame) -> Figure:
         .sort("share", descending=True)["region"]
         .to_list()
     )
-    looks = series_of(known["model"].unique(maintain_order=True).to_list())
-    figure, grid = panels(
+    looks = style.series_of(known["model"].unique(maintain_order=True).to_list())
+    figure, grid = style.panels(
         [in_words(region) for region in regions],
         along="most relevant pixels counted, % of the grid",
         up="% of the counted pixels",
     )
     for axes, region in zip(grid, regions, strict=True):
-        scale_percents(axes)
+        style.scale_percents(axes)
         area = known.filter(pl.col("percent") == 100.0, pl.col("region") == region)["share"]
         if len(area):
             axes.axhline(area.mean(), color="#999999", linewidth=1, zorder=1)  # type: ignore[arg-type]
         for model, look in looks.items():
             own = known.filter(model=model, region=region).sort("percent")
-            draw_band(axes, own, "share", look)
-            axes.plot(own["percent"], own["paper"], color=look.colour, linestyle="", **PAPER_MARK)
+            style.draw_band(axes, own, "share", look)
         axes.set_ylim(bottom=0)
-    legend_of(figure, looks, rows)
+    style.legend_of(figure, looks, rows)
     return figure
