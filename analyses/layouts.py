@@ -42,13 +42,10 @@ class Pivot:
 
     Attributes
     ----------
-    title : str
     head : str
         Heading of the labels of the lines.
-    columns : tuple of str
     lines : tuple of (str, tuple of Cell)
         Each line's label and its cells, one for each column.
-    has_intervals : bool
     """
 
     title: str
@@ -60,15 +57,7 @@ class Pivot:
 
 @dataclass(frozen=True)
 class Listing:
-    """A table whose rows are listed as they are.
-
-    Attributes
-    ----------
-    title : str
-    columns : tuple of (str, bool)
-        Each column's name, and whether it holds numbers.
-    lines : tuple of tuple of str
-    """
+    """A table whose rows are listed as they are: of a column, its name and if it holds numbers."""
 
     title: str
     columns: tuple[tuple[str, bool], ...]

@@ -28,17 +28,8 @@ _IMAGES: Final = 8
 class Study:
     """An identity's images and a network that looks at them.
 
-    Attributes
-    ----------
-    family, model : str
-        Name of the network, and of the model in the catalog.
-    network : nn.Module
-        On random weights.
-    chips : (image, 3, h, w) float32
-    pairs : list of (int, int)
-        All ordered pairs.
-    layers : tuple of str
-        The paper's nine.
+    The network, of a family and on random weights, is that of a model of the catalog; chips are
+    (image, 3, h, w) float32, pairs all ordered ones, layers the paper's nine.
     """
 
     family: str

@@ -42,12 +42,7 @@ class Filters:
 class Room:
     """A lake in one state, and the filters of the sidebar.
 
-    Attributes
-    ----------
-    lake : Lake
-    state : str
-        Another one as soon as the lake's tables have been written to.
-    filters : Filters
+    The state is another one as soon as the lake's tables have been written to.
     """
 
     lake: Lake

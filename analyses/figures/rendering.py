@@ -29,9 +29,6 @@ class Rendered:
     ----------
     name : str
         The picture's, as its files have it.
-    title, caption : str
-        As the picture has them.
-    png, svg : bytes
     embedded : bytes
         The image on a page: the SVG, or a WebP of photographs, which as PNG are ten times larger.
     media_type : str

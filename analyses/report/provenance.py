@@ -25,12 +25,10 @@ class LakeFacts:
 
     Attributes
     ----------
-    path : str
     brands : tuple of str
         Warnings about stand-ins, which a reader has to see first.
     counts : mapping of str to str
         Images found and kept, identities, data sets, parser and other settings.
-    rejected, layers, runs : Listing
     models : Listing
         A column a model, since what is said of one is long.
     gaps : tuple of str

@@ -27,15 +27,7 @@ MOST_PAIRS: Final = 10_000
 
 @dataclass(frozen=True)
 class CanonicalFaces:
-    """Images with their poses in the canonical frame.
-
-    Attributes
-    ----------
-    image_ids : (n,) int64
-    people : (n,) int64
-        Number of each image's identity, from 0.
-    poses : Poses
-    """
+    """Images, the number of each one's identity, from 0, and their poses."""
 
     image_ids: NDArray[np.int64]
     people: NDArray[np.int64]

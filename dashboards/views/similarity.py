@@ -120,9 +120,9 @@ def _show_groups(rows: pl.DataFrame, asked: Asked) -> None:
     if rows.is_empty():
         st.info("No pairs of strangers came near enough in pose.")
         return
-    named = rows.with_columns(pl.col("group").replace(_GROUPS).alias("of"))
-    unit = _MEASURES[asked.measure]
-    figure = curves(named, "layer", "of", ("layer, from the input on", unit))
+    named = rows.with_columns(of=pl.col("group").replace(_GROUPS))
+    titles = ("layer, from the input on", _MEASURES[asked.measure])
+    figure = curves(named, "layer", "of", titles)
     show_chart(figure, "groups", rows)
     more = "smaller is more alike" if asked.measure == "emd" else "larger is more alike"
     pairs = rows.group_by("group").agg(pl.max("pairs"))
@@ -281,7 +281,7 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
             ORDER BY md5(concat(identity, '-', ?)) LIMIT ?
         )
         SELECT image_id, identity, path, landmarks, crop_to_image, chip_to_crop, crop_to_identity,
-               crop_to_canonical, NULL::INTEGER AS pair_id, path AS told
+               crop_to_canonical, NULL::INTEGER AS pair_id, path AS towards
         FROM embeddings JOIN images USING (image_id) JOIN people USING (identity)
         WHERE model = ? AND status = 'kept'
         QUALIFY row_number() OVER (PARTITION BY identity ORDER BY md5(concat(image_id, '-', ?)))
@@ -294,7 +294,7 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
         return images
     kept = room.ask(
         """
-        SELECT pair_id, anchor AS image_id, images.path AS told
+        SELECT pair_id, anchor AS image_id, images.path AS towards
         FROM pairs JOIN images ON images.image_id = positive
         WHERE model = ? AND pair_id IS NOT NULL AND list_contains(?, anchor)
         QUALIFY row_number() OVER (PARTITION BY anchor ORDER BY pair_id) <= ?
@@ -302,7 +302,7 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
         """,
         model, images["image_id"].to_list(), POSITIVES,
     )  # fmt: skip
-    return kept.join(images.drop("pair_id", "told"), on="image_id", maintain_order="left")
+    return kept.join(images.drop("pair_id", "towards"), on="image_id", maintain_order="left")
 
 
 def _draw(
@@ -331,8 +331,8 @@ def _table(
     maps: pl.DataFrame, group: str, pairs: Pairs, likeness: NDArray[np.float64]
 ) -> pl.DataFrame:
     names = [
-        PurePath(path).name + ("" if pair_id is None else f" towards {PurePath(told).name}")
-        for path, pair_id, told in maps.select("path", "pair_id", "told").iter_rows()
+        PurePath(path).name + ("" if pair_id is None else f" towards {PurePath(towards).name}")
+        for path, pair_id, towards in maps.select("path", "pair_id", "towards").iter_rows()
     ]
     facts = maps.select(
         "identity", image="image_id", map="pair_id", name=pl.Series(names, dtype=pl.String)
