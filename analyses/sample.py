@@ -78,13 +78,8 @@ def read_faces(lake: Lake, seed: int, size: int) -> Faces:
     places = images["image_id"].to_numpy()
     crops = arrays.open_array(lake.faces_path, "crop").oindex[places]
     labels = arrays.open_array(lake.faces_path, f"labels/{lake.settings.parser}").oindex[places]
+    smaller = [
+        Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS) for crop in crops
+    ]
     nearest = ((np.arange(size) + 0.5) * GRID / size).astype(np.int64)
-    return Faces(
-        images,
-        np.stack([_reduced(crop, size) for crop in np.asarray(crops)]),
-        np.asarray(labels)[:, nearest][:, :, nearest],
-    )
-
-
-def _reduced(crop: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS))
+    return Faces(images, np.stack(smaller), np.asarray(labels)[:, nearest][:, :, nearest])

@@ -90,11 +90,8 @@ def _across_layers(rows: pl.DataFrame) -> list[str]:
     ordered = rows.sort("share")
     least, most = ordered.row(0, named=True), ordered.row(-1, named=True)
     known = least["high"] is not None and most["low"] is not None
-    verdict = (
-        "and layers differ"
-        if known and least["high"] < most["low"]
-        else ("and a difference of layers isn't shown")
-    )
+    differ = known and least["high"] < most["low"]
+    verdict = "and layers differ" if differ else "and a difference of layers isn't shown"
     return [
         f"{most['model']}: the share of {in_words(most['region'])} runs from "
         f"{with_interval(least, '.1f', 'share', unit=' %')} in {least['layer']} to "

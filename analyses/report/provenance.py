@@ -153,9 +153,7 @@ def _gaps(lake: Lake) -> list[str]:
 
 
 def _unseen_regions(lake: Lake) -> list[str]:
-    counts = lake.sql(
-        f"SELECT count(*) AS n, {', '.join(f'count({name}) AS {name}' for name in REGION_NAMES)} "
-        "FROM image_regions"
-    ).row(0, named=True)
-    unseen = [name for name in REGION_NAMES if not counts[name]] if counts["n"] else []
-    return [in_words(name) for name in unseen]
+    counts = ", ".join(f"count({name})" for name in REGION_NAMES)
+    (counted,) = lake.sql(f"SELECT count(*), {counts} FROM image_regions").rows()
+    unseen = [name for name, count in zip(REGION_NAMES, counted[1:], strict=True) if not count]
+    return [in_words(name) for name in unseen] if counted[0] else []

@@ -155,7 +155,7 @@ def _show_one_map(room: Room, layer: Layer, chosen: Chosen) -> None:
             alpha = faces.in_frame(activated, poses, frame, layer.grid, _SIZE)
         pixels = _overlay(face, drawn, alpha, style)
         if outlined:
-            pixels = _draw_outlines(pixels, face)
+            pixels = np.where(faces.outlines(face.labels)[..., None], np.uint8(255), pixels)
         hovered = _draw(room, layer, chosen, frame, _HOVER, style.drawing)
         show_chart(_overlay_figure(pixels, hovered, style.colours), "overlay")
         st.caption(
@@ -318,10 +318,6 @@ def _colours(name: str) -> NDArray[np.float64]:
     shares = np.linspace(0, 1, 256)
     sampled = plotly.colors.sample_colorscale(name, shares, colortype="tuple")
     return 255 * np.array(sampled)
-
-
-def _draw_outlines(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
-    return np.where(faces.outlines(face.labels)[..., None], np.uint8(255), pixels)
 
 
 def _overlay_figure(

@@ -131,7 +131,16 @@ def _show_likeness(rows: pl.DataFrame, own: pl.DataFrame) -> None:
 def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
     default = float(answer.settings.get("percent", Experiment().percent))
     face, (percent, fill) = choose_hidden(room, layer.model, Experiment().percents, default)
-    drops = _drops(room, layer, percent)
+    occlusion = find_answer(room, "occlusion")
+    drops, measured = pl.DataFrame(), "a model's first layer"
+    if occlusion is not None:
+        rows = occlusion.tables["occlusion"]
+        layers = ", ".join(rows["layer"].unique().sort())
+        measured = f"{layers}, and of some percents and fills"
+        drops = rows.filter(
+            pl.col("mask").is_in(MASKS), guiding=layer.model, judged=layer.model,
+            layer=layer.name, percent=percent, measure="centred cosine",
+        )  # fmt: skip
     titles = {
         row["mask"]: f"{row['mask']}: {with_interval(row, '.3f')}"
         for row in drops.to_dicts()
@@ -141,7 +150,7 @@ def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
     if drops.is_empty():
         st.caption(
             "There are no mean drops for these masks: the question `occlusion` measures them, of "
-            f"{_occluded_layer(room)}; run `{command(room, 'occlusion')}`."
+            f"{measured}; run `{command(room, 'occlusion')}`."
         )
         return
     figure = forest(drops, "mask", "fill", "drop of the centred cosine, mean over images")
@@ -150,25 +159,6 @@ def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
         f"Under each face and here: the mean drop over {most(drops['images']):,} images, not this "
         f"face's own; {percent:g} % hidden."
     )
-
-
-def _drops(room: Room, layer: Layer, percent: float) -> pl.DataFrame:
-    """Return the mean drops by mask and fill, if the lake has them of this layer and percent."""
-    answer = find_answer(room, "occlusion")
-    if answer is None:
-        return pl.DataFrame()
-    return answer.tables["occlusion"].filter(
-        pl.col("mask").is_in(MASKS), guiding=layer.model, judged=layer.model, layer=layer.name,
-        percent=percent, measure="centred cosine",
-    )  # fmt: skip
-
-
-def _occluded_layer(room: Room) -> str:
-    answer = find_answer(room, "occlusion")
-    if answer is None:
-        return "a model's first layer"
-    measured = answer.tables["occlusion"].select("layer", "percent", "fill").unique()
-    return f"{', '.join(measured['layer'].unique().sort())}, and of some percents and fills"
 
 
 PAGE = Page(

@@ -16,7 +16,7 @@ from analyses.overlays import overlay
 from analyses.similarity import groups
 from analyses.similarity.question import SIZE, measures
 from dashboards import faces, selections
-from dashboards.answers import Answer, rows_of_model, show_answer
+from dashboards.answers import rows_of_model, show_answer
 from dashboards.charts import show_chart, show_pictures, show_table
 from dashboards.estimates import REFERENCE, curves, looks_of, most
 from dashboards.faces import FRAME_NAMES
@@ -78,7 +78,9 @@ def show(room: Room) -> None:
     asked = _choose(likeness)
     _show_groups(asked.of(likeness).sort("position", maintain_order=True), asked)
     _show_aucs(asked.of(aucs, "frame").sort("position", maintain_order=True), asked)
-    _show_aucs_table(aucs, answer)
+    with st.expander("All AUCs of this model"):
+        show_table(aucs, "auc-table")
+        st.caption(f"Made {answer.made}, by seed {answer.settings.get('seed')}.")
     layer = faces.selected_layer(room)
     if layer is not None:
         st.subheader("Pair by pair")
@@ -154,12 +156,6 @@ def _show_aucs(rows: pl.DataFrame, asked: Asked) -> None:
         f"{asked.matching} pairs; frame by frame. 0.5 is chance. Bars: 95 %, by bootstrap over "
         f"{most(rows['identities'])} people."
     )
-
-
-def _show_aucs_table(aucs: pl.DataFrame, answer: Answer) -> None:
-    with st.expander("All AUCs of this model"):
-        show_table(aucs, "auc-table")
-        st.caption(f"Made {answer.made}, by seed {answer.settings.get('seed')}.")
 
 
 @part
