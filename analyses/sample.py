@@ -76,10 +76,13 @@ def read_faces(lake: Lake, seed: int, size: int) -> Faces:
         )
     images = draw_images(lake.images, seed)
     places = images["image_id"].to_numpy()
-    crops = arrays.open_array(lake.faces_path, "crop").oindex[places]
-    labels = arrays.open_array(lake.faces_path, f"labels/{lake.settings.parser}").oindex[places]
+    crops, labels = (
+        np.asarray(arrays.open_array(lake.faces_path, name).oindex[places])
+        for name in ("crop", f"labels/{lake.settings.parser}")
+    )
     smaller = [
-        Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS) for crop in crops
+        np.asarray(Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS))
+        for crop in crops
     ]
     nearest = ((np.arange(size) + 0.5) * GRID / size).astype(np.int64)
-    return Faces(images, np.stack(smaller), np.asarray(labels)[:, nearest][:, :, nearest])
+    return Faces(images, np.stack(smaller), labels[:, nearest][:, :, nearest])

@@ -55,15 +55,11 @@ def studies(settings: Settings) -> list[Study]:
             network=networks.load(model, weights="random", seed=settings.seed).to(
                 memory_format=torch.channels_last  # as an ingest runs it
             ),
-            chips=255
-            * torch.rand(
-                images, 3, size, size, generator=torch.Generator().manual_seed(settings.seed)
-            ),
+            chips=_random_chips(images, read_catalog().model(model).input_size, settings.seed),
             pairs=list(permutations(range(images), 2)),
             layers=read_catalog().model(model).layers,
         )
         for family, model in FAMILIES.items()
-        for size in [read_catalog().model(model).input_size]
     ]
 
 
@@ -112,3 +108,8 @@ def pair_maps(lake: Lake, layer: str) -> NDArray[np.float16]:
     stored = next(one for one in lake.layers("DLIB_R29") if one.name == layer)
     maps = np.asarray(stored.open("pair_relevance")[:])
     return maps[~np.isnan(maps).any((1, 2))]
+
+
+def _random_chips(images: int, size: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 255 * torch.rand(images, 3, size, size, generator=generator)
