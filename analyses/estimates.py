@@ -4,8 +4,8 @@ The statistics are those of `analyses.statistics`: an observation is a person, a
 identities.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -109,6 +109,11 @@ def interval_columns(interval: Interval, names: Sequence[str] = COLUMNS) -> dict
 def interval_row(interval: Interval, names: Sequence[str] = COLUMNS) -> dict[str, float]:
     """Return the columns of an interval of single numbers; NaN for what isn't known."""
     return dict(zip(names, map(float, interval), strict=True))
+
+
+def labelled(rows: pl.DataFrame, labels: Mapping[str, Any]) -> pl.DataFrame:
+    """Return rows behind columns that say the same of each."""
+    return rows.select(*(pl.lit(value).alias(name) for name, value in labels.items()), pl.all())
 
 
 def with_holm(tests: pl.DataFrame, family: pl.Expr = _ALL) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from analyses.findings import with_interval
+from analyses.paper import has_paper
 from dashboards.charts import OKABE_ITO, PAPER_COLOUR
 
 REFERENCE: Final = "#7F7F7F"
@@ -83,7 +84,7 @@ def forest(
         "height": 150 + 16 * max(2, len(looks)) * len(labels),
         "showlegend": len(looks) > 1,
     }  # fmt: skip
-    if "paper" in rows.columns and rows["paper"].is_not_null().any():
+    if has_paper(rows):
         printed = rows.drop_nulls("paper")
         traces.append({
             "type": "scatter", "x": printed["paper"].to_list(),
@@ -124,7 +125,7 @@ def curves(
         own = own if is_text else own.sort(along)
         places = own[along].to_list()
         traces.append({**_points(own, (along, estimate), name, look, "y"), "x": places})
-        if "paper" in own.columns and own["paper"].is_not_null().any():
+        if has_paper(own):
             traces.append({
                 "type": "scatter", "x": places, "y": own["paper"].to_list(), "mode": "markers",
                 "name": f"{name}, the paper", "marker": _diamond(look.colour),

@@ -23,7 +23,7 @@ from analyses.demographics.occluded_pairs import (
 )
 from analyses.demographics.people import SMALLEST_GROUP, compare_groups, groups_of_people
 from analyses.demographics.scores import QUANTILES, STEP, find_quantiles
-from analyses.estimates import with_holm
+from analyses.estimates import labelled, with_holm
 from analyses.paper import beside_paper, read_table
 from analyses.question import (
     LEFT_OUT,
@@ -109,8 +109,7 @@ def group_differences(shares: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         model, attribute, and as `analyses.demographics.people.compare_groups`.
     """
     rows = compare_groups(shares, regions_in(shares), settings, "region")
-    named = (pl.lit(shares[name][0]).alias(name) for name in ("model", "attribute"))
-    return rows.select(*named, pl.all())
+    return labelled(rows, {name: shares[name][0] for name in ("model", "attribute")})
 
 
 def beside_areas(shares: pl.DataFrame, areas: pl.DataFrame) -> pl.DataFrame:
@@ -207,7 +206,7 @@ def drop_differences(pairs: pl.DataFrame, known: pl.DataFrame, settings: Setting
         for (attribute,), rows in people.group_by("attribute", maintain_order=True):
             compared = compare_groups(rows, columns, settings, "condition")
             named = dict(zip(_RUN, run, strict=True)) | {"attribute": attribute}
-            tables.append(compared.with_columns(pl.lit(v).alias(k) for k, v in named.items()))
+            tables.append(labelled(compared, named))
     together = pl.concat(tables).join(conditions, on="condition", maintain_order="left")
     first = [*_RUN, "attribute", "groups", "mask", "percent"]
     return with_holm(together.select(*first, pl.exclude(*first, "condition")))

@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 
 from analyses.findings import in_words
+from analyses.paper import has_paper
 
 Line = Literal["-", "--", ":"]
 
@@ -201,7 +202,7 @@ def legend_of(figure: Figure, looks: Mapping[str, Series], rows: pl.DataFrame) -
         Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=name)
         for name, look in looks.items()
     ]
-    if "paper" in rows.columns and rows["paper"].is_not_null().any():
+    if has_paper(rows):
         handles.append(
             Line2D([], [], color="#555555", linestyle="", label="the paper's", **PAPER_MARK)
         )

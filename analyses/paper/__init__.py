@@ -38,5 +38,10 @@ def beside_paper(
     return together.with_columns(difference=pl.col(estimate) - pl.col("paper"))
 
 
+def has_paper(rows: pl.DataFrame) -> bool:
+    """Return whether any row has a number of the paper's, in the column paper."""
+    return "paper" in rows.columns and bool(rows["paper"].is_not_null().any())
+
+
 def _file(name: str) -> bytes:
     return (resources.files(__package__) / name).read_bytes()

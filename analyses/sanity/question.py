@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images, number_people
+from analyses.estimates import labelled
 from analyses.person.controls import RANDOM, Subject, controls_table, find_subjects
 from analyses.question import LackingError, Layout, Question, Settings
 from analyses.sanity.checks import LIMIT, SIZE, SPREAD, TOP_PERCENT, Compared, check, pool
@@ -93,9 +94,7 @@ def _check_layer(settings: Settings, task: _Task) -> pl.DataFrame:
         strangers=draw_strangers(people, settings.seed),
     )
     named = {"model": layer.model, "position": layer.position, "layer": layer.name}
-    return check(compared, settings).select(
-        *(pl.lit(value).alias(name) for name, value in named.items()), pl.all()
-    )
+    return labelled(check(compared, settings), named)
 
 
 QUESTION: Final = Question(

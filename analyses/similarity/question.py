@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images, number_people
-from analyses.estimates import interval_row, with_holm
+from analyses.estimates import interval_row, labelled, with_holm
 from analyses.findings import FEWEST_IDENTITIES, with_interval
 from analyses.likeness import Pairs, bhattacharyya, centre, correlation, earth_movers_distance
 from analyses.paper import beside_paper, read_table
@@ -170,15 +170,11 @@ def _compare_layer(
         "model": layer.model, "position": layer.position, "layer": layer.name, "frame": frame
     }  # fmt: skip
     tables = [
-        [_behind(named | {"maps": kind}, table) for table in compare(stack, settings)]
+        [labelled(table, named | {"maps": kind}) for table in compare(stack, settings)]
         for kind, stack in _read_stacks(lake, layer, frame, settings.seed)
     ]
     likeness, contrasts = (pl.concat(of_both) for of_both in zip(*tables, strict=True))
     return likeness, contrasts
-
-
-def _behind(named: Mapping[str, Any], table: pl.DataFrame) -> pl.DataFrame:
-    return table.select(*(pl.lit(value).alias(name) for name, value in named.items()), pl.all())
 
 
 def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
+from analyses.paper import has_paper
 from analyses.rerun.experiment import MASKS, Experiment
 from analyses.rerun.verification import IN_WORDS
 from dashboards import faces, selections
@@ -51,12 +52,11 @@ def _show_curves(run: pl.DataFrame, measure: str) -> None:
     rows = rows.filter(pl.col("mask").is_in(tried.implode())) if len(tried) else rows
     titles = ("hidden, % of the chip (logarithmic)", f"drop, {IN_WORDS[measure]}")
     show_chart(curves(rows, "percent", "mask", titles, log=True), "drops", rows)
-    said = ""
-    if rows["paper"].is_not_null().any():
-        said = " Diamonds: the paper's (arXiv 2509.17457, Tables 9 and 21)."
+    papers = " Diamonds: the paper's (arXiv 2509.17457, Tables 9 and 21)."
     st.caption(
         f"In black; maps of {rows['layer'][0]}. Mean over {most(rows['images']):,} images; bars: "
-        f"95 %, by bootstrap over {most(rows['identities'])} people. random is the control.{said}"
+        f"95 %, by bootstrap over {most(rows['identities'])} people. random is the control."
+        + (papers if has_paper(rows) else "")
     )
 
 

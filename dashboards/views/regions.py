@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from analyses.findings import in_words
-from analyses.paper import beside_paper
+from analyses.paper import beside_paper, has_paper
 from analyses.question import LackingError, Settings
 from analyses.regions.question import (
     QUESTION,
@@ -95,7 +95,7 @@ def show(room: Room) -> None:
     shown = shares.filter(pl.col(BY[asked.by][-1]).is_in(groups[:_MOST_GROUPS]))
     _show_heat_map(shown, asked)
     _show_bars(shown, asked, groups[:_MOST_GROUPS])
-    if shares["paper"].null_count() == shares.height:
+    if not has_paper(shares):
         shares = shares.drop("paper", "difference")
     show_table(shares, "shares")
 
@@ -211,7 +211,7 @@ def _say_what(asked: Asked, shares: pl.DataFrame, groups: list[object]) -> None:
         said += "; no intervals, since each number is of one person"
     else:
         said += f"; intervals: 95 %, by bootstrap over up to {people} people"
-    if shares["paper"].null_count() == shares.height:
+    if not has_paper(shares):
         said += ". The paper (arXiv 2509.17457) has no such number"
     else:
         said += "; diamonds: the paper's (arXiv 2509.17457)"
@@ -254,7 +254,7 @@ def _show_bars(shares: pl.DataFrame, asked: Asked, groups: list[object]) -> None
             },
         )
     )  # fmt: skip
-    if rows["paper"].null_count() < rows.height:
+    if has_paper(rows):
         figure.add_scatter(
             x=names, y=rows["paper"].to_list(), name="the paper", mode="markers",
             marker={"symbol": "diamond", "size": 10, "color": PAPER_COLOUR},

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analyses.cohort import number_people
 from analyses.likeness import Pairs, centre
 from analyses.overlays import overlay
+from analyses.paper import has_paper
 from analyses.similarity import groups
 from analyses.similarity.question import SIZE, measures
 from dashboards import faces, selections
@@ -134,7 +135,7 @@ def _show_groups(rows: pl.DataFrame, asked: Asked) -> None:
         + ", ".join(
             f"{count:,} of {_GROUPS[group]}" for group, count in pairs.sort("group").iter_rows()
         )
-        + ("." if rows["paper"].null_count() == rows.height else _OF_PAPER)
+        + (_OF_PAPER if has_paper(rows) else ".")
     )
 
 
