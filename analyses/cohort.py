@@ -4,7 +4,7 @@ Every person has the same chance, however many images there are of them.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -60,6 +60,13 @@ def draw_of_each(images: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     """Draw `most` images of each identity that has more; the images keep their order."""
     lots = pl.int_range(pl.len()).shuffle(seed).over("identity")
     return images.filter(lots < most)
+
+
+def embedded_models(lake: Lake) -> list[dict[str, Any]]:
+    """Return the rows of the models that were run, by name."""
+    return lake.sql(
+        "SELECT * FROM models WHERE model IN (SELECT model FROM embeddings) ORDER BY model"
+    ).to_dicts()
 
 
 def number_people(identities: pl.Series) -> NDArray[np.int64]:

@@ -51,7 +51,7 @@ def lake_facts(lake: Lake) -> LakeFacts:
         path=str(lake.path),
         brands=tuple(brands(lake)),
         counts=_counts(lake),
-        rejected=_rejected(lake),
+        rejected=listing("Rejected images", rejections(lake)),
         models=_models(lake),
         layers=listing("Layers", lake.sql(
             "SELECT model, layer, position, height, width, channels, stride, \"offset\" "
@@ -108,13 +108,14 @@ def _models(lake: Lake) -> Listing:
     )
 
 
-def _rejected(lake: Lake) -> Listing:
+def rejections(lake: Lake) -> pl.DataFrame:
+    """Return the reasons for which images were rejected: reason, images and meaning."""
     rows = lake.sql(
         "SELECT reason, count(*) AS images FROM images WHERE status = 'rejected' "
         "GROUP BY reason ORDER BY images DESC, reason"
     )
     meaning = pl.col("reason").replace_strict(REJECTIONS, default="", return_dtype=pl.String)
-    return listing("Rejected images", rows.with_columns(meaning=meaning))
+    return rows.with_columns(meaning=meaning)
 
 
 def _runs(lake: Lake) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analyses.cohort import embedded_models
 from analyses.question import LEFT_OUT, LackingError
 from analyses.rerun.chips import chip_source, read_chips
 from ingest.faces.block_images import ChipKind
@@ -132,9 +133,7 @@ def runnable_models(
     LackingError
         If there are no embeddings, or no model can be run; with the reason of each.
     """
-    rows = lake.sql(
-        "SELECT * FROM models WHERE model IN (SELECT model FROM embeddings) ORDER BY model"
-    ).to_dicts()
+    rows = embedded_models(lake)
     if not rows:
         raise LackingError(f"{lake.path} holds no embeddings: run `python -m ingest` first.")
     models, left_out = {}, {}

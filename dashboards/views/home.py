@@ -7,11 +7,11 @@ import polars as pl
 import streamlit as st
 from PIL import Image, ImageOps
 
+from analyses.report.provenance import rejections
 from dashboards import selections
 from dashboards.charts import show_table
 from dashboards.page import Page, nothing_here, with_errors_shown
 from dashboards.room import Room, open_room
-from leamstore.schema import REJECTIONS
 
 _THUMBNAIL: Final = 160
 _MOST_THUMBNAILS: Final = 24
@@ -155,16 +155,12 @@ def _said(value: object) -> str:
 
 
 def _show_rejected(room: Room) -> None:
-    reasons = room.ask(
-        "SELECT reason, count(*) AS images FROM images WHERE status = 'rejected' "
-        "GROUP BY reason ORDER BY images DESC, reason"
-    )
+    reasons = rejections(room.lake)
     st.subheader("Rejected")
     if reasons.is_empty():
         st.markdown("No image was rejected.")
         return
-    meanings = pl.Series("meaning", [REJECTIONS.get(reason, "") for reason in reasons["reason"]])
-    show_table(reasons.with_columns(meanings), "rejected")
+    show_table(reasons, "rejected")
     chosen = selections.one_of("rejected", "Look at", reasons["reason"].to_list(), width=320)
     rejected = room.ask(
         "SELECT path, detail FROM images WHERE status = 'rejected' AND reason = ? "
