@@ -12,6 +12,7 @@ from rich.progress import Progress, track
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+Advance = Callable[[], object]
 
 LOCAL_SCHEDULERS: Final = ("threads", "processes")
 
@@ -69,10 +70,7 @@ class Work:
             return run(function, items, lambda: shown.advance(task))
 
     def _map_here(
-        self,
-        function: Callable[[Item], Outcome],
-        items: Sequence[Item],
-        advance: Callable[[], object],
+        self, function: Callable[[Item], Outcome], items: Sequence[Item], advance: Advance
     ) -> list[Outcome]:
         tasks = [dask.delayed(function, pure=False, traverse=False)(item) for item in items]
         with Callback(posttask=lambda *_: advance()):
@@ -80,10 +78,7 @@ class Work:
             return list(dask.compute(*tasks, scheduler=self.scheduler, num_workers=cores))
 
     def _map_on_cluster(
-        self,
-        function: Callable[[Item], Outcome],
-        items: Sequence[Item],
-        advance: Callable[[], object],
+        self, function: Callable[[Item], Outcome], items: Sequence[Item], advance: Advance
     ) -> list[Outcome]:
         # Dask's cluster takes half a second to load, and most work is done here.
         from distributed import as_completed  # noqa: PLC0415

@@ -176,15 +176,14 @@ class _Sheets:
         first, to_chip = self.first, self.to_chip[self.first]
         crops, labels = self.faces.crops[first], self.faces.labels[first]
         grey = overlays.grey(crops)
-        columns = {"face": crops, "parser's regions": overlays.blend(
-            grey, overlays.tint_regions(labels)
-        )}  # fmt: skip
+        columns = [crops, overlays.blend(grey, overlays.tint_regions(labels))]
         for layer in self.layers:
             maps = np.nan_to_num(self.maps[layer.name][first])
             borders = overlays.top_borders(maps, layer.grid, PERCENTS)
             laid = self.lay(layer, first, to_chip, "smooth")
-            columns[layer.name] = overlays.blend(grey, overlays.tint_top(laid, borders))
-        figure = _sheet(np.stack(list(columns.values()), 1), self.names, list(columns), "")
+            columns.append(overlays.blend(grey, overlays.tint_top(laid, borders)))
+        titles = ["face", "parser's regions", *self.maps]
+        figure = _sheet(np.stack(columns, 1), self.names, titles, legend=False)
         bands = overlays.band_colours(len(PERCENTS))
         _draw_patches(
             figure, bands, [f"most relevant {percent:g} %" for percent in PERCENTS], "lower left"
@@ -237,7 +236,7 @@ class _Sheets:
 
 
 def _sheet(
-    tiles: NDArray[np.uint8], rows: Sequence[str], columns: Sequence[str], legend: str = "relevance"
+    tiles: NDArray[np.uint8], rows: Sequence[str], columns: Sequence[str], legend: bool = True
 ) -> Figure:
     """Lay tiles (rows, columns, y, x, 3) out with their labels; a pixel is a pixel of the PNG."""
     picture = overlays.mosaic(tiles, _GAP)
@@ -263,9 +262,7 @@ def _sheet(
 
 def _label(axis: Any, places: NDArray[np.float64], names: Sequence[str], points: float) -> None:
     wrapped = ["\n".join(textwrap.wrap(name, _CHARACTERS)) for name in names]
-    axis.set_ticks(places, wrapped, fontsize=points)
-    for text in axis.get_ticklabels():
-        text.set_parse_math(False)
+    axis.set_ticks(places, wrapped, fontsize=points, parse_math=False)
 
 
 def _draw_relevance_legend(
