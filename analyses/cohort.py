@@ -4,9 +4,11 @@ Every person has the same chance, however many images there are of them.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from leamstore.lake import Lake
 
@@ -58,3 +60,15 @@ def draw_of_each(images: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     """Draw `most` images of each identity that has more; the images keep their order."""
     lots = pl.int_range(pl.len()).shuffle(seed).over("identity")
     return images.filter(lots < most)
+
+
+def embedded_models(lake: Lake) -> list[dict[str, Any]]:
+    """Return the rows of the models that were run, by name."""
+    return lake.sql(
+        "SELECT * FROM models WHERE model IN (SELECT model FROM embeddings) ORDER BY model"
+    ).to_dicts()
+
+
+def number_people(identities: pl.Series) -> NDArray[np.int64]:
+    """Return the number (n,) of each image's identity, from 0 in the order of their names."""
+    return identities.rank("dense").to_numpy().astype(np.int64) - 1

@@ -4,12 +4,13 @@ The statistics are those of `analyses.statistics`: an observation is a person, a
 identities.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
+from analyses.cohort import number_people
 from analyses.question import Settings
 from analyses.statistics import Array, Interval, bootstrap_ratio, holm
 
@@ -92,7 +93,7 @@ def sums_by_person(
     placed = frame.select(by).join(
         groups.with_row_index(_PLACE), on=by, nulls_equal=True, maintain_order="left"
     )
-    person = frame["identity"].rank("dense").to_numpy().astype(np.int64) - 1
+    person = number_people(frame["identity"])
     sums = np.zeros((person.max(initial=-1) + 1, groups.height, len(columns)))
     where = (person, placed[_PLACE].to_numpy())
     np.add.at(sums, where, np.column_stack([frame[name].to_numpy() for name in columns]))
@@ -108,6 +109,11 @@ def interval_columns(interval: Interval, names: Sequence[str] = COLUMNS) -> dict
 def interval_row(interval: Interval, names: Sequence[str] = COLUMNS) -> dict[str, float]:
     """Return the columns of an interval of single numbers; NaN for what isn't known."""
     return dict(zip(names, map(float, interval), strict=True))
+
+
+def labelled(rows: pl.DataFrame, labels: Mapping[str, Any]) -> pl.DataFrame:
+    """Return rows behind columns that say the same of each."""
+    return rows.select(*(pl.lit(value).alias(name) for name, value in labels.items()), pl.all())
 
 
 def with_holm(tests: pl.DataFrame, family: pl.Expr = _ALL) -> pl.DataFrame:

@@ -9,23 +9,15 @@ FEWEST_IDENTITIES: Final = 10
 """Identities below which nothing is said of people in general."""
 
 
-def estimate(row: dict[str, Any], name: str, decimals: int = 1, unit: str = "") -> str:
-    """Return a row's estimate with its interval: ``45.1 % [44.0, 46.2]``."""
-    shown = f"{row[name]:.{decimals}f}{unit}"
-    if row["low"] is None or row["high"] is None:
-        return f"{shown} (no interval)"
-    return f"{shown} [{row['low']:.{decimals}f}, {row['high']:.{decimals}f}]"
-
-
 def with_interval(
-    row: Mapping[str, Any], spec: str, name: str = "estimate", scale: float = 1
+    row: Mapping[str, Any], spec: str, name: str = "estimate", scale: float = 1, unit: str = ""
 ) -> str:
     """Return a row's number with its interval, if it has one, as a format has it.
 
     ``.2f`` gives ``0.61 [0.58, 0.64]``, or ``0.61`` alone.
     """
     value, *ends = (row[key] for key in (name, "low", "high"))
-    shown = f"{scale * value:{spec}}"
+    shown = f"{scale * value:{spec}}{unit}"
     if any(end is None for end in ends):
         return shown
     low, high = (f"{scale * end:{spec}}" for end in ends)
@@ -59,15 +51,15 @@ def limits(rows: pl.DataFrame) -> list[str]:
     ]
 
 
-def against_paper(rows: pl.DataFrame, estimate: str = "share") -> list[str]:
-    """Compare our numbers with the paper's, where the paper has any.
+def against_paper(rows: pl.DataFrame) -> list[str]:
+    """Compare our shares with the paper's, where the paper has any.
 
     Parameters
     ----------
     rows : polars.DataFrame
-        With the columns estimate, low, high, paper and difference, in %.
+        With the columns share, low, high, paper and difference, in %.
     """
-    compared = rows.drop_nulls([estimate, "paper"])
+    compared = rows.drop_nulls(["share", "paper"])
     if compared.is_empty():
         return [
             "The paper has no numbers to compare these with: the lake holds none of the models and "

@@ -5,7 +5,7 @@ cell, with the ends of its interval and the paper's number.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -42,13 +42,10 @@ class Pivot:
 
     Attributes
     ----------
-    title : str
     head : str
         Heading of the labels of the lines.
-    columns : tuple of str
     lines : tuple of (str, tuple of Cell)
         Each line's label and its cells, one for each column.
-    has_intervals : bool
     """
 
     title: str
@@ -60,15 +57,7 @@ class Pivot:
 
 @dataclass(frozen=True)
 class Listing:
-    """A table whose rows are listed as they are.
-
-    Attributes
-    ----------
-    title : str
-    columns : tuple of (str, bool)
-        Each column's name, and whether it holds numbers.
-    lines : tuple of tuple of str
-    """
+    """A table whose rows are listed as they are: of a column, its name and if it holds numbers."""
 
     title: str
     columns: tuple[tuple[str, bool], ...]
@@ -114,26 +103,18 @@ def text(value: object) -> str:
 
 
 def _pivot(title: str, part: pl.DataFrame, layout: Layout) -> Pivot:
-    labels = part.select(layout.rows).unique(maintain_order=True).rows()
-    columns = part.select(layout.columns).unique(maintain_order=True).rows()
-    places = zip(
-        part.select(layout.rows).rows(),
-        part.select(layout.columns).rows(),
-        _cells(part, layout),
-        strict=True,
+    labels, columns = (
+        part.select(names).unique(maintain_order=True).rows()
+        for names in (layout.rows, layout.columns)
     )
-    cells = {(label, column): cell for label, column, cell in places}
-    unknown = Cell("-")
-    return Pivot(
-        title,
-        " ".join(layout.rows),
-        tuple(map(_joined, columns)),
-        tuple(
-            (_joined(label), tuple(cells.get((label, column), unknown) for column in columns))
-            for label in labels
-        ),
-        "low" in part.columns,
+    places = zip(part.select(layout.rows).rows(), part.select(layout.columns).rows(), strict=True)
+    cells = dict(zip(places, _cells(part, layout), strict=True))
+    lines = tuple(
+        (_joined(label), tuple(cells.get((label, column), Cell("-")) for column in columns))
+        for label in labels
     )
+    head, shown = " ".join(layout.rows), tuple(map(_joined, columns))
+    return Pivot(title, head, shown, lines, "low" in part.columns)
 
 
 def _cells(part: pl.DataFrame, layout: Layout) -> Iterator[Cell]:
@@ -141,20 +122,15 @@ def _cells(part: pl.DataFrame, layout: Layout) -> Iterator[Cell]:
     chosen = part.select(
         pl.col(name) if name in part.columns else pl.lit(None).alias(name) for name in names
     )
-    digits = layout.decimals
+    spec = f".{layout.decimals}f"
     for estimate, low, high, paper, difference in chosen.iter_rows():
-        if estimate is None:
-            yield Cell("-")
-            continue
-        known, compared = low is not None and high is not None, paper is not None
-        yield Cell(
-            f"{estimate:.{digits}f}",
-            f"{(high - low) / 2:.{digits}f}" if known else "",
-            f"{low:.{digits}f}" if known else "",
-            f"{high:.{digits}f}" if known else "",
-            f"{paper:.{digits}f}" if compared else "",
-            f"{difference:+.{digits}f}" if compared else "",
-        )
+        cell = Cell("-" if estimate is None else f"{estimate:{spec}}")
+        if estimate is not None and low is not None and high is not None:
+            ends = {"half": (high - low) / 2, "low": low, "high": high}
+            cell = replace(cell, **{name: f"{end:{spec}}" for name, end in ends.items()})
+        if estimate is not None and paper is not None:
+            cell = replace(cell, paper=f"{paper:{spec}}", difference=f"{difference:+{spec}}")
+        yield cell
 
 
 def _joined(values: tuple[object, ...]) -> str:

@@ -8,6 +8,7 @@ face shows.
 from typing import Final, Literal
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import ArrayLike, NDArray
 
 from leamstore import geometry
@@ -27,14 +28,6 @@ _OPACITY: Final = 0.85
 
 _SEEN_FROM: Final = 0.35
 """Relevance from which a map has its full opacity; below, opacity falls to 0 with it."""
-
-_INFERNO: Final = np.array([
-    (0, 0, 4), (11, 7, 36), (33, 12, 74), (61, 9, 101), (87, 16, 110), (113, 25, 110),
-    (138, 34, 106), (163, 44, 97), (188, 55, 84), (210, 70, 68), (228, 90, 49), (241, 115, 29),
-    (249, 142, 9), (252, 172, 17), (249, 203, 53), (242, 234, 105), (252, 255, 164),
-])  # fmt: skip
-"""Seventeen steps of the colour map inferno (van der Walt and Smith, CC0), which is perceptually
-uniform: equal steps of relevance look like equal steps, in grey and to the colour-blind, too."""
 
 _LUMINANCE: Final = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in grey (ITU-R BT.601)."""
@@ -114,10 +107,12 @@ def top_borders(
 
 
 def colour(relevance: ArrayLike) -> Pixels:
-    """Return the colours (..., 3) of relevances from 0 to 1."""
-    steps = np.linspace(0, 1, len(_INFERNO))
-    channels = [np.interp(np.asarray(relevance), steps, channel) for channel in _INFERNO.T]
-    return np.stack(channels, -1).round().astype(np.uint8)
+    """Return the colours (..., 3) of relevances from 0 to 1, by the colour map inferno.
+
+    It is perceptually uniform: equal steps of relevance look like equal steps, in grey and to the
+    colour-blind, too.
+    """
+    return colormaps["inferno"](np.asarray(relevance, np.float64), bytes=True)[..., :3]
 
 
 def tint(relevance: ArrayLike) -> Pixels:
@@ -177,10 +172,10 @@ def legend(length: int) -> Pixels:
     return blend(np.full((1, length, 3), 160, np.uint8), tint(np.linspace(0, 1, length)[None]))
 
 
-def mosaic(tiles: NDArray[np.uint8], gap: int, paper: int = 255) -> Pixels:
-    """Return one picture of tiles (rows, columns, y, x, 3), `gap` pixels of paper between them."""
+def mosaic(tiles: NDArray[np.uint8], gap: int) -> Pixels:
+    """Return one picture of tiles (rows, columns, y, x, 3), `gap` white pixels between them."""
     rows, columns, height, width, _ = tiles.shape
-    padded = np.full((rows, columns, height + gap, width + gap, 3), paper, np.uint8)
+    padded = np.full((rows, columns, height + gap, width + gap, 3), 255, np.uint8)
     padded[:, :, :height, :width] = tiles
     whole = padded.transpose(0, 2, 1, 3, 4).reshape(rows * (height + gap), -1, 3)
     return whole[: whole.shape[0] - gap, : whole.shape[1] - gap]

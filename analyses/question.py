@@ -60,17 +60,17 @@ class Layout:
     """
 
     title: str
-    per: tuple[str, ...]
-    rows: tuple[str, ...]
+    per: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    estimate: str = "share"
+    estimate: str = "estimate"
     decimals: int = 2
 
 
 LEFT_OUT: Final = "left_out"
 """Suffix of the result table of models that a question leaves out, with reasons."""
 
-LEFT_OUT_LAYOUT: Final = Layout("models that can't be run again, and take no part", per=(), rows=())
+LEFT_OUT_LAYOUT: Final = Layout("models that can't be run again, and take no part")
 
 
 def _no_findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -40,10 +40,8 @@ class Faces:
         return self.crops.shape[1]
 
 
-def draw_images(
-    images: pl.DataFrame, seed: int, people: int = PEOPLE, each: int = IMAGES_EACH
-) -> pl.DataFrame:
-    """Draw people, and images of each; a person's images keep their order in the lake.
+def draw_images(images: pl.DataFrame, seed: int, people: int = PEOPLE) -> pl.DataFrame:
+    """Draw people, and `IMAGES_EACH` of each; a person's images keep their order in the lake.
 
     Parameters
     ----------
@@ -55,8 +53,8 @@ def draw_images(
     drawn = generator.permutation(len(identities))[:people]
     parts = []
     for identity in identities.gather(np.sort(drawn)):
-        own = images.filter(pl.col("identity") == identity).sort("image_id")
-        chosen = np.sort(generator.permutation(own.height)[:each])
+        own = images.filter(identity=identity).sort("image_id")
+        chosen = np.sort(generator.permutation(own.height)[:IMAGES_EACH])
         parts.append(own[chosen])
     return pl.concat(parts)
 
@@ -78,15 +76,13 @@ def read_faces(lake: Lake, seed: int, size: int) -> Faces:
         )
     images = draw_images(lake.images, seed)
     places = images["image_id"].to_numpy()
-    crops = arrays.open_array(lake.faces_path, "crop").oindex[places]
-    labels = arrays.open_array(lake.faces_path, f"labels/{lake.settings.parser}").oindex[places]
-    nearest = ((np.arange(size) + 0.5) * GRID / size).astype(np.int64)
-    return Faces(
-        images,
-        np.stack([_reduced(crop, size) for crop in np.asarray(crops)]),
-        np.asarray(labels)[:, nearest][:, :, nearest],
+    crops, labels = (
+        np.asarray(arrays.open_array(lake.faces_path, name).oindex[places])
+        for name in ("crop", f"labels/{lake.settings.parser}")
     )
-
-
-def _reduced(crop: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS))
+    smaller = [
+        np.asarray(Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS))
+        for crop in crops
+    ]
+    nearest = ((np.arange(size) + 0.5) * GRID / size).astype(np.int64)
+    return Faces(images, np.stack(smaller), labels[:, nearest][:, :, nearest])

@@ -14,8 +14,8 @@ from scipy import stats
 DRAWS: Final = 2000
 """Bootstrap draws behind an interval."""
 
-LEVEL: Final = 0.95
-"""Coverage of an interval."""
+ENDS: Final = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
+"""Quantiles of the draws that end an interval: it covers 95 %."""
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,6 @@ def bootstrap_mean(
     *,
     seed: int = 0,
     draws: int = DRAWS,
-    level: float = LEVEL,
 ) -> Interval:
     """Return the mean over observations with a percentile interval that redraws identities.
 
@@ -60,18 +59,14 @@ def bootstrap_mean(
         Seed of the draws.
     draws : int
         Number of bootstrap draws of the identities, with replacement.
-    level : float
-        Coverage of the interval.
 
     Returns
     -------
     Interval
         Arrays (...). The ends are NaN for a column that fewer than two identities inform.
     """
-    values = np.asarray(values, np.float64)
-    sums, counts = _sums_and_counts(values, np.asarray(identities))
-    interval = bootstrap_ratio(sums, counts, seed=seed, draws=draws, level=level)
-    return Interval(*(end.reshape(values.shape[1:]) for end in interval))
+    sums, counts = _sums_and_counts(np.asarray(values, np.float64), np.asarray(identities))
+    return bootstrap_ratio(sums, counts, seed=seed, draws=draws)
 
 
 def bootstrap_ratio(
@@ -80,7 +75,6 @@ def bootstrap_ratio(
     *,
     seed: int = 0,
     draws: int = DRAWS,
-    level: float = LEVEL,
 ) -> Interval:
     """Return sum / count over identities with an interval, from sums by identity made by SQL.
 
@@ -88,7 +82,7 @@ def bootstrap_ratio(
     ----------
     sums, counts : array_like
         (identity, ...) each identity's sum over its observations, and how many they are.
-    seed, draws, level
+    seed, draws
         As in `bootstrap_mean`.
 
     Returns
@@ -100,7 +94,7 @@ def bootstrap_ratio(
     shape = sums.shape[1:]
     sums, counts = sums.reshape(len(sums), -1), counts.reshape(len(counts), -1)
     weights = identity_weights(len(sums), draws, seed)
-    low, high = _percentile_ends(_ratio(weights @ sums, weights @ counts), level)
+    low, high = _percentile_ends(_ratio(weights @ sums, weights @ counts))
     lone = (counts > 0).sum(0) < 2
     estimate = _ratio(sums.sum(0), counts.sum(0))
     ends = (np.where(lone, np.nan, end) for end in (low, high))
@@ -113,7 +107,6 @@ def bootstrap_difference(
     *,
     seed: int = 0,
     draws: int = DRAWS,
-    level: float = LEVEL,
 ) -> Interval:
     """Return mean(first) - mean(second) with an interval; an observation is a person.
 
@@ -121,7 +114,7 @@ def bootstrap_difference(
     ----------
     first, second : array_like
         (n, ...) and (m, ...) without NaN, one row an identity; each is redrawn on its own.
-    seed, draws, level
+    seed, draws
         As in `bootstrap_mean`.
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
@@ -129,7 +122,7 @@ def bootstrap_difference(
     for offset, values in enumerate((first, second)):
         weights = identity_weights(len(values), draws, [seed, offset]) / len(values)
         samples.append(weights @ values.reshape(len(values), -1))
-    low, high = _percentile_ends(samples[0] - samples[1], level)
+    low, high = _percentile_ends(samples[0] - samples[1])
     shape = first.shape[1:]
     return Interval(first.mean(0) - second.mean(0), low.reshape(shape), high.reshape(shape))
 
@@ -195,7 +188,6 @@ def bootstrap_intraclass_correlation(
     *,
     seed: int = 0,
     draws: int = DRAWS,
-    level: float = LEVEL,
 ) -> Interval:
     """Return ICC(1), the share of the variance that lies between people, with an interval.
 
@@ -205,7 +197,7 @@ def bootstrap_intraclass_correlation(
 
     Parameters
     ----------
-    values, identities, seed, draws, level
+    values, identities, seed, draws
         As in `bootstrap_mean`.
 
     Returns
@@ -219,19 +211,18 @@ def bootstrap_intraclass_correlation(
     people = len(moments[0])
     estimate = _intraclass_correlation(np.ones((1, people)), *moments)[0]
     samples = _intraclass_correlation(identity_weights(people, draws, seed), *moments)
-    low, high = _percentile_ends(samples, level)
+    low, high = _percentile_ends(samples)
     unknown = np.isnan(estimate)
     ends = (np.where(unknown, np.nan, end) for end in (low, high))
     return Interval(*(array.reshape(values.shape[1:]) for array in (estimate, *ends)))
 
 
 def _sums_and_counts(values: Array, identities: NDArray[Any]) -> tuple[Array, Array]:
-    """Sum the known values of each identity, and count them: two arrays (identity, column)."""
-    flat = values.reshape(len(values), -1)
+    """Sum the known values (n, ...) of each identity, and count them: two (identity, ...)."""
     people, person = np.unique(identities, return_inverse=True)
-    known = ~np.isnan(flat)
-    sums, counts = np.zeros((2, len(people), flat.shape[1]))
-    np.add.at(sums, person, np.where(known, flat, 0.0))
+    known = ~np.isnan(values)
+    sums, counts = np.zeros((2, len(people), *values.shape[1:]))
+    np.add.at(sums, person, np.where(known, values, 0.0))
     np.add.at(counts, person, known.astype(np.float64))
     return sums, counts
 
@@ -273,9 +264,8 @@ def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> Array:
     )
 
 
-def _percentile_ends(samples: Array, level: float) -> tuple[Array, Array]:
-    tail = (1.0 - level) / 2
+def _percentile_ends(samples: Array) -> tuple[Array, Array]:
     informed = ~np.isnan(samples).all(0)
     ends = np.full((2, samples.shape[1]), np.nan)
-    ends[:, informed] = np.nanquantile(samples[:, informed], [tail, 1.0 - tail], axis=0)
+    ends[:, informed] = np.nanquantile(samples[:, informed], ENDS, axis=0)
     return ends[0], ends[1]

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analyses.layouts import Cell, Listing, Pivot, lay_out
-from analyses.paper import paper_tables
+from analyses.paper import has_paper, paper_tables
 from analyses.question import Layout
 from analyses.results import Answer
 
@@ -55,15 +55,11 @@ def findings_of(answer: Answer) -> list[str]:
 def notes_of(answer: Answer) -> list[str]:
     """Return the notes on the tables, and on the paper's where they are compared."""
     notes = list(answer.question.notes if answer.tables else ())
-    compared = any(
-        "paper" in rows.columns and rows["paper"].is_not_null().any()
-        for rows in answer.tables.values()
-    )
-    if compared:
+    if any(map(has_paper, answer.tables.values())):
         notes += [
-            f"The paper's Table {table.number}: {table.note}"
-            for table in paper_tables()
-            if table.number in answer.question.papers_tables and table.note
+            f"The paper's Table {number}: {note}"
+            for number, note in paper_tables().select("number", "note").iter_rows()
+            if number in answer.question.papers_tables and note
         ]
     return notes
 

@@ -12,6 +12,7 @@ from rich.progress import Progress, track
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+Advance = Callable[[], object]
 
 LOCAL_SCHEDULERS: Final = ("threads", "processes")
 
@@ -39,13 +40,9 @@ class Work:
     ) -> Iterable[Item]:
         """Yield the items one by one, in this thread, and show the progress."""
         return track(
-            items,
-            description,
-            total=total,
-            console=_console(),
-            transient=True,
+            items, description, total=total, console=Console(stderr=True), transient=True,
             disable=self.silent,
-        )
+        )  # fmt: skip
 
     def map(
         self, function: Callable[[Item], Outcome], items: Sequence[Item], description: str
@@ -67,17 +64,13 @@ class Work:
         LeamError
             If no scheduler answers at the address.
         """
-        with Progress(console=_console(), transient=True, disable=self.silent) as shown:
+        with Progress(console=Console(stderr=True), transient=True, disable=self.silent) as shown:
             task = shown.add_task(description, total=len(items))
-            if self.scheduler in LOCAL_SCHEDULERS:
-                return self._map_here(function, items, lambda: shown.advance(task))
-            return self._map_on_cluster(function, items, lambda: shown.advance(task))
+            run = self._map_here if self.scheduler in LOCAL_SCHEDULERS else self._map_on_cluster
+            return run(function, items, lambda: shown.advance(task))
 
     def _map_here(
-        self,
-        function: Callable[[Item], Outcome],
-        items: Sequence[Item],
-        advance: Callable[[], object],
+        self, function: Callable[[Item], Outcome], items: Sequence[Item], advance: Advance
     ) -> list[Outcome]:
         tasks = [dask.delayed(function, pure=False, traverse=False)(item) for item in items]
         with Callback(posttask=lambda *_: advance()):
@@ -85,10 +78,7 @@ class Work:
             return list(dask.compute(*tasks, scheduler=self.scheduler, num_workers=cores))
 
     def _map_on_cluster(
-        self,
-        function: Callable[[Item], Outcome],
-        items: Sequence[Item],
-        advance: Callable[[], object],
+        self, function: Callable[[Item], Outcome], items: Sequence[Item], advance: Advance
     ) -> list[Outcome]:
         # Dask's cluster takes half a second to load, and most work is done here.
         from distributed import as_completed  # noqa: PLC0415
@@ -100,7 +90,3 @@ class Work:
             for _ in as_completed(futures):
                 advance()
             return client.gather(futures)
-
-
-def _console() -> Console:
-    return Console(stderr=True)

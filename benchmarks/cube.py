@@ -69,25 +69,17 @@ def compare(layers: Layers, settings: Settings) -> Iterator[Measured]:
 
     def read_one() -> None:
         for image in random.integers(0, images, 20):
-            _one_map(zarr, names[random.integers(len(names))], int(image))
+            read_layer(zarr, names[random.integers(len(names))], int(image))
 
     reading = medians(
         {"zarr": read_zarr, "npy": read_npy, "one": read_one},
         settings.repeats,
         before=lambda: _drop(zarr, npy),
     )
-    note = "{:,.0f} MB/s against {:,.0f}"
-    yield Measured(
-        "reading all",
-        reading["npy"] / reading["zarr"],
-        note.format(megabytes / reading["zarr"], megabytes / reading["npy"]),
-    )
+    for case, seconds in (("reading all", reading), ("writing", writing)):
+        ours, theirs = (megabytes / seconds[side] for side in ("zarr", "npy"))
+        yield Measured(case, ours / theirs, f"{ours:,.0f} MB/s against {theirs:,.0f}")
     yield Measured("one map at random", 1e3 * reading["one"] / 20, "array opened anew each time")
-    yield Measured(
-        "writing",
-        writing["npy"] / writing["zarr"],
-        note.format(megabytes / writing["zarr"], megabytes / writing["npy"]),
-    )
     sizes = [sum(file.stat().st_size for file in _files(folder)) for folder in (zarr, npy)]
     yield Measured(
         "bytes", 100 * sizes[0] / sizes[1], f"{sizes[0] / 1e6:,.1f} MB of {megabytes:,.1f} MB"
@@ -109,19 +101,15 @@ def write_store(folder: Path, layers: Layers) -> None:
             )
 
 
-def read_layer(folder: Path, layer: str) -> NDArray[np.float16]:
-    """Return all maps (image, y, x) of a layer."""
-    return np.asarray(arrays.open_array(folder, f"{_MODEL}/{layer}/relevance")[:])
+def read_layer(folder: Path, layer: str, images: slice | int = slice(None)) -> NDArray[np.float16]:
+    """Return maps (image, y, x) of a layer, all by default."""
+    return np.asarray(arrays.open_array(folder, f"{_MODEL}/{layer}/relevance")[images])
 
 
 def shifted_copies(maps: NDArray[np.float16], images: int) -> NDArray[np.float16]:
     """Repeat maps (n, y, x) to (images, y, x), each copy shifted by a cell more than the last."""
     copies = -(-images // len(maps))
     return np.concatenate([np.roll(maps, copy, (1, 2)) for copy in range(copies)])[:images]
-
-
-def _one_map(folder: Path, layer: str, image: int) -> NDArray[np.float16]:
-    return np.asarray(arrays.open_array(folder, f"{_MODEL}/{layer}/relevance")[image])
 
 
 def _files(folder: Path) -> Iterable[Path]:

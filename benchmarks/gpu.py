@@ -15,15 +15,15 @@ from itertools import permutations
 from pathlib import Path
 from pkgutil import resolve_name
 from statistics import median
-from time import perf_counter
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.projection import PAPER
-from ingest.leam.maps import Precision, arithmetic, relevance_maps, rounds
+from benchmarks.maps import explain_pairs, rank_correlations
+from benchmarks.timing import seconds_of
+from ingest.leam.maps import Precision, arithmetic
 
 _IRESNET_LAYERS: Final = (
     "conv1", "layer1.0.conv1", "layer1.0.conv2", "layer1.1.conv1", "layer1.1.conv2",
@@ -58,6 +58,14 @@ ARCHITECTURES: Final = {
     ),
     "VGG-Face": Architecture("ingest.networks.vgg_face:VggFace", 224, _VGG_LAYERS),
 }
+
+PAPERS_PAIRS: Final = 170_000
+"""Ordered pairs of the paper's 13,445 images (arXiv 2509.17457, section 4)."""
+
+PAPERS_MODELS: Final = {
+    "IResNet-18": 2, "IResNet-50": 2, "IResNet-100": 2, "InceptionResnetV1": 2, "VGG-Face": 1
+}  # fmt: skip
+"""How many of the paper's models have each network."""
 
 PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "tf32", "bfloat16")
 
@@ -164,7 +172,7 @@ def measure(name: str, network: nn.Module, precision: Precision, work: Work) -> 
     size = architecture.input_size
     generator = torch.Generator().manual_seed(work.seed)
     chips = (2 * torch.rand(work.batch, 3, size, size, generator=generator) - 1).to(work.device)
-    explain = partial(_explain, network, chips, architecture.layers, precision, work)
+    explain = partial(explain_pairs, network, chips, work.pairs, architecture.layers, precision)
     with arithmetic(precision):
         with FlopCounterMode(display=False) as counted:
             explain()
@@ -174,7 +182,9 @@ def measure(name: str, network: nn.Module, precision: Precision, work: Work) -> 
         graph = None
         if work.device.type == "cuda":
             graph = gain_of_graph(network, chips, architecture.layers[0], precision, work)
-    likeness = rank_correlations(network, chips, architecture.layers, precision, work)
+    pairs = list(permutations(range(work.images), 2))
+    layers, images = architecture.layers, chips[: work.images]
+    likeness = rank_correlations(network, images, pairs, layers, precision)
     return Speed(
         network=name,
         precision=precision,
@@ -192,12 +202,17 @@ def hours(speeds: list[Speed], precision: Precision) -> float | None:
     per_pair = {
         speed.network: speed.seconds_per_pair for speed in speeds if speed.precision == precision
     }
-    return PAPER.hours(per_pair) if set(PAPER.models) <= set(per_pair) else None
+    if not set(PAPERS_MODELS) <= set(per_pair):
+        return None
+    return sum(
+        models * PAPERS_PAIRS * per_pair[network] / 3600
+        for network, models in PAPERS_MODELS.items()
+    )
 
 
 def seconds(run: Callable[[], object], work: Work) -> float:
     """Return the median seconds of a call, by CUDA's events on a card, after one to warm up."""
-    clock = _seconds_on_card if work.device.type == "cuda" else _seconds_on_processor
+    clock = _seconds_on_card if work.device.type == "cuda" else seconds_of
     run()
     return median(clock(run) for _ in range(work.repeats))
 
@@ -227,43 +242,6 @@ def gain_of_graph(
     with torch.cuda.graph(graph):
         passes()
     return seconds(passes, work) / seconds(graph.replay, work)
-
-
-def rank_correlations(
-    network: nn.Module, chips: Tensor, layers: tuple[str, ...], precision: Precision, work: Work
-) -> Tensor:
-    """Return Spearman's correlation (layer x pair,) of one identity's maps with float32's."""
-    pairs = list(permutations(range(work.images), 2))
-    images = chips[: work.images]
-    exact = relevance_maps(network, images, pairs, layers, precision="float32")
-    rough = relevance_maps(network, images, pairs, layers, precision=precision)
-    return torch.cat([
-        torch.corrcoef(torch.stack([one, other]))[0, 1][None]
-        for layer in layers
-        for one, other in zip(_ranks(exact[layer]), _ranks(rough[layer]), strict=True)
-    ])  # fmt: skip
-
-
-def _ranks(maps: Tensor) -> Tensor:
-    """Return the ranks (pair, cell) of a map's cells (pair, y, x); ties share their mean."""
-    cells = maps.flatten(1)
-    ordered = cells.sort(1).values
-    below, upto = (torch.searchsorted(ordered, cells, right=right) for right in (False, True))
-    return (below + upto).double() / 2
-
-
-def _explain(
-    network: nn.Module, chips: Tensor, layers: tuple[str, ...], precision: Precision, work: Work
-) -> None:
-    for _ in rounds(
-        network,
-        chips,
-        work.pairs,
-        layers,
-        batch_size=work.batch,
-        precision=precision,
-    ):
-        pass
 
 
 @torch.no_grad()
@@ -296,12 +274,6 @@ def _seconds_on_card(run: Callable[[], object]) -> float:
     ended.record()
     torch.cuda.synchronize()
     return float(began.elapsed_time(ended)) / 1000
-
-
-def _seconds_on_processor(run: Callable[[], object]) -> float:
-    began = perf_counter()
-    run()
-    return perf_counter() - began
 
 
 def _sentence(speed: Speed) -> str:

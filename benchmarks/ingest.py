@@ -75,16 +75,20 @@ def network_passes(images_of_identities: Sequence[int], seed: int) -> None:
     network = networks.load(_MODEL, seed=seed).to(memory_format=torch.channels_last)
     layer = network.get_submodule(model.layers[0])
     outputs: list[torch.Tensor] = []
-    hook = layer.register_forward_hook(lambda _, __, output: _start_graph(output, outputs))
+
+    def start_graph(_layer: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        outputs[:] = [output.detach().requires_grad_()]
+        return outputs[0]
+
     generator = torch.Generator().manual_seed(seed)
-    for images in images_of_identities:
-        chips = 255 * torch.rand(images, 3, model.input_size, model.input_size, generator=generator)
-        embeddings = network(chips.contiguous(memory_format=torch.channels_last))
-        for step in range(1, images):
-            score = torch.cosine_similarity(embeddings, embeddings.detach().roll(step, 0)).sum()
-            torch.autograd.grad(score, outputs[-1:], retain_graph=True)
-        outputs.clear()
-    hook.remove()
+    with layer.register_forward_hook(start_graph):
+        for images in images_of_identities:
+            shape = (images, 3, model.input_size, model.input_size)
+            chips = 255 * torch.rand(shape, generator=generator)
+            embeddings = network(chips.contiguous(memory_format=torch.channels_last))
+            for step in range(1, images):
+                score = torch.cosine_similarity(embeddings, embeddings.detach().roll(step, 0)).sum()
+                torch.autograd.grad(score, outputs, retain_graph=True)
 
 
 def repeat_photographs(folder: Path, target: Path, copies: int) -> None:
@@ -92,11 +96,6 @@ def repeat_photographs(folder: Path, target: Path, copies: int) -> None:
     for identity in sorted(path for path in folder.iterdir() if path.is_dir()):
         for copy in range(copies):
             shutil.copytree(identity, target / f"{identity.name}_{copy}")
-
-
-def _start_graph(output: torch.Tensor, outputs: list[torch.Tensor]) -> torch.Tensor:
-    outputs.append(output.detach().requires_grad_())
-    return outputs[-1]
 
 
 def _peak_bytes(settings: Settings, folder: Path, lake: Path) -> int:

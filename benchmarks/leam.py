@@ -6,14 +6,13 @@ from typing import Final
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 
 from benchmarks.benchmark import Measured, Settings
 from benchmarks.machine import has_native_bfloat16
+from benchmarks.maps import explain_pairs, rank_correlations
 from benchmarks.material import Study, studies
 from benchmarks.peers import in_own_process
 from benchmarks.timing import medians
-from ingest.leam.maps import Precision, relevance_maps, rounds
 from leamstore.errors import LeamError
 
 _PAIRS_OF_TORCHCAM: Final = 8
@@ -24,7 +23,7 @@ def cost_of_a_pair(settings: Settings) -> Iterator[Measured]:
     """Measure the cost of a pair in forward passes of an image, its own share of them included."""
     for study in studies(settings):
         seconds = medians(
-            {"leam": partial(make_maps, study), "forward": partial(_forward, study)},
+            {"leam": partial(explain_pairs, *study.leam), "forward": partial(_forward, study)},
             settings.repeats,
         )
         pair, image = seconds["leam"] / len(study.pairs), seconds["forward"] / len(study.chips)
@@ -54,10 +53,10 @@ def bfloat16(settings: Settings) -> Iterator[Measured]:
         raise LeamError("this processor has no bfloat16 instructions")
     for study in studies(settings):
         seconds = medians(
-            {name: partial(make_maps, study, name) for name in ("float32", "bfloat16")},
+            {name: partial(explain_pairs, *study.leam, name) for name in ("float32", "bfloat16")},
             settings.repeats,
         )
-        correlations = rank_correlations(study)
+        correlations = rank_correlations(*study.leam, "bfloat16")
         note = (
             f"Spearman's rank correlation of the maps: median {np.median(correlations):.3f}, "
             f"5th percentile {np.percentile(correlations, 5):.3f}"
@@ -65,39 +64,13 @@ def bfloat16(settings: Settings) -> Iterator[Measured]:
         yield Measured(study.family, seconds["float32"] / seconds["bfloat16"], note)
 
 
-def make_maps(study: Study, precision: Precision = "float32") -> None:
-    """Make the maps of all pairs and all layers."""
-    images = len(study.chips)
-    for _ in rounds(
-        study.network,
-        study.chips,
-        study.pairs,
-        study.layers,
-        batch_size=images,
-        precision=precision,
-    ):
-        pass
-
-
-def rank_correlations(study: Study) -> np.ndarray:
-    """Return Spearman's correlation (layer x pair,) of bfloat16 maps with float32 maps."""
-    exact, rough = (
-        relevance_maps(study.network, study.chips, study.pairs, study.layers, precision=precision)
-        for precision in ("float32", "bfloat16")
-    )
-    return np.array([
-        spearmanr(one.flatten(), other.flatten()).statistic
-        for layer in study.layers
-        for one, other in zip(exact[layer], rough[layer], strict=True)
-    ])  # fmt: skip
-
-
 def _beside(peer: str, most_pairs: int, settings: Settings) -> Iterator[Measured]:
     for study in studies(settings):
         pairs = min(most_pairs, len(study.pairs))
         with in_own_process(peer, study.family, pairs, settings) as make_maps_there:
             seconds = medians(
-                {"ours": partial(make_maps, study), "theirs": make_maps_there}, settings.repeats
+                {"ours": partial(explain_pairs, *study.leam), "theirs": make_maps_there},
+                settings.repeats,
             )
         ours, theirs = seconds["ours"] / len(study.pairs), seconds["theirs"] / pairs
         note = f"{peer} {1e3 * theirs:.0f} ms a pair (of {pairs}), ours {1e3 * ours:.1f} ms"

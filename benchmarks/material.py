@@ -28,17 +28,8 @@ _IMAGES: Final = 8
 class Study:
     """An identity's images and a network that looks at them.
 
-    Attributes
-    ----------
-    family, model : str
-        Name of the network, and of the model in the catalog.
-    network : nn.Module
-        On random weights.
-    chips : (image, 3, h, w) float32
-    pairs : list of (int, int)
-        All ordered pairs.
-    layers : tuple of str
-        The paper's nine.
+    The network, of a family and on random weights, is that of a model of the catalog; chips are
+    (image, 3, h, w) float32, pairs all ordered ones, layers the paper's nine.
     """
 
     family: str
@@ -47,6 +38,11 @@ class Study:
     chips: Tensor
     pairs: list[tuple[int, int]]
     layers: tuple[str, ...]
+
+    @property
+    def leam(self) -> tuple[nn.Module, Tensor, list[tuple[int, int]], tuple[str, ...]]:
+        """What LEAM takes: the network, the chips, the pairs and the layers."""
+        return self.network, self.chips, self.pairs, self.layers
 
 
 def studies(settings: Settings) -> list[Study]:
@@ -59,12 +55,11 @@ def studies(settings: Settings) -> list[Study]:
             network=networks.load(model, weights="random", seed=settings.seed).to(
                 memory_format=torch.channels_last  # as an ingest runs it
             ),
-            chips=255 * torch.rand(images, 3, size, size, generator=_generator(settings)),
+            chips=_random_chips(images, read_catalog().model(model).input_size, settings.seed),
             pairs=list(permutations(range(images), 2)),
             layers=read_catalog().model(model).layers,
         )
         for family, model in FAMILIES.items()
-        for size in [read_catalog().model(model).input_size]
     ]
 
 
@@ -115,5 +110,6 @@ def pair_maps(lake: Lake, layer: str) -> NDArray[np.float16]:
     return maps[~np.isnan(maps).any((1, 2))]
 
 
-def _generator(settings: Settings) -> torch.Generator:
-    return torch.Generator().manual_seed(settings.seed)
+def _random_chips(images: int, size: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 255 * torch.rand(images, 3, size, size, generator=generator)

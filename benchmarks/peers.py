@@ -9,7 +9,6 @@ a positive's embedding that is made already.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context
 
@@ -40,44 +39,35 @@ def in_own_process(peer: str, family: str, pairs: int, settings: Settings) -> It
 
 def make_maps(peer: str, family: str, pairs: int, settings: Settings) -> None:
     """Make a peer's maps of the first pairs of a study."""
-    material = _material(family, settings)
+    study, embeddings = _trainable_study(family, settings)
     by_peer = {"torchcam": _by_torchcam, "grad-cam": _by_grad_cam}[peer]
-    by_peer(material, material.study.pairs[:pairs])
-
-
-@dataclass(frozen=True)
-class _Material:
-    """A study whose network is trainable, and the embeddings (image, n) of its chips."""
-
-    study: Study
-    embeddings: Tensor
+    by_peer(study, embeddings, study.pairs[:pairs])
 
 
 @cache
-def _material(family: str, settings: Settings) -> _Material:
+def _trainable_study(family: str, settings: Settings) -> tuple[Study, Tensor]:
+    """Return a study whose network is trainable, and the embeddings (image, n) of its chips."""
     study = next(study for study in studies(settings) if study.family == family)
     with torch.no_grad():
         embeddings = study.network(study.chips)
     study.network.requires_grad_(True)
-    return _Material(study, embeddings)
+    return study, embeddings
 
 
-def _by_torchcam(material: _Material, pairs: Pairs) -> None:
+def _by_torchcam(study: Study, embeddings: Tensor, pairs: Pairs) -> None:
     from torchcam.methods import LayerCAM  # noqa: PLC0415
 
-    study = material.study
     with LayerCAM(study.network, list(study.layers)) as extract:
         for anchor, positive in pairs:
             scores = study.network(study.chips[anchor, None])
-            extract(targets=partial(_cosine, material.embeddings[positive]), scores=scores)
+            extract(targets=partial(_cosine, embeddings[positive]), scores=scores)
 
 
-def _by_grad_cam(material: _Material, pairs: Pairs) -> None:
+def _by_grad_cam(study: Study, embeddings: Tensor, pairs: Pairs) -> None:
     from pytorch_grad_cam import LayerCAM  # noqa: PLC0415
 
-    study = material.study
     for anchor, positive in pairs:
-        target = partial(_cosine, material.embeddings[positive])
+        target = partial(_cosine, embeddings[positive])
         for layer in study.layers:
             with LayerCAM(study.network, [study.network.get_submodule(layer)]) as extract:
                 extract(study.chips[anchor, None], [target])

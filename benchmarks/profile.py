@@ -65,7 +65,9 @@ def profile(
     table = Table("stage", "seconds", "share of all")
     for stage, seconds in sorted(found.stages.items(), key=lambda one: -one[1]):
         table.add_row(stage, f"{seconds:.1f}", f"{100 * seconds / found.seconds:.0f} %")
-    table.add_row("start, end and all else", f"{_rest(found):.1f}", "", style="dim")
+    beside = {"read", "write"}
+    rest = found.seconds - sum(s for stage, s in found.stages.items() if stage not in beside)
+    table.add_row("start, end and all else", f"{rest:.1f}", "", style="dim")
     table.add_row("all", f"{found.seconds:.1f}", "100 %", style="bold")
     console = Console()
     console.print(table)
@@ -95,11 +97,6 @@ def _watch(busy: list[float], ended: threading.Event) -> None:
     psutil.cpu_percent()
     while not ended.wait(_EVERY_SECONDS):
         busy.append(psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1))
-
-
-def _rest(found: Profile) -> float:
-    beside = {"read", "write"}
-    return found.seconds - sum(s for stage, s in found.stages.items() if stage not in beside)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Region counts of all pairs, as a share of the time that LEAM takes to make their maps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.benchmark import Measured, Settings
-from benchmarks.leam import make_maps
+from benchmarks.maps import explain_pairs
 from benchmarks.material import Study, studies
 from benchmarks.timing import medians
 from ingest.leam.maps import rounds
@@ -19,8 +19,7 @@ from leamstore.catalog import read_catalog
 from leamstore.layers import CellGrid
 
 
-@dataclass(frozen=True)
-class _Maps:
+class _Maps(NamedTuple):
     """Maps (n, y, x) of a layer that LEAM makes in one round, and their anchors (n,)."""
 
     layer: str
@@ -37,7 +36,9 @@ def share_of_leam(settings: Settings) -> Iterator[Measured]:
             _cells(study),
             drawn_classes(len(study.chips), settings.seed),
         )
-        seconds = medians({"leam": partial(make_maps, study), "regions": count}, settings.repeats)
+        seconds = medians(
+            {"leam": partial(explain_pairs, *study.leam), "regions": count}, settings.repeats
+        )
         per_map = seconds["regions"] / len(study.pairs) / len(study.layers)
         note = f"{1e3 * per_map:.2f} ms a map of {schema.GRID} x {schema.GRID} pixels"
         yield Measured(study.family, 100 * seconds["regions"] / seconds["leam"], note)
@@ -57,7 +58,7 @@ def _maps_by_round(study: Study) -> list[_Maps]:
     anchors = np.array(study.pairs)[:, 0]
     return [
         _Maps(layer, part.maps[layer].half().numpy(), anchors[part.pairs])
-        for part in rounds(study.network, study.chips, study.pairs, study.layers)
+        for part in rounds(*study.leam)
         for layer in study.layers
     ]
 

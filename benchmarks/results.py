@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.benchmark import Benchmark, Measured, in_unit
+from benchmarks.benchmark import Benchmark, in_unit
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,6 @@ class Row:
     case: str
     value: float | None
     note: str
-
-    @classmethod
-    def of(cls, benchmark: Benchmark, measured: Measured) -> "Row":
-        """Make the row of a measured case."""
-        return cls(benchmark, measured.case, measured.value, measured.note)
 
     @property
     def verdict(self) -> str:

@@ -34,7 +34,7 @@ def rows_of(benchmark: Benchmark, settings: Settings) -> Iterator[Row]:
     try:
         for measured in benchmark.measure(settings):
             done.add(measured.case)
-            yield Row.of(benchmark, measured)
+            yield Row(benchmark, measured.case, measured.value, measured.note)
     except ImportError as error:
         reason = f"not measured: {error.name} isn't installed (uv sync brings it)"
     except LeamError as error:

@@ -12,7 +12,7 @@ from analyses.question import Question, Settings
 from analyses.questions import QUESTIONS, with_all_guides
 from analyses.results import recorded_settings
 from dashboards import selections
-from dashboards.page import nothing_here
+from dashboards.page import no_model_here, nothing_here
 from dashboards.room import HASHES, Room
 from leamstore.errors import LakeError
 from leamstore.tables import results
@@ -53,9 +53,9 @@ def show_answer(room: Room, question: str) -> Answer:
 
     Without an answer the page ends by the command that computes it.
     """
-    answer = _read(room, question)
+    answer = find_answer(room, question)
     if answer is None and room.filters.model is None:
-        nothing_here(f"This lake is empty so far: fill it by `python -m ingest {room.option}`.")
+        no_model_here(room)
     if answer is None:
         nothing_here(
             f"This lake holds no answer yet: run `{command(room, question)}`, then reload the page."
@@ -68,11 +68,6 @@ def show_answer(room: Room, question: str) -> Answer:
         )
     _show_findings(room, answer)
     return answer
-
-
-def find_answer(room: Room, question: str) -> Answer | None:
-    """Return the answer to a question without showing it; None if the lake has none."""
-    return _read(room, question)
 
 
 def read_current(room: Room, question: Question, name: str) -> pl.DataFrame | None:
@@ -124,7 +119,8 @@ def choose_run(rows: pl.DataFrame, model: str | None) -> pl.DataFrame:
 
 
 @st.cache_resource(show_spinner="Reading the answer", max_entries=32, hash_funcs=HASHES)
-def _read(room: Room, question: str) -> Answer | None:
+def find_answer(room: Room, question: str) -> Answer | None:
+    """Return the answer to a question without showing it; None if the lake has none."""
     tables = results.read_results(room.lake, question)
     if not tables:
         return None

@@ -31,6 +31,10 @@ MOST_MEGABYTES: Final = 512
 _MOST_ANSWER_MEGABYTES: Final = 64
 _MOST_PROCESS_MEGABYTES: Final = 4096
 _STARTING_SECONDS: Final = 20
+_TOO_LARGE: Final = (
+    f"the query needs more than {MOST_MEGABYTES} MB of memory: ask for less, or give it more by "
+    "`python -m leamstore sql --memory`."
+)
 _READS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
@@ -75,7 +79,7 @@ def ask_bounded(lake: str, query: str, seconds: float = MOST_SECONDS) -> Bounded
             raise LeamError(too_long(seconds)) from error
     if process.returncode:
         lines = said.decode(errors="replace").strip().splitlines()
-        raise LeamError(lines[-1] if lines else _too_large())
+        raise LeamError(lines[-1] if lines else _TOO_LARGE)
     rows = pl.read_ipc(io.BytesIO(answer))
     return BoundedAnswer(rows.head(MOST_ROWS), rows.height > MOST_ROWS, time.monotonic() - began)
 
@@ -102,13 +106,6 @@ def _start() -> _Asker:
     )
 
 
-def _too_large() -> str:
-    return (
-        f"the query needs more than {MOST_MEGABYTES} MB of memory: ask for less, or give it more "
-        "by `python -m leamstore sql --memory`."
-    )
-
-
 def read_first_rows(lake: str, query: str, seconds: float) -> pl.DataFrame:
     """Return the first rows, and one more; runs in the separate process.
 
@@ -128,9 +125,9 @@ def read_first_rows(lake: str, query: str, seconds: float) -> pl.DataFrame:
             with ended_after(connection, seconds):
                 rows = _read(connection, query)
         except (duckdb.OutOfMemoryException, MemoryError) as error:
-            raise LeamError(_too_large()) from error
+            raise LeamError(_TOO_LARGE) from error
         except duckdb.Error as error:
-            raise LeamError(f"DuckDB refuses the query: {_one_line(error)}") from error
+            raise LeamError(f"DuckDB refuses the query: {' '.join(str(error).split())}") from error
     if rows.estimated_size("mb") > _MOST_ANSWER_MEGABYTES:
         raise LeamError(f"the answer has more than {_MOST_ANSWER_MEGABYTES} MB: ask for less.")
     return rows
@@ -147,10 +144,6 @@ def _read(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
     if kinds[0] is duckdb.StatementType.SELECT:
         answer = answer.limit(MOST_ROWS + 1)
     return frame_of(answer)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _main() -> None:

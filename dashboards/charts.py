@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from polars import selectors
 
+from analyses.findings import in_words
 from leamstore.file_names import file_name
 
 OKABE_ITO: Final = (
@@ -35,7 +36,7 @@ PAPER_COLOUR: Final = OKABE_ITO[3]
 AMOUNTS: Final = "cividis"
 """The colour map of amounts: perceptually uniform, and the same to all colour-blind people."""
 
-DIFFERENCES: Final = ((0.0, "#0072B2"), (0.5, "#F0F0F0"), (1.0, "#D55E00"))
+DIFFERENCES: Final = [[0.0, "#0072B2"], [0.5, "#F0F0F0"], [1.0, "#D55E00"]]
 """The colour map of differences: blue below zero, grey at it, vermilion above."""
 
 _HEADINGS: Final = {
@@ -136,24 +137,43 @@ def show_chart(
 
 
 def show_table(table: pl.DataFrame, name: str, **look: Any) -> None:
-    """Show a table, columns and regions named in words, and under it its downloads as SQL has them.
+    """Show a table for reading, and under it its downloads as SQL has them.
 
-    `look` is passed on to ``st.dataframe``; ``column_config=None`` shows all by its own name.
+    Columns and regions are named in words, and numbers have four decimals. `look` is passed on to
+    ``st.dataframe``; ``column_config=None`` shows everything as it is.
     """
-    name = file_name(name)
+    name, shown = file_name(name), table
     if "column_config" not in look:
-        look["column_config"] = {column: in_words(column) for column in table.columns}
-        shown = table.with_columns(_OF_REGIONS.str.replace_all("_", " "))
-    else:
-        shown = table
+        look["column_config"] = {column: heading(column) for column in table.columns}
+        regions = _OF_REGIONS.str.replace_all("_", " ")
+        shown = table.with_columns(regions, pl.col(pl.Float64).round(4))
     st.dataframe(shown, key=f"table-{name}", hide_index=True, **look)
     with st.container(horizontal=True, gap="small", key=f"downloads-{name}"):
         _show_table_buttons(table, name)
 
 
-def in_words(column: str) -> str:
+def heading(column: str) -> str:
     """Return a column's name as a heading has it: ``p_holm`` is ``p after Holm``."""
-    return _HEADINGS.get(column, column.replace("_", " "))
+    return _HEADINGS.get(column, in_words(column))
+
+
+def heat_map(values: Any, x: Sequence[Any], y: Sequence[Any], line: int, **look: Any) -> go.Figure:
+    """Return amounts (y, x) by two categories as colours, the first line at the top.
+
+    Parameters
+    ----------
+    values : (y, x)
+    x, y : sequence
+        Labels of the columns and of the lines.
+    line : int
+        Height of a line, in pixels.
+    look : Any
+        Passed on to ``go.Heatmap``.
+    """
+    figure = go.Figure(go.Heatmap(z=values, x=x, y=y, xgap=1, ygap=1, **look))
+    figure.update_xaxes(type="category", tickangle=-45)
+    figure.update_yaxes(type="category", autorange="reversed", automargin=True)
+    return figure.update_layout(height=160 + line * len(y))
 
 
 def show_pictures(pictures: Sequence[NDArray[np.uint8]], titles: Sequence[str], name: str) -> None:
@@ -216,10 +236,10 @@ def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def data_address(pixels: NDArray[np.uint8], quality: int = 88) -> str:
+def data_address(pixels: NDArray[np.uint8]) -> str:
     """Return pixels (y, x, 3) as a JPEG in a ``data:`` address, for a chart's background."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    Image.fromarray(pixels).save(file, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 

@@ -4,6 +4,7 @@ Series differ by colour, symbol and line, so that no single one of them is neede
 them. A figure is made in one call: plotly checks all of it again for each later addition.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from analyses.findings import with_interval
+from analyses.paper import has_paper
 from dashboards.charts import OKABE_ITO, PAPER_COLOUR
 
 REFERENCE: Final = "#7F7F7F"
@@ -49,9 +51,8 @@ def forest(
     unit: str,
     *,
     estimate: str = "estimate",
-    reference: float = 0.0,
 ) -> go.Figure:
-    """Return estimates as points with intervals, a line for each label, and a reference line.
+    """Return estimates as points with intervals, a line for each label, and a line at zero.
 
     Parameters
     ----------
@@ -67,12 +68,11 @@ def forest(
     for lane, (name, look) in zip(lanes, looks.items(), strict=True):
         own = rows.filter(pl.col(series) == name)
         heights = [labels.index(one) + lane for one in own[label]]
-        traces.append(
-            _points(own, own[estimate].to_list(), heights, name, look, "x", estimate, label)
-        )
+        points = _points(own, (label, estimate), name, look, "x")
+        traces.append({**points, "y": heights, "mode": "markers"})
     layout = {
         "shapes": [{
-            "type": "line", "x0": reference, "x1": reference, "y0": 0, "y1": 1, "yref": "y domain",
+            "type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "y domain",
             "line": {"color": REFERENCE, "width": 1},
         }],
         "yaxis": {
@@ -84,7 +84,14 @@ def forest(
         "height": 150 + 16 * max(2, len(looks)) * len(labels),
         "showlegend": len(looks) > 1,
     }  # fmt: skip
-    return go.Figure([*traces, *_papers(rows, label, labels)], layout)
+    if has_paper(rows):
+        printed = rows.drop_nulls("paper")
+        traces.append({
+            "type": "scatter", "x": printed["paper"].to_list(),
+            "y": [labels.index(one) for one in printed[label]],
+            "name": "the paper", "mode": "markers", "marker": _diamond(PAPER_COLOUR),
+        })  # fmt: skip
+    return go.Figure(traces, layout)
 
 
 def curves(
@@ -117,10 +124,8 @@ def curves(
         own = rows.filter(pl.col(series) == name)
         own = own if is_text else own.sort(along)
         places = own[along].to_list()
-        traces.append(
-            _points(own, places, own[estimate].to_list(), name, look, "y", estimate, along)
-        )
-        if "paper" in own.columns and own["paper"].is_not_null().any():
+        traces.append({**_points(own, (along, estimate), name, look, "y"), "x": places})
+        if has_paper(own):
             traces.append({
                 "type": "scatter", "x": places, "y": own["paper"].to_list(), "mode": "markers",
                 "name": f"{name}, the paper", "marker": _diamond(look.colour),
@@ -147,33 +152,22 @@ def most(counts: pl.Series) -> int:
 
 def wrapped(words: str, letters: int = _LABEL) -> str:
     """Return words broken into lines of so many letters, as a narrow screen has room for."""
-    lines = [""]
-    for word in words.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) >= letters:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
+    lines = textwrap.wrap(words, letters, break_long_words=False, break_on_hyphens=False)
     return "<br>".join(lines)
 
 
 def _points(
-    rows: pl.DataFrame,
-    x: list[Any],
-    y: list[Any],
-    name: str,
-    look: Look,
-    axis: str,
-    estimate: str,
-    label: str,
+    rows: pl.DataFrame, columns: tuple[str, str], name: str, look: Look, axis: str
 ) -> dict[str, Any]:
-    """Return the trace of a series with its intervals along `axis`."""
-    told = [
+    """Return the trace of a series, its estimates with their intervals along `axis`."""
+    label, estimate = columns
+    texts = [
         f"{row[label]}, {name}: {with_interval(row, '.4g', estimate)}"
         for row in rows.iter_rows(named=True)
     ]
     return {
-        "type": "scatter", "x": x, "y": y, "name": name,
-        "text": told, "hovertemplate": "%{text}<extra></extra>",
-        "mode": "markers" if axis == "x" else "lines+markers",
+        "type": "scatter", axis: rows[estimate].to_list(), "name": name, "mode": "lines+markers",
+        "text": texts, "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": look.colour, "symbol": look.symbol, "size": 8},
         "line": {"color": look.colour, "dash": look.dash, "width": 1.5},
         f"error_{axis}": {
@@ -182,18 +176,6 @@ def _points(
             "arrayminus": (rows[estimate] - rows["low"]).fill_null(0).to_list(),
         },
     }  # fmt: skip
-
-
-def _papers(rows: pl.DataFrame, label: str, labels: list[Any]) -> list[dict[str, Any]]:
-    """Return the trace of what the paper printed; none where it printed nothing of these."""
-    if "paper" not in rows.columns or not rows["paper"].is_not_null().any():
-        return []
-    printed = rows.drop_nulls("paper")
-    return [{
-        "type": "scatter", "x": printed["paper"].to_list(),
-        "y": [labels.index(one) for one in printed[label]],
-        "name": "the paper", "mode": "markers", "marker": _diamond(PAPER_COLOUR),
-    }]  # fmt: skip
 
 
 def _diamond(colour: str) -> dict[str, Any]:

@@ -5,16 +5,20 @@ Regions are counted as ingest counts them: on the 512 x 512 grid over the model'
 """
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
-from PIL import Image
+from scipy import ndimage
 
 from analyses.overlays import Drawing, draw_maps
+from dashboards import selections
+from dashboards.page import nothing_here
 from dashboards.room import HASHES, Room
+from ingest.faces.chips import warp
 from leamstore import arrays, geometry
 from leamstore.geometry import Affine
 from leamstore.layers import CellGrid, Layer
@@ -48,6 +52,47 @@ class Face:
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FaceImage:
+    """An image of a face: its image_id, its person, its file's name."""
+
+    image_id: int
+    identity: str
+    name: str
+
+
+def choose_person(room: Room, model: str, name: str = "person", label: str = "Person") -> str:
+    """Show a selection of the people whose images a model was run on; end the page without any."""
+    people = room.ask(
+        "SELECT DISTINCT identity FROM images JOIN embeddings USING (image_id) "
+        "WHERE model = ? AND status = 'kept' ORDER BY identity",
+        model,
+    )["identity"].to_list()
+    if not people:
+        nothing_here(
+            f"{model} has been run on no image yet: an ingest is under way, or was interrupted "
+            "and goes on by the same command."
+        )
+    return selections.one_of(name, label, people, default=selections.known("identity"), width=240)
+
+
+def choose_image(
+    room: Room, model: str, person: str, name: str = "image", label: str = "Image",
+    unlike: int | None = None,
+) -> FaceImage:  # fmt: skip
+    """Show a selection of a person's images; by default the first but for the one `unlike`."""
+    rows = room.ask(
+        "SELECT image_id, path FROM images JOIN embeddings USING (image_id) "
+        "WHERE model = ? AND identity = ? AND status = 'kept' ORDER BY path",
+        model,
+        person,
+    )
+    by_name = {PurePath(path).name: image_id for image_id, path in rows.iter_rows()}
+    default = next((one for one, image_id in by_name.items() if image_id != unlike), None)
+    chosen = selections.one_of(name, label, list(by_name), default=default, width=240)
+    return FaceImage(by_name[chosen], person, chosen)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
@@ -91,13 +136,14 @@ def read_face(room: Room, layer: Layer, image_id: int, frame: Frame, size: int) 
 def _read_face(
     room: Room, model: str, input_size: int, image_id: int, frame: Frame, size: int
 ) -> Face:
-    settings = dict(room.ask("SELECT name, value FROM settings").iter_rows())
-    to_crop = _to_crop(poses_of(room, model, image_id), frame, input_size, size)
-    labels = np.asarray(_read(room, f"labels/{settings['parser']}", image_id))
+    settings = room.lake.settings
+    frame_to_crop = geometry.invert(poses_of(room, model, image_id).crop_to(frame))[0]
+    scaling = geometry.scaling(size, input_size if frame == "chip" else GRID)
+    to_crop = geometry.compose(frame_to_crop, scaling)
+    labels = _read(room, f"labels/{settings.parser}", image_id)
     pixels = np.full((size, size, 3), _NO_CROP, np.uint8)
-    if settings["crops"] == "True":
-        crop = np.asarray(_read(room, "crop", image_id))
-        pixels = _warp(crop, to_crop, size)
+    if settings.crops:
+        pixels = warp(_read(room, "crop", image_id), to_crop, size)
     return Face(pixels, nearest(labels, to_crop, size, UNLABELLED))
 
 
@@ -175,16 +221,12 @@ def nearest(pixels: NDArray[Any], affine: Affine, size: int, outside: Any) -> ND
     outside : Any
         The value where there is no pixel.
     """
-    side = np.arange(size, dtype=np.float64)
-    # 1e-9, as in ingest's counting, makes a frame equal to itself give the same pixels.
-    x, y = (
-        np.floor(along * side + (down * side)[:, None] + (shift + 0.5 - 1e-9)).astype(int)
-        for along, down, shift in affine
+    # Rows come first; 1e-9, as in ingest's counting, makes a frame equal to itself stay itself.
+    linear, shift = affine[::-1, 1::-1], affine[::-1, 2] - 1e-9
+    taken = ndimage.affine_transform(
+        pixels, linear, shift, (size, size), order=0, mode="grid-constant", cval=outside
     )
-    inside = (x >= 0) & (x < pixels.shape[1]) & (y >= 0) & (y < pixels.shape[0])
-    taken = np.full((size, size), outside, pixels.dtype)
-    taken[inside] = pixels[y[inside], x[inside]]
-    return taken
+    return np.asarray(taken)
 
 
 def outlines(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -193,23 +235,6 @@ def outlines(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     border[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     border[:-1] |= labels[:-1] != labels[1:]
     return border
-
-
-def _to_crop(poses: Poses, frame: Frame, input_size: int, size: int) -> Affine:
-    frame_size = input_size if frame == "chip" else GRID
-    to_crop = geometry.invert(poses.crop_to(frame))[0]
-    return geometry.compose(to_crop, geometry.scaling(size, frame_size))
-
-
-def _warp(crop: NDArray[np.uint8], to_crop: Affine, size: int) -> NDArray[np.uint8]:
-    # Pillow's pixels have their centres at halves.
-    linear = to_crop[:, :2]
-    shift = to_crop[:, 2] + 0.5 - linear @ [0.5, 0.5]
-    coefficients = (*linear[0], shift[0], *linear[1], shift[1])
-    picture = Image.fromarray(crop).transform(
-        (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
-    )
-    return np.asarray(picture)
 
 
 @st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)

@@ -6,7 +6,7 @@ lake whole people are drawn among whom they are sought, and everybody's mean map
 are of a part of it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -28,7 +28,7 @@ from analyses.rerun.masks import (
 )
 from dashboards import faces, selections
 from dashboards.charts import show_pictures
-from dashboards.page import nothing_here
+from dashboards.faces import FaceImage
 from dashboards.room import HASHES, Room
 from leamstore import arrays
 from leamstore.layers import Layer
@@ -47,37 +47,7 @@ _SEED: Final = 0
 _PICTURE: Final = 256
 
 
-@dataclass(frozen=True)
-class Whose:
-    """The image whose map hides a face: its image_id, its person, its file's name."""
-
-    image_id: int
-    identity: str
-    name: str
-
-
-def choose_face(room: Room, model: str) -> Whose:
-    """Show selections of a person and an image, by default the Explorer's."""
-    people = room.ask(
-        "SELECT DISTINCT identity FROM images JOIN embeddings USING (image_id) "
-        "WHERE model = ? AND status = 'kept' ORDER BY identity",
-        model,
-    )["identity"].to_list()
-    if not people:
-        nothing_here(f"{model} has been run on no image yet.")
-    person = selections.one_of("person", "Person", people, width=220)
-    rows = room.ask(
-        "SELECT path, image_id FROM images JOIN embeddings USING (image_id) "
-        "WHERE model = ? AND identity = ? AND status = 'kept' ORDER BY path",
-        model,
-        person,
-    )
-    by_name = {PurePath(path).name: image_id for path, image_id in rows.iter_rows()}
-    name = selections.one_of("image", "Image", list(by_name), width=220)
-    return Whose(by_name[name], person, name)
-
-
-def sources_of(room: Room, model: str, face: Whose) -> dict[str, Whose]:
+def sources_of(room: Room, model: str, face: FaceImage) -> dict[str, FaceImage]:
     """Return the images whose maps hide a face, by mask, as `masks.draw_sources` draws them.
 
     Only the own one where the person has no other image, or where there is nobody else.
@@ -87,17 +57,20 @@ def sources_of(room: Room, model: str, face: Whose) -> dict[str, Whose]:
     if place is None:
         return {"own": face}
     return {"own": face} | {
-        mask: _whose(images, int(places[place])) for mask, places in drawn.items() if mask != "own"
+        mask: FaceImage(image_id, identity, PurePath(path).name)
+        for mask, places in drawn.items()
+        for image_id, identity, path, _ in [images.row(int(places[place]))]
+        if mask != "own"
     }
 
 
 @st.cache_data(show_spinner=False, max_entries=200, hash_funcs=HASHES)
-def orders_of(room: Room, layer: Layer, face: Whose) -> dict[str, Order]:
+def orders_of(room: Room, layer: Layer, face: FaceImage) -> dict[str, Order]:
     """Return the orders (1, y, x) in which masks hide a face's chip, by the mask's name."""
     size = layer.grid.input_size
     orders = {
-        mask: _order(faces.read_relevance(room, layer, whose.image_id), layer)
-        for mask, whose in sources_of(room, layer.model, face).items()
+        mask: _order(faces.read_relevance(room, layer, image.image_id), layer)
+        for mask, image in sources_of(room, layer.model, face).items()
     }
     return orders | {
         "mean map": _order(mean_map(room, layer), layer),
@@ -106,10 +79,24 @@ def orders_of(room: Room, layer: Layer, face: Whose) -> dict[str, Order]:
     }
 
 
+def choose_hidden(
+    room: Room, model: str, percents: Sequence[float], default: float
+) -> tuple[FaceImage, tuple[float, str]]:
+    """Show selections of a face and of what is hidden: the percent of the chip, and the fill."""
+    with st.container(horizontal=True):
+        face = faces.choose_image(room, model, faces.choose_person(room, model))
+        fill = selections.either_of("fill", "Fill", list(FILLS))
+        percent = selections.step_of(
+            "hidden", "Hidden, % of the chip", list(map(float, percents)), default=default,
+            width=300,
+        )  # fmt: skip
+    return face, (percent, fill)
+
+
 def show_hidden(
     room: Room,
     layer: Layer,
-    face: Whose,
+    face: FaceImage,
     masks: list[str],
     hidden: tuple[float, str],
     titles: dict[str, str],
@@ -136,16 +123,16 @@ def show_hidden(
         name,
     )
     sources = sources_of(room, layer.model, face)
-    told = "; ".join(
+    listed = "; ".join(
         f"{mask}: {sources[mask].name}" for mask in shown if mask in sources and mask != "own"
     )
     st.caption(
         f"{face.name} on the chip of {layer.model}; maps of {layer.name}. "
-        + (f"Whose maps: {told}. " if told else "")
+        + (f"Maps of other images: {listed}. " if listed else "")
         + f"Everybody's mean map and mean colour are of up to {MEAN_OF * arrays.SHARD_IMAGES} and "
         f"{COLOUR_OF} images."
     )
-    if room.ask("SELECT value FROM settings WHERE name = 'crops'")["value"].item() != "True":
+    if not room.lake.settings.crops:
         st.caption("This lake holds no crops, so that the face itself can't be shown.")
     if len(sources) < len(("own", "same person", "matched stranger", "swap")):
         st.caption("This person has no other image, or the lake no strangers, for the other masks.")
@@ -180,7 +167,7 @@ def mean_map(room: Room, layer: Layer) -> NDArray[np.float64]:
 @st.cache_data(show_spinner=False, max_entries=8, hash_funcs=HASHES)
 def mean_colour(room: Room, layer: Layer) -> NDArray[np.float64]:
     """Return the mean colour (3,) of `COLOUR_OF` chips, drawn; grey if the lake holds no crops."""
-    if room.ask("SELECT value FROM settings WHERE name = 'crops'")["value"].item() != "True":
+    if not room.lake.settings.crops:
         return np.full(3, 128.0)
     drawn = room.ask(
         "SELECT image_id FROM embeddings WHERE model = ? "
@@ -219,11 +206,6 @@ def _drawn_sources(
     )
     landmarks = images["landmarks"].to_numpy()
     return images, draw_sources(images["identity"].to_numpy(), landmarks, _SEED)
-
-
-def _whose(images: pl.DataFrame, place: int) -> Whose:
-    row = images.row(place, named=True)
-    return Whose(row["image_id"], row["identity"], PurePath(row["path"]).name)
 
 
 def _order(relevance: NDArray[np.floating], layer: Layer) -> Order:

@@ -51,7 +51,14 @@ def nothing_here(sentence: str) -> NoReturn:
     st.stop()
 
 
-def told(show: Callable[[], object]) -> None:
+def no_model_here(room: Room) -> NoReturn:
+    """Say that no model has been run on the lake, with the command that does it."""
+    nothing_here(
+        f"No model has been run on this lake: run `python -m ingest --models all {room.option}`."
+    )
+
+
+def with_errors_shown(show: Callable[[], object]) -> None:
     """Draw something, and show an error of the lake as a sentence in its place."""
     try:
         show()
@@ -82,7 +89,7 @@ def part(
 
         if state_of_tables(room.address) != room.state:
             st.rerun()
-        told(show_part)
+        with_errors_shown(show_part)
         selections.end_part()
 
     return draw

@@ -42,12 +42,7 @@ class Filters:
 class Room:
     """A lake in one state, and the filters of the sidebar.
 
-    Attributes
-    ----------
-    lake : Lake
-    state : str
-        Another one as soon as the lake's tables have been written to.
-    filters : Filters
+    The state is another one as soon as the lake's tables have been written to.
     """
 
     lake: Lake
@@ -98,14 +93,13 @@ def state_of_tables(address: str) -> str:
     if not place.exists():
         return ""
     with current_copy(place) as file:
-        files = (file, file.with_name(f"{file.name}.wal"))
-        states = [_state_of(one) for one in files if one.is_file()]
+        files = [file, file.with_name(f"{file.name}.wal")]
+        states = [
+            f"{one.name} {one.stat().st_mtime_ns} {one.stat().st_size}"
+            for one in files
+            if one.is_file()
+        ]
     return hashlib.sha256(" ".join(states).encode()).hexdigest()
-
-
-def _state_of(file: Path) -> str:
-    status = file.stat()
-    return f"{file.name} {status.st_mtime_ns} {status.st_size}"
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -11,7 +11,7 @@ from PIL import Image
 from dashboards import selections
 from dashboards.bounded_query import start_ahead
 from dashboards.charts import OKABE_ITO
-from dashboards.page import Page, told
+from dashboards.page import Page, with_errors_shown
 from dashboards.room import EVERYBODY, HASHES, Filters, Room, open_room
 from dashboards.views import PAGES
 from leamstore.stand_ins import brands
@@ -57,7 +57,7 @@ def show_page(page: Page, address: str) -> None:
     selections.begin_page(page.address)
     st.header(page.title)
     try:
-        told(lambda: _show_in_room(page, address))
+        with_errors_shown(lambda: _show_in_room(page, address))
     finally:
         selections.end_page()
         start_ahead()  # the page SQL's next query doesn't wait for its process

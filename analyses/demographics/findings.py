@@ -6,7 +6,7 @@ import polars as pl
 
 from analyses.demographics.occluded_pairs import SPANS, WHOLE
 from analyses.demographics.scores import QUANTILES
-from analyses.findings import FEWEST_IDENTITIES, estimate, in_words, with_interval
+from analyses.findings import FEWEST_IDENTITIES, in_words, with_interval
 
 _ALPHA = 0.05
 _PERCENT = 1.0
@@ -129,7 +129,7 @@ def _ages(tables: Mapping[str, pl.DataFrame]) -> list[str]:
 def _costs(run: str, rows: pl.DataFrame) -> str:
     """Return findings on the cost of own masks over that of random ones, near and far in years."""
     numbers = ", ".join(
-        f"{estimate(row, 'estimate', 4)} at {row['years']} years ({row['identities']} people)"
+        f"{with_interval(row, '.4f')} at {row['years']} years ({row['identities']} people)"
         for row in rows.to_dicts()
     )
     few = [row["years"] for row in rows.to_dicts() if row["identities"] < FEWEST_IDENTITIES]

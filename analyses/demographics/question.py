@@ -5,7 +5,6 @@ compares where models look: the region shares in the top 1 %. An observation is 
 throughout; the paper's tests take each image for one.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict
 from itertools import product
 from typing import Final
@@ -24,7 +23,7 @@ from analyses.demographics.occluded_pairs import (
 )
 from analyses.demographics.people import SMALLEST_GROUP, compare_groups, groups_of_people
 from analyses.demographics.scores import QUANTILES, STEP, find_quantiles
-from analyses.estimates import with_holm
+from analyses.estimates import labelled, with_holm
 from analyses.paper import beside_paper, read_table
 from analyses.question import (
     LEFT_OUT,
@@ -34,10 +33,15 @@ from analyses.question import (
     Question,
     Settings,
 )
-from analyses.regions.shares import regions_in, sum_shares
+from analyses.regions.shares import means_of, regions_in, sum_shares
 from analyses.rerun.experiment import Experiment
 from analyses.rerun.lake_models import runnable_models
-from analyses.rerun.papers_occlusions import PAPERS_GUIDE, PAPERS_MASKS, mean_of, over_models
+from analyses.rerun.papers_occlusions import (
+    PAPERS_GUIDE,
+    over_models,
+    papers_conditions,
+    with_papers_mean,
+)
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -57,22 +61,11 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
             "each, and no ages; state them in an identities.csv and an images.csv next to the "
             "images and run `python -m ingest`."
         )
-    parts: list[Callable[[], dict[str, pl.DataFrame]]] = []
-    if not known.is_empty():
-        parts.append(lambda: {"demographics": compare_shares(lake, known, settings, work)})
-    parts.append(lambda: compare_pairs(lake, known, settings, work))
-    return _all_that_can_be(parts)
-
-
-def _all_that_can_be(
-    parts: list[Callable[[], dict[str, pl.DataFrame]]],
-) -> dict[str, pl.DataFrame]:
-    """Return the tables of all parts; one that lacks something is left out, if not all do."""
     tables: dict[str, pl.DataFrame] = {}
     lacking: list[LackingError] = []
-    for part in parts:
+    for part in (_compare_shares, compare_pairs):
         try:
-            tables |= part()
+            tables |= part(lake, known, settings, work)
         except LackingError as error:
             lacking.append(error)
     if not tables and lacking:
@@ -80,28 +73,25 @@ def _all_that_can_be(
     return tables
 
 
-def compare_shares(lake: Lake, known: pl.DataFrame, settings: Settings, work: Work) -> pl.DataFrame:
+def _compare_shares(
+    lake: Lake, known: pl.DataFrame, settings: Settings, work: Work
+) -> dict[str, pl.DataFrame]:
     """Return the differences of region shares between all groups, by model and region."""
-    shares = mean_of_people(sum_shares(lake, "pair_regions", ("model",), "activation = 'top'"))
-    areas = mean_of_people(sum_shares(lake, "image_regions", ("model",), "percent = 100"))
+    if known.is_empty():
+        return {}
+    shares = means_of(sum_shares(lake, "pair_regions", ("model",), "activation = 'top'"))
+    areas = means_of(sum_shares(lake, "image_regions", ("model",), "percent = 100"))
     models = shares["model"].unique(maintain_order=True)
     asked = list(product(models, known["attribute"].unique(maintain_order=True)))
     rows = []
     for model, attribute in work.track(asked, "Groups", len(asked)):
-        people = known.filter(pl.col("attribute") == attribute)
+        people = known.filter(attribute=attribute)
         compared = (
-            group_differences(
-                people.join(frame.filter(pl.col("model") == model), on="identity"), settings
-            )
+            group_differences(people.join(frame.filter(model=model), on="identity"), settings)
             for frame in (shares, areas)
         )
         rows.append(beside_areas(*compared))
-    return with_holm(pl.concat(rows))
-
-
-def mean_of_people(sums: pl.DataFrame) -> pl.DataFrame:
-    """Return each person's mean share over images, positives and layers, from summed ones."""
-    return sums.with_columns(pl.col(name) / pl.col("maps") for name in regions_in(sums))
+    return {"demographics": with_holm(pl.concat(rows))}
 
 
 def group_differences(shares: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -119,8 +109,7 @@ def group_differences(shares: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         model, attribute, and as `analyses.demographics.people.compare_groups`.
     """
     rows = compare_groups(shares, regions_in(shares), settings, "region")
-    named = (pl.lit(shares[name][0]).alias(name) for name in ("model", "attribute"))
-    return rows.select(*named, pl.all())
+    return labelled(rows, {name: shares[name][0] for name in ("model", "attribute")})
 
 
 def beside_areas(shares: pl.DataFrame, areas: pl.DataFrame) -> pl.DataFrame:
@@ -149,8 +138,8 @@ def compare_pairs(
         tables["demographics_occlusion_differences"] = drop_differences(pairs, known, settings)
     if pairs["years"].is_not_null().any():
         tables["demographics_ages"] = cosines_by_age(pairs, settings)
-        tables["demographics_age_costs"] = costs_by_age(pairs, settings)
-        tables["demographics_age_scores"] = scores_by_age(scores, settings)
+        tables["demographics_age_costs"] = _costs_by_age(pairs, settings)
+        tables["demographics_age_scores"] = _scores_by_age(scores, settings)
     return tables
 
 
@@ -185,27 +174,10 @@ def drops_of_groups(pairs: pl.DataFrame, known: pl.DataFrame, settings: Settings
 def papers_drops_by_gender() -> pl.DataFrame:
     """Return Tables 22 (female) and 23 (male) and their means over models, with ours' columns."""
     both = pl.concat(
-        read_table(number)
-        .with_columns(
-            pl.col("row").str.split_exact(" ", 1).struct.rename_fields(["mask", "percent"]),
-            group=pl.lit(group),
-        )
-        .unnest("row")
+        papers_conditions(number).with_columns(attribute=pl.lit("gender"), group=pl.lit(group))
         for number, group in ((22, "female"), (23, "male"))
-    ).select(
-        "group",
-        attribute=pl.lit("gender"),
-        guiding=pl.lit(PAPERS_GUIDE),
-        judged="column",
-        percent=pl.col("percent").cast(pl.Float64),
-        mask=pl.col("mask").replace_strict(PAPERS_MASKS),
-        paper="value",
     )
-    models = both["judged"].n_unique()
-    by = [column for column in both.columns if column not in ("judged", "paper")]
-    mean = both.group_by(by, maintain_order=True).agg(pl.col("paper").mean())
-    named = mean.with_columns(judged=pl.lit(mean_of(models))).select(both.columns)
-    return pl.concat([both, named])
+    return with_papers_mean(both)
 
 
 def drop_differences(pairs: pl.DataFrame, known: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -234,7 +206,7 @@ def drop_differences(pairs: pl.DataFrame, known: pl.DataFrame, settings: Setting
         for (attribute,), rows in people.group_by("attribute", maintain_order=True):
             compared = compare_groups(rows, columns, settings, "condition")
             named = dict(zip(_RUN, run, strict=True)) | {"attribute": attribute}
-            tables.append(compared.with_columns(pl.lit(v).alias(k) for k, v in named.items()))
+            tables.append(labelled(compared, named))
     together = pl.concat(tables).join(conditions, on="condition", maintain_order="left")
     first = [*_RUN, "attribute", "groups", "mask", "percent"]
     return with_holm(together.select(*first, pl.exclude(*first, "condition")))
@@ -253,18 +225,11 @@ def cosines_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     aged = pairs.filter(pl.col("years").is_not_null(), pl.col("percent").is_in(AGED_PERCENTS))
     rows = mean_cosines(aged, by, settings)
     on = (*_RUN, "mask", "percent", "years")
-    return beside_paper(rows, papers_cosines_by_age(), on, "estimate").sort(by)
+    return beside_paper(rows, _papers_cosines_by_age(), on, "estimate").sort(by)
 
 
-def costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Return the excess of the drop by own masks over that by random ones, by span of years.
-
-    Returns
-    -------
-    polars.DataFrame
-        guiding, judged, layer, percent, years (a span of them), estimate, low, high, identities,
-        pairs.
-    """
+def _costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return the excess of the drop by own masks over that by random ones, by span of years."""
     by = [*_RUN, "layer", "percent", "years"]
     aged = pairs.filter(pl.col("years").is_not_null(), pl.col("percent").is_in(AGED_PERCENTS))
     own, random = (aged.filter(mask=mask).drop("mask", "before") for mask in ("own", "random"))
@@ -273,33 +238,18 @@ def costs_by_age(pairs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     return mean_cosines(both.with_columns(years=span_of("years")), by, settings, "drop").sort(by)
 
 
-def scores_by_age(scores: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Return quantiles of pairs' cosines after occlusion by span of years, as Figure 11 shows.
-
-    Parameters
-    ----------
-    scores : polars.DataFrame
-        Those of `analyses.demographics.occluded_pairs.measure_pairs`.
-
-    Returns
-    -------
-    polars.DataFrame
-        guiding, judged, layer, mask, percent, years (a span of them), quantile, estimate, low,
-        high, identities, pairs; the mask `WHOLE` stands for the faces as they are.
-    """
+def _scores_by_age(scores: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return quantiles of pairs' cosines after occlusion by span of years, as Figure 11 shows."""
     by = [*_RUN, "layer", "mask", "percent", "years"]
     return find_quantiles(scores, by, settings).sort(*by, "quantile")
 
 
-def papers_cosines_by_age() -> pl.DataFrame:
+def _papers_cosines_by_age() -> pl.DataFrame:
     """Return Table 24 and its mean over models, with the columns of ours, and paper."""
     table = read_table(24).select(
         judged="row", years=pl.col("column").cast(pl.Int32), paper="value"
     )
-    models = table["judged"].n_unique()
-    mean = table.group_by("years", maintain_order=True).agg(pl.col("paper").mean())
-    named = mean.select(judged=pl.lit(mean_of(models)), years="years", paper="paper")
-    return pl.concat([table, named]).with_columns(
+    return with_papers_mean(table).with_columns(
         guiding=pl.lit(PAPERS_GUIDE), mask=pl.lit("own"), percent=pl.lit(1.0)
     )
 
@@ -321,7 +271,6 @@ QUESTION: Final = Question(
             per=("guiding", "judged", "attribute"),
             rows=("percent",),
             columns=("mask", "group"),
-            estimate="estimate",
             decimals=4,
         ),
         "demographics_occlusion_differences": Layout(
@@ -334,7 +283,6 @@ QUESTION: Final = Question(
             per=_RUN,
             rows=("years",),
             columns=("mask", "percent"),
-            estimate="estimate",
             decimals=3,
         ),
         "demographics_age_costs": Layout(
@@ -342,7 +290,6 @@ QUESTION: Final = Question(
             per=_RUN,
             rows=("percent",),
             columns=("years",),
-            estimate="estimate",
             decimals=4,
         ),
         "demographics_age_scores": Layout(
@@ -350,7 +297,6 @@ QUESTION: Final = Question(
             per=(*_RUN, "years"),
             rows=("quantile",),
             columns=("mask", "percent"),
-            estimate="estimate",
             decimals=3,
         ),
         f"demographics_{LEFT_OUT}": LEFT_OUT_LAYOUT,

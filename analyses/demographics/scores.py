@@ -4,13 +4,13 @@ Counts of people add up over tasks and models, and redrawing people is a product
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analyses.estimates import sums_by_person
+from analyses.estimates import labelled, sums_by_person
 from analyses.question import Settings
 from analyses.statistics import Array, identity_weights
 
@@ -42,17 +42,13 @@ def find_quantiles(counts: pl.DataFrame, by: Sequence[str], settings: Settings) 
         high (NULL of one identity), identities, pairs.
     """
     return pl.concat(
-        pl.DataFrame({"quantile": QUANTILES}).select(
-            *(pl.lit(value).alias(name) for name, value in zip(by, of, strict=True)),
-            "quantile",
-            **_columns(part, settings),
-        )
+        labelled(_quantiles(part, settings), dict(zip(by, of, strict=True)))
         for of, part in counts.group_by(by, maintain_order=True)
     )
 
 
-def _columns(part: pl.DataFrame, settings: Settings) -> dict[str, Any]:
-    """Return the estimates, the ends of their intervals, and of how many people and pairs."""
+def _quantiles(part: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return one group's quantiles with their intervals, and of how many people and pairs."""
     bins, counted = sums_by_person(part.sort("bin"), ["bin"], ["pairs"])
     people, counted = len(counted), counted[..., 0]
     drawn = identity_weights(people, settings.draws, settings.seed)
@@ -60,13 +56,13 @@ def _columns(part: pl.DataFrame, settings: Settings) -> dict[str, Any]:
     estimate, *samples = middles[_places(np.vstack([np.ones(people), drawn]) @ counted)]
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     known = pl.lit(people > 1)
-    return {
-        "estimate": pl.Series(estimate),
-        "low": pl.when(known).then(pl.Series(low)),
-        "high": pl.when(known).then(pl.Series(high)),
-        "identities": pl.lit(people, pl.Int32),
-        "pairs": pl.lit(int(counted.sum()), pl.Int32),
-    }
+    return pl.DataFrame({"quantile": QUANTILES}).with_columns(
+        estimate=pl.Series(estimate),
+        low=pl.when(known).then(pl.Series(low)),
+        high=pl.when(known).then(pl.Series(high)),
+        identities=pl.lit(people, pl.Int32),
+        pairs=pl.lit(int(counted.sum()), pl.Int32),
+    )
 
 
 def _places(counts: Array) -> NDArray[np.int64]:

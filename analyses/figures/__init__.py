@@ -5,6 +5,7 @@ question without such a module has none.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -12,10 +13,34 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from analyses.figures.picture import Picture
+    from matplotlib.figure import Figure
 
 
-def pictures_of(question: str, tables: Mapping[str, pl.DataFrame]) -> "Iterator[Picture]":
+@dataclass(frozen=True)
+class Picture:
+    """A figure made of result tables.
+
+    Attributes
+    ----------
+    name : str
+        Stem of the names of its files, as in ``regions_by_layer``; it may hold any name of the
+        lake's.
+    title : str
+        Its title, in a line.
+    caption : str
+        How to read it, its units, what the intervals and the controls are.
+    figure : matplotlib.figure.Figure
+        The drawing, made without pyplot, which keeps global state. The module that
+        publishes it adds the brands.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: "Figure"
+
+
+def pictures_of(question: str, tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
     """Yield the figures of a question's result tables; matplotlib is loaded only then.
 
     Parameters

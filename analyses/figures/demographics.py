@@ -1,37 +1,21 @@
 """Figures by gender, ethnicity and age: what occlusion costs, where models look, and the years."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
-from analyses.figures.style import (
-    PAPER_MARK,
-    Series,
-    in_words,
-    interval_lengths,
-    legend_of,
-    panels,
-    series_of,
-    tidy,
-)
+from analyses.figures import Picture, style
+from analyses.findings import in_words
 
 _PERCENT: Final = 1.0
-_MASK_LOOKS: Final = series_of(["own", "random", "none"])
-_SHARE_LOOKS: Final = series_of(["share in the top 1 %"])
+_MASK_LOOKS: Final = style.series_of(["own", "random", "none"])
 _LANES: Final = {1: (0.0,), 2: (-0.19, 0.19)}
 """Horizontal offsets of the boxes of one percent."""
-
-_AREA_MARK: Final[dict[str, Any]] = {
-    "marker": "|",
-    "markersize": 11,
-    "markeredgewidth": 1.6,
-    "linestyle": "",
-}
 
 
 def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
@@ -89,97 +73,82 @@ def _bars(rows: pl.DataFrame) -> Figure:
     runs = rows.select("guiding", "judged").unique(maintain_order=True).rows()
     groups = rows["group"].unique().sort().to_list()
     looks = {mask: look for mask, look in _MASK_LOOKS.items() if mask in rows["mask"]}
-    figure, grid = panels(len(runs), width=max(2.6, 0.9 * len(groups)), height=2.8)
+    figure, grid = style.panels(
+        [judged if guiding == judged else f"{judged}\nby maps of {guiding}"
+         for guiding, judged in runs],
+        width=max(2.6, 0.9 * len(groups)), height=2.8, up="drop of the cosine",
+    )  # fmt: skip
     for axes, (guiding, judged) in zip(grid, runs, strict=True):
-        own = rows.filter(guiding=guiding, judged=judged)
-        title = judged if guiding == judged else f"{judged}\nby maps of {guiding}"
-        axes.set_title(title, fontsize=9, loc="left", parse_math=False)
         for lane, (mask, look) in zip((-0.2, 0.2), looks.items(), strict=True):
-            _mask_bars(axes, own.filter(mask=mask), groups, lane, look)
+            own = rows.filter(guiding=guiding, judged=judged, mask=mask)
+            places = np.array([groups.index(group) for group in own["group"]]) + lane
+            axes.bar(places, own["estimate"], width=0.36, color=look.colour, alpha=0.75)
+            black = replace(look, colour="black")
+            style.draw_points(axes, places, own, "estimate", black, marker="", linestyle="")
         axes.set_xticks(range(len(groups)), groups, fontsize=8, parse_math=False)
-    figure.supylabel("drop of the cosine", fontsize=9)
-    legend_of(figure, looks, bool(rows["paper"].is_not_null().any()))
+    style.legend_of(figure, looks, rows)
     return figure
 
 
-def _mask_bars(
-    axes: Axes, rows: pl.DataFrame, groups: list[str], lane: float, look: Series
-) -> None:
-    places = np.array([groups.index(group) for group in rows["group"]]) + lane
-    axes.bar(
-        places, rows["estimate"], width=0.36, color=look.colour, alpha=0.75,
-        yerr=interval_lengths(rows, "estimate"), error_kw={"elinewidth": 1.2, "capsize": 3},
-    )  # fmt: skip
-    axes.plot(places, rows["paper"], color="black", linestyle="", **PAPER_MARK)
-
-
 def _forest(rows: pl.DataFrame, groups: str) -> Figure:
-    look = _SHARE_LOOKS["share in the top 1 %"]
-    figure = Figure(figsize=(6.4, 1.1 + 0.27 * rows.height), layout="constrained")
-    axes = figure.subplots()
-    tidy(axes)
+    look = style.series_of(["share in the top 1 %"])["share in the top 1 %"]
+    figure, (axes,) = style.panels(
+        [""], width=6.4, height=0.3 + 0.27 * rows.height, along=f"{groups}, percentage points"
+    )
     axes.axvline(0, color="#555555", linewidth=1)
     for place, row in enumerate(rows.to_dicts()):
         found = row["p_holm"] is not None and row["p_holm"] < 0.05
         one = rows[place : place + 1]
         axes.errorbar(
-            one["difference"], [place], xerr=interval_lengths(one, "difference"), linestyle="",
-            color=look.colour, marker=look.marker, markersize=5, elinewidth=1.3, capsize=2,
-            markerfacecolor=look.colour if found else "white",
+            one["difference"], [place], xerr=style.interval_lengths(one, "difference"),
+            linestyle="", color=look.colour, marker=look.marker, markersize=5, elinewidth=1.3,
+            capsize=2, markerfacecolor=look.colour if found else "white",
         )  # fmt: skip
     area = axes.plot(
-        rows["area_difference"], range(rows.height), color="#D55E00", label="area", **_AREA_MARK
-    )
+        rows["area_difference"], range(rows.height), color="#D55E00", label="area", marker="|",
+        markersize=11, markeredgewidth=1.6, linestyle="",
+    )  # fmt: skip
     axes.legend(handles=area, loc="best", fontsize=8, frameon=False)
     axes.set_yticks(range(rows.height), [in_words(region) for region in rows["region"]])
     axes.set_ylim(rows.height - 0.5, -0.5)
-    axes.set_xlabel(f"{groups}, percentage points", fontsize=9, parse_math=False)
     return figure
 
 
 def _years(rows: pl.DataFrame) -> Figure:
     percents = sorted(set(rows.filter(pl.col("percent") > 0)["percent"]))
-    figure, grid = panels(len(percents), width=4.0, height=3.2)
+    figure, grid = style.panels(
+        [f"{percent:g} % hidden" for percent in percents], width=4.0, height=3.2,
+        along="years between anchor and positive", up="cosine",
+    )  # fmt: skip
     for axes, percent in zip(grid, percents, strict=True):
-        axes.set_title(f"{percent:g} % hidden", fontsize=9, loc="left")
         for mask, look in _MASK_LOOKS.items():
-            shown = pl.col("percent") == (0.0 if mask == "none" else percent)
-            own = rows.filter(shown, pl.col("mask") == mask).sort("years")
-            axes.errorbar(
-                own["years"], own["estimate"], yerr=interval_lengths(own, "estimate"),
-                color=look.colour, marker=look.marker, linestyle=look.line, markersize=3.5,
-                linewidth=1.1, elinewidth=0.8, capsize=1.5,
-            )  # fmt: skip
-            axes.plot(own["years"], own["paper"], color=look.colour, linestyle="", **PAPER_MARK)
-    figure.supxlabel("years between anchor and positive", fontsize=9)
-    figure.supylabel("cosine", fontsize=9)
-    legend_of(figure, _MASK_LOOKS, bool(rows["paper"].is_not_null().any()))
+            own = rows.filter(mask=mask, percent=0.0 if mask == "none" else percent).sort("years")
+            style.draw_points(axes, own["years"], own, "estimate", look)
+    style.legend_of(figure, _MASK_LOOKS, rows)
     return figure
 
 
 def _boxes(rows: pl.DataFrame) -> Figure:
     spans = rows["years"].unique(maintain_order=True).to_list()
     percents = sorted(rows["percent"].unique())
-    figure, grid = panels(len(spans), width=4.4, height=3.4)
-    for axes, span in zip(grid, spans, strict=True):
-        own = rows.filter(years=span)
-        counted = f"{own['pairs'][0]:,} pairs of {own['identities'][0]} people"
-        axes.set_title(f"{span} years, {counted}", fontsize=9, loc="left")
+    parts = [rows.filter(years=span) for span in spans]
+    figure, grid = style.panels(
+        [f"{span} years, {own['pairs'][0]:,} pairs of {own['identities'][0]} people"
+         for span, own in zip(spans, parts, strict=True)],
+        width=4.4, height=3.4, along="hidden, % of the chip", up="cosine", sharey=True,
+    )  # fmt: skip
+    for axes, own in zip(grid, parts, strict=True):
         for place, percent in enumerate(percents):
             drawn = own.filter(percent=percent)
             masks = [mask for mask in _MASK_LOOKS if mask in drawn["mask"]]
             for lane, mask in zip(_LANES[len(masks)], masks, strict=True):
                 _box(axes, drawn.filter(mask=mask), place + lane, _MASK_LOOKS[mask])
         axes.set_xticks(range(len(percents)), [f"{percent:g}" for percent in percents])
-    for axes in grid[1:]:
-        axes.sharey(grid[0])
-    figure.supxlabel("hidden, % of the chip", fontsize=9)
-    figure.supylabel("cosine", fontsize=9)
-    legend_of(figure, _MASK_LOOKS, paper=False)
+    style.legend_of(figure, _MASK_LOOKS, rows)
     return figure
 
 
-def _box(axes: Axes, rows: pl.DataFrame, place: float, look: Series) -> None:
+def _box(axes: Axes, rows: pl.DataFrame, place: float, look: style.Series) -> None:
     names = ("whislo", "q1", "med", "q3", "whishi")
     box = dict(zip(names, rows.sort("quantile")["estimate"], strict=True))
     axes.bxp(

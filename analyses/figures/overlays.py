@@ -1,10 +1,11 @@
 """Contact sheets (RQ1; the paper's Figures 3 to 7): maps on faces, by person, image and layer."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
@@ -13,14 +14,15 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from analyses import overlays
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from analyses.figures.rendering import PAGE_INCHES
-from analyses.figures.style import in_words, series_of, tidy
+from analyses.figures.style import legend_of, panels, series_of
+from analyses.findings import in_words
 from analyses.overlays import Drawing
 from analyses.sample import Faces, read_faces
 from leamstore import geometry
 from leamstore.lake import Lake
-from leamstore.layers import CellGrid, Maps
+from leamstore.layers import Layer, Maps
 from leamstore.poses import Poses
 from leamstore.schema import GRID, REGION_NAMES
 
@@ -43,15 +45,6 @@ _DRAWN_AS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """A layer's maps of the drawn faces: relevance (n, height, width), NaN where it wasn't run."""
-
-    name: str
-    grid: CellGrid
-    maps: Maps
-
-
 def pictures(lake: Lake, seed: int, drawing: Drawing = "cells") -> Iterator[Picture]:
     """Yield the contact sheets of each model of a lake, of people and images drawn by a seed.
 
@@ -66,170 +59,184 @@ def pictures(lake: Lake, seed: int, drawing: Drawing = "cells") -> Iterator[Pict
         If the lake holds no images, or no face crops.
     """
     faces = read_faces(lake, seed, TILE)
+    image_ids = faces.images["image_id"]
     for model, of_model in groupby(lake.layers(), key=lambda layer: layer.model):
-        image_ids, poses = faces.images["image_id"], _read_poses(lake, model, faces.images)
-        layers = [_Drawn(layer.name, layer.grid, layer.read(image_ids)) for layer in of_model]
-        yield from _sheets_of_model(model, layers, faces, poses, drawing)
+        layers = list(of_model)
+        maps = {layer.name: layer.read(image_ids) for layer in layers}
+        poses = _read_poses(lake, model, faces.images)
+        yield from _Sheets(model, layers, maps, faces, poses, drawing).pictures()
 
 
-def _sheets_of_model(
-    model: str, layers: Sequence[_Drawn], faces: Faces, poses: Poses, drawing: Drawing
-) -> Iterator[Picture]:
-    to_chip = poses.grid_to_chip("crop", faces.size, layers[0].grid.input_size)
-    first = _first_of_each(faces.images)
-    drawn_as = _DRAWN_AS[drawing]
-    reading = (
-        f"The face crop in grey, the map over it, {drawn_as}, where the layer's stride and offset "
-        "put it. Colour is relevance on one scale for all sheets: 0 (clear) to 1, the most "
-        "relevant cell of a pair's map; a map is the mean over the image's positives. Grey alone "
-        "lies outside of what the network is shown, or isn't relevant."
-    )
-    drawn = {
-        layer.name: overlays.overlay(
-            faces.crops,
-            overlays.draw_maps(
-                np.nan_to_num(layer.maps), layer.grid, to_chip, faces.size, drawing
-            ),
+@dataclass(frozen=True)
+class _Sheets:
+    """A model's sheets: its layers, and by layer the maps (n, height, width) of the drawn faces.
+
+    Maps are NaN where the model wasn't run.
+    """
+
+    model: str
+    layers: Sequence[Layer]
+    maps: Mapping[str, Maps]
+    faces: Faces
+    poses: Poses
+    drawing: Drawing
+
+    @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """Places of the first image of each person."""
+        return np.flatnonzero(self.faces.images["identity"].is_first_distinct())
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The people's names in words, in the order of `first`."""
+        return [in_words(name) for name in self.faces.images["identity"][self.first]]
+
+    @cached_property
+    def to_chip(self) -> NDArray[np.float64]:
+        """The affines (n, 2, 3) from a picture of the crop to the model's chip."""
+        return self.poses.grid_to_chip("crop", self.faces.size, self.layers[0].grid.input_size)
+
+    def lay(
+        self, layer: Layer, places: Any, to_chip: NDArray[np.float64], drawing: Drawing
+    ) -> Maps:
+        """Draw a layer's maps of faces on pictures (k, y, x)."""
+        maps = np.nan_to_num(self.maps[layer.name][places])
+        return overlays.draw_maps(maps, layer.grid, to_chip, self.faces.size, drawing)
+
+    def pictures(self) -> Iterator[Picture]:
+        """Yield the sheets of all layers, the curves of relevance, and a sheet of each layer."""
+        crops, everyone = self.faces.crops, slice(None)
+        reading = (
+            f"The face crop in grey, the map over it, {_DRAWN_AS[self.drawing]}, where the layer's "
+            "stride and offset put it. Colour is relevance on one scale for all sheets: 0 (clear) "
+            "to 1, the most relevant cell of a pair's map; a map is the mean over the image's "
+            "positives. Grey alone lies outside of what the network is shown, or isn't relevant."
         )
-        for layer in layers
-    }  # fmt: skip
-    yield Picture(
-        f"overlays_{model}",
-        f"Maps of {model}, layer by layer",
-        f"{reading} Rows: people and one image of each, drawn by the seed; columns: layers from "
-        "the input on. As the paper's Figures 3 and 4.",
-        _sheet(
-            np.stack([faces.crops[first], *(tiles[first] for tiles in drawn.values())], 1),
-            _names(faces.images[first]),
-            ["face", *drawn],
-        ),
-    )
-    yield _relevance_curves(model, layers)
-    yield _top_sheet(model, layers, faces, to_chip, drawing)
-    if faces.images["identity"].is_duplicated().any():
-        yield _aligned_sheet(model, layers, faces, poses, drawing)
-    for layer in layers:
+        drawn = {
+            layer.name: overlays.overlay(
+                crops, self.lay(layer, everyone, self.to_chip, self.drawing)
+            )
+            for layer in self.layers
+        }
+        tiles = [crops[self.first], *(tiles[self.first] for tiles in drawn.values())]
         yield Picture(
-            f"overlays_{model}_{layer.name}",
-            f"Maps of {model}, {layer.name}",
-            f"{reading} Rows: people; columns: their images, drawn by the seed. Maps of one person "
-            "that resemble each other more than those of different people would hint at a pattern "
-            "of the person's; the questions below count it. As the paper's Figures 3 and 4.",
-            _sheet(*_by_person(drawn[layer.name], faces.images)),
+            f"overlays_{self.model}",
+            f"Maps of {self.model}, layer by layer",
+            f"{reading} Rows: people and one image of each, drawn by the seed; columns: layers "
+            "from the input on. As the paper's Figures 3 and 4.",
+            _sheet(np.stack(tiles, 1), self.names, ["face", *drawn]),
+        )
+        yield self.relevance_curves()
+        yield self.top_sheet()
+        if len(self.first) < len(crops):
+            yield self.aligned_sheet()
+        for name, of_layer in drawn.items():
+            table = _by_person(of_layer, self.faces.images["identity"])
+            images = [f"image {number}" for number in range(1, table.shape[1] + 1)]
+            yield Picture(
+                f"overlays_{self.model}_{name}",
+                f"Maps of {self.model}, {name}",
+                f"{reading} Rows: people; columns: their images, drawn by the seed. Maps of one "
+                "person that resemble each other more than those of different people would hint "
+                "at a pattern of the person's; the questions below count it. As the paper's "
+                "Figures 3 and 4.",
+                _sheet(table, self.names, images),
+            )
+
+    def relevance_curves(self) -> Picture:
+        """Draw how many cells reach which relevance: what Figure 5 shows by example."""
+        levels = np.linspace(0.01, 1, 100)
+        figure, (axes,) = panels(
+            [""], width=7.2, height=3.0, along="relevance", up="cells of at least that relevance, %"
+        )
+        looks = series_of(list(self.maps))
+        for name, look in looks.items():
+            relevance = self.maps[name][~np.isnan(self.maps[name])]
+            share = 100 * (relevance[:, None] >= levels).sum(0) / max(len(relevance), 1)
+            axes.plot(
+                levels, np.where(share > 0, share, np.nan), color=look.colour, marker=look.marker,
+                linestyle=look.line, markevery=10, markersize=4, linewidth=1.2,
+            )  # fmt: skip
+        axes.axvline(0.1, color="#999999", linewidth=0.8)
+        axes.axvline(0.5, color="#999999", linewidth=0.8)
+        axes.set_yscale("log")
+        axes.set_xlim(0, 1)
+        legend_of(figure, looks, pl.DataFrame())
+        return Picture(
+            f"relevance_{self.model}",
+            f"How far relevance spreads, {self.model}",
+            "Share of the cells that reach a relevance, over the drawn images (logarithmic axis). "
+            "The lines at 0.1 and 0.5 are those of the paper's Figures 5 and 6: what catches the "
+            "eye lies right of 0.5, while far more cells reach a tenth of the highest relevance.",
+            figure,
         )
 
-
-def _relevance_curves(model: str, layers: Sequence[_Drawn]) -> Picture:
-    """Draw how many cells reach which relevance: what the paper's Figure 5 shows by example."""
-    levels = np.linspace(0.01, 1, 100)
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
-    axes = figure.subplots()
-    tidy(axes)
-    looks = series_of([layer.name for layer in layers])
-    for layer in layers:
-        relevance = layer.maps[~np.isnan(layer.maps)]
-        share = 100 * (relevance[:, None] >= levels).mean(0) if len(relevance) else levels * np.nan
-        look = looks[layer.name]
-        axes.plot(
-            levels, np.where(share > 0, share, np.nan), color=look.colour, linestyle=look.line,
-            marker=look.marker, markevery=10, markersize=4, linewidth=1.2, label=layer.name,
+    def top_sheet(self) -> Picture:
+        """Draw the most relevant pixels of one image of each person, and the regions."""
+        first, to_chip = self.first, self.to_chip[self.first]
+        crops, labels = self.faces.crops[first], self.faces.labels[first]
+        grey = overlays.grey(crops)
+        columns = [crops, overlays.blend(grey, overlays.tint_regions(labels))]
+        for layer in self.layers:
+            maps = np.nan_to_num(self.maps[layer.name][first])
+            borders = overlays.top_borders(maps, layer.grid, PERCENTS)
+            laid = self.lay(layer, first, to_chip, "smooth")
+            columns.append(overlays.blend(grey, overlays.tint_top(laid, borders)))
+        titles = ["face", "parser's regions", *self.maps]
+        figure = _sheet(np.stack(columns, 1), self.names, titles, legend=False)
+        bands = overlays.band_colours(len(PERCENTS))
+        _draw_patches(
+            figure, bands, [f"most relevant {percent:g} %" for percent in PERCENTS], "lower left"
+        )
+        seen = np.unique(labels[labels < len(REGION_NAMES)])
+        _draw_patches(
+            figure, overlays.tint_regions(seen), [in_words(REGION_NAMES[n]) for n in seen],
+            "lower right",
         )  # fmt: skip
-    axes.axvline(0.1, color="#999999", linewidth=0.8)
-    axes.axvline(0.5, color="#999999", linewidth=0.8)
-    axes.set_yscale("log")
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("relevance", fontsize=9)
-    axes.set_ylabel("cells of at least that relevance, %", fontsize=9)
-    for text in figure.legend(loc="outside right upper", frameon=False, fontsize=8).get_texts():
-        text.set_parse_math(False)
-    return Picture(
-        f"relevance_{model}",
-        f"How far relevance spreads, {model}",
-        "Share of the cells that reach a relevance, over the drawn images (logarithmic axis). "
-        "The lines at 0.1 and 0.5 are those of the paper's Figures 5 and 6: what catches the eye "
-        "lies right of 0.5, while far more cells reach a tenth of the highest relevance.",
-        figure,
-    )
+        return Picture(
+            f"top_percent_{self.model}",
+            f"The most relevant pixels of {self.model}",
+            "The most relevant 1, 5 and 10 % of the pixels that the network is shown, on the grid "
+            "on which the lake counts them by region, and the parser's regions. Rows: people and "
+            "one image of each, drawn by the seed; columns: layers. As the paper's Figure 6.",
+            figure,
+        )
 
-
-def _top_sheet(
-    model: str,
-    layers: Sequence[_Drawn],
-    faces: Faces,
-    to_chip: NDArray[np.float64],
-    drawing: Drawing,
-) -> Picture:
-    first = _first_of_each(faces.images)
-    grey = overlays.grey(faces.crops[first])
-    columns = [faces.crops[first], overlays.blend(grey, overlays.tint_regions(faces.labels[first]))]
-    for layer in layers:
-        maps = np.nan_to_num(layer.maps[first])
-        laid = overlays.draw_maps(maps, layer.grid, to_chip[first], faces.size, "smooth")
-        borders = overlays.top_borders(maps, layer.grid, PERCENTS)
-        columns.append(overlays.blend(grey, overlays.tint_top(laid, borders)))
-    seen = [name for label, name in enumerate(REGION_NAMES) if (faces.labels[first] == label).any()]
-    figure = _sheet(
-        np.stack(columns, 1),
-        _names(faces.images[first]),
-        ["face", "parser's regions", *(layer.name for layer in layers)],
-        legend="bands",
-    )
-    _draw_region_legend(figure, seen)
-    return Picture(
-        f"top_percent_{model}",
-        f"The most relevant pixels of {model}",
-        "The most relevant 1, 5 and 10 % of the pixels that the network is shown, on the grid on "
-        "which the lake counts them by region, and the parser's regions. Rows: people and one "
-        "image of each, drawn by the seed; columns: layers. As the paper's Figure 6.",
-        figure,
-    )
-
-
-def _aligned_sheet(
-    model: str, layers: Sequence[_Drawn], faces: Faces, poses: Poses, drawing: Drawing
-) -> Picture:
-    """Warp one image's map to another image of the person, as similarity compares them."""
-    first = _first_of_each(faces.images)
-    second = _second_of_each(faces.images)
-    kept = np.isin(faces.images["identity"][first], faces.images["identity"][second])
-    first = first[kept]
-    layer = layers[len(layers) // 2]
-    own = poses.grid_to_chip("crop", faces.size, layer.grid.input_size)
-    # From crop pixels of the one to crop pixels of the other, through the person's frame.
-    first_to_second = geometry.compose(
-        geometry.invert(poses.crop_to_identity[second]), poses.crop_to_identity[first]
-    )
-    crop_to_chip = geometry.compose(poses.crop_to("chip")[second], first_to_second)
-    picture_to_chip = geometry.compose(crop_to_chip, geometry.scaling(faces.size, GRID))
-
-    def laid(of: NDArray[np.int64], to_chip: NDArray[np.float64]) -> NDArray[np.float32]:
-        maps = np.nan_to_num(layer.maps[of])
-        return overlays.draw_maps(maps, layer.grid, to_chip, faces.size, drawing)
-
-    tiles = np.stack(
-        [
-            faces.crops[first],
-            overlays.overlay(faces.crops[first], laid(first, own[first])),
-            faces.crops[second],
-            overlays.overlay(faces.crops[second], laid(second, own[second])),
-            overlays.overlay(faces.crops[first], laid(second, picture_to_chip)),
-        ],
-        1,
-    )
-    titles = ["image A", "A's map on A", "image B", "B's map on B", "B's map on A"]
-    return Picture(
-        f"aligned_{model}",
-        f"Maps carried from image to image, {model}, {layer.name}",
-        "Two images of one person, their maps, and the map of B warped to A by the landmarks "
-        "(through the person's reference frame), as the question of similarity compares them. "
-        "Where faces move otherwise than heads do (mouths, above all), a map misses the part "
-        "that it marked. As the paper's Figure 7.",
-        _sheet(tiles, _names(faces.images[first]), titles),
-    )
+    def aligned_sheet(self) -> Picture:
+        """Warp one image's map to another image of the person, as similarity compares them."""
+        identities = self.faces.images["identity"]
+        number = self.faces.images.select(pl.int_range(pl.len()).over("identity")).to_series()
+        second = np.flatnonzero(number == 1)
+        first = self.first[np.isin(identities[self.first], identities[second])]
+        layer = self.layers[len(self.layers) // 2]
+        # From crop pixels of the one to crop pixels of the other, through the person's frame.
+        to_identity = self.poses.crop_to_identity
+        first_to_second = geometry.compose(geometry.invert(to_identity[second]), to_identity[first])
+        crop_to_chip = geometry.compose(self.poses.crop_to("chip")[second], first_to_second)
+        picture_to_chip = geometry.compose(crop_to_chip, geometry.scaling(self.faces.size, GRID))
+        columns = {}
+        for letter, places in (("A", first), ("B", second)):
+            crops = self.faces.crops[places]
+            laid = self.lay(layer, places, self.to_chip[places], self.drawing)
+            columns[f"image {letter}"] = crops
+            columns[f"{letter}'s map on {letter}"] = overlays.overlay(crops, laid)
+        columns["B's map on A"] = overlays.overlay(
+            columns["image A"], self.lay(layer, second, picture_to_chip, self.drawing)
+        )
+        names = [in_words(name) for name in identities[first]]
+        return Picture(
+            f"aligned_{self.model}",
+            f"Maps carried from image to image, {self.model}, {layer.name}",
+            "Two images of one person, their maps, and the map of B warped to A by the landmarks "
+            "(through the person's reference frame), as the question of similarity compares them. "
+            "Where faces move otherwise than heads do (mouths, above all), a map misses the part "
+            "that it marked. As the paper's Figure 7.",
+            _sheet(np.stack(list(columns.values()), 1), names, list(columns)),
+        )
 
 
 def _sheet(
-    tiles: NDArray[np.uint8], rows: Sequence[str], columns: Sequence[str], legend: str = "relevance"
+    tiles: NDArray[np.uint8], rows: Sequence[str], columns: Sequence[str], legend: bool = True
 ) -> Figure:
     """Lay tiles (rows, columns, y, x, 3) out with their labels; a pixel is a pixel of the PNG."""
     picture = overlays.mosaic(tiles, _GAP)
@@ -248,18 +255,14 @@ def _sheet(
     _label(axes.yaxis, np.arange(len(rows)) * step + tiles.shape[2] / 2, rows, points)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    if legend == "relevance":
+    if legend:
         _draw_relevance_legend(figure, _box(left, 0.56 * bottom, 2 * TILE, 14, whole), points)
-    else:
-        _draw_band_legend(figure, points)
     return figure
 
 
 def _label(axis: Any, places: NDArray[np.float64], names: Sequence[str], points: float) -> None:
     wrapped = ["\n".join(textwrap.wrap(name, _CHARACTERS)) for name in names]
-    axis.set_ticks(places, wrapped, fontsize=points)
-    for text in axis.get_ticklabels():
-        text.set_parse_math(False)
+    axis.set_ticks(places, wrapped, fontsize=points, parse_math=False)
 
 
 def _draw_relevance_legend(
@@ -274,32 +277,22 @@ def _draw_relevance_legend(
     axes.text(1.03, 0.5, "relevance", va="center", fontsize=points, transform=axes.transAxes)
 
 
-def _draw_band_legend(figure: Figure, points: float) -> None:
-    colours = overlays.band_colours(len(PERCENTS)) / 255
+def _draw_patches(
+    figure: Figure,
+    colours: NDArray[np.uint8],
+    labels: Sequence[str],
+    corner: Literal["lower left", "lower right"],
+) -> None:
     handles = [
-        Patch(facecolor=colour, label=f"most relevant {percent:g} %")
-        for colour, percent in zip(colours, PERCENTS, strict=True)
+        Patch(facecolor=colour, label=label)
+        for colour, label in zip(colours / 255, labels, strict=True)
     ]
     figure.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.005, 0.0), ncols=len(handles),
-        fontsize=points, frameon=False,
+        handles=handles, loc=corner, bbox_to_anchor=(0.005 if "left" in corner else 0.995, 0.0),
+        fontsize=_POINTS * max(1.0, figure.get_figwidth() / PAGE_INCHES), frameon=False,
+        ncols=3 if len(handles) <= 3 else min(-(-len(handles) // 2), 10), handlelength=1.2,
+        columnspacing=1.0,
     )  # fmt: skip
-
-
-def _draw_region_legend(figure: Figure, regions: Sequence[str]) -> None:
-    points = _POINTS * max(1.0, figure.get_figwidth() / PAGE_INCHES)
-    labels = np.array([[REGION_NAMES.index(name) for name in regions]], np.uint8)
-    colours = overlays.tint_regions(labels)[0] / 255
-    handles = [
-        Patch(facecolor=colour, label=in_words(name))
-        for colour, name in zip(colours, regions, strict=True)
-    ]
-    if handles:
-        figure.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(0.995, 0.0), fontsize=points,
-            ncols=min(-(-len(handles) // 2), 10), frameon=False, handlelength=1.2,
-            columnspacing=1.0,
-        )  # fmt: skip
 
 
 def _box(
@@ -308,31 +301,14 @@ def _box(
     return left / whole[0], bottom / whole[1], width / whole[0], height / whole[1]
 
 
-def _by_person(
-    tiles: NDArray[np.uint8], images: pl.DataFrame
-) -> tuple[NDArray[np.uint8], list[str], list[str]]:
-    """Return tiles (person, image, y, x, 3), white where a person has fewer, and the labels."""
-    people = images["identity"].unique(maintain_order=True).to_list()
-    row = np.array([people.index(name) for name in images["identity"]])
+def _by_person(tiles: NDArray[np.uint8], identities: pl.Series) -> NDArray[np.uint8]:
+    """Return tiles (person, image, y, x, 3), white where a person has fewer images."""
+    people = identities.unique(maintain_order=True).to_list()
+    row = np.array([people.index(name) for name in identities])
     column = np.array([int((row[:place] == row[place]).sum()) for place in range(len(row))])
     table = np.full((len(people), column.max() + 1, *tiles.shape[1:]), 255, np.uint8)
     table[row, column] = tiles
-    numbers = [f"image {number}" for number in range(1, table.shape[1] + 1)]
-    return table, _names(images[_first_of_each(images)]), numbers
-
-
-def _first_of_each(images: pl.DataFrame) -> NDArray[np.int64]:
-    return np.flatnonzero(images["identity"].is_first_distinct())
-
-
-def _second_of_each(images: pl.DataFrame) -> NDArray[np.int64]:
-    later = ~images["identity"].is_first_distinct()
-    places = np.flatnonzero(later)
-    return places[images["identity"].filter(later).is_first_distinct().to_numpy()]
-
-
-def _names(images: pl.DataFrame) -> list[str]:
-    return [in_words(name) for name in images["identity"]]
+    return table
 
 
 def _read_poses(lake: Lake, model: str, images: pl.DataFrame) -> Poses:

@@ -5,11 +5,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
-from analyses.figures.style import Series, interval_lengths, legend_of, panels, series_of, tidy
+from analyses.figures import Picture, style
 from analyses.person.evidence import AUC, MEASURE, PERCENT
 from analyses.person.verdict import AS_WELL, CLAIMS
 
@@ -46,63 +44,36 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
 
 
 def _occlusion(rows: pl.DataFrame, verdicts: pl.DataFrame) -> Figure:
-    layers = rows.select("model", "position", "layer").unique(maintain_order=True).to_dicts()
-    looks = series_of(rows["fill"].unique(maintain_order=True).to_list())
-    columns = min(len(layers), 3)
-    lines = -(-len(layers) // columns)
-    figure = Figure(figsize=(3.1 * columns + 1.6, 2.4 * lines + 0.8), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False, sharey=True, sharex=True).ravel()
-    for axes in grid[len(layers) :]:
-        axes.set_axis_off()
-    for axes, layer in zip(grid, layers, strict=False):
-        verdict = verdicts.filter(model=layer["model"], position=layer["position"])["verdict"][0]
-        axes.set_title(
-            f"{layer['model']}, {layer['layer']}:\n{verdict}", fontsize=8, loc="left",
-            parse_math=False,
-        )  # fmt: skip
-        _draw_claims(axes, rows.filter(model=layer["model"], position=layer["position"]), looks)
-    figure.supxlabel(f"difference between the drops of the {MEASURE}", fontsize=9)
-    legend_of(figure, looks, paper=False)
+    on = ["model", "position"]
+    layers = rows.select(*on, "layer").unique(maintain_order=True)
+    layers = layers.join(verdicts.select(*on, "verdict"), on=on, maintain_order="left")
+    looks = style.series_of(rows["fill"].unique(maintain_order=True).to_list())
+    figure, grid = style.panels(
+        [f"{model}, {layer}:\n{verdict}" for model, _, layer, verdict in layers.iter_rows()],
+        width=3.6, height=2.4, columns=3, sharex=True, sharey=True,
+        along=f"difference between the drops of the {MEASURE}",
+    )  # fmt: skip
+    for axes, (model, position, *_) in zip(grid, layers.iter_rows(), strict=True):
+        own = rows.filter(model=model, position=position)
+        style.draw_forest(axes, own, ("claim", list(CLAIMS)), "fill", looks)
+    style.legend_of(figure, looks, rows)
     return figure
 
 
-def _draw_claims(axes: Axes, rows: pl.DataFrame, looks: Mapping[str, Series]) -> None:
-    tidy(axes)
-    places = {claim: place for place, claim in enumerate(CLAIMS)}
-    lanes = np.linspace(-0.22, 0.22, len(looks))
-    for lane, (fill, look) in zip(lanes, looks.items(), strict=True):
-        own = rows.filter(fill=fill)
-        heights = np.array([places[claim] for claim in own["claim"]]) + lane
-        axes.errorbar(
-            own["estimate"], heights, xerr=interval_lengths(own, "estimate"), color=look.colour,
-            marker=look.marker, markersize=4, linestyle="", elinewidth=1.2, capsize=2,
-        )  # fmt: skip
-    axes.axvline(0, color="#555555", linewidth=0.8)
-    axes.set_yticks(range(len(places)), list(places), fontsize=8)
-    axes.set_ylim(len(places) - 0.5, -0.5)
-
-
 def _likeness(rows: pl.DataFrame) -> Figure:
-    named = rows.with_columns(pl.col("control").fill_null(_MAPS))
-    looks = series_of(named["control"].unique(maintain_order=True).to_list())
+    named = style.with_order(rows.with_columns(pl.col("control").fill_null(_MAPS)))
+    looks = style.series_of(named["control"].unique(maintain_order=True).to_list())
     models = named["model"].unique(maintain_order=True).to_list()
-    figure, grid = panels(len(models), width=4.2, height=3.0)
+    figure, grid = style.panels(
+        models, width=4.2, height=3.0, along=style.LAYERS, up="AUC of one person's pairs"
+    )
     lanes = np.linspace(-0.2, 0.2, len(looks))
     for axes, model in zip(grid, models, strict=True):
-        own = named.filter(model=model).with_columns(
-            order=pl.col("position").rank("dense").cast(pl.Int64)
-        )
         for lane, (control, look) in zip(lanes, looks.items(), strict=True):
-            part = own.filter(control=control)
-            axes.errorbar(
-                part["order"] + lane, part["estimate"], yerr=interval_lengths(part, "estimate"),
-                color=look.colour, marker=look.marker, linestyle=look.line, markersize=4,
-                linewidth=1.8 if control == _MAPS else 0.8, elinewidth=0.8, capsize=1.5,
-            )  # fmt: skip
+            own = named.filter(model=model, control=control)
+            width = 1.8 if control == _MAPS else 0.8
+            style.draw_points(axes, own["order"] + lane, own, "estimate", look, linewidth=width)
         axes.axhline(0.5, color="#555555", linewidth=0.8)
-        axes.set_xticks(range(1, own["order"].to_numpy().max() + 1))
-        axes.set_title(model, fontsize=9, loc="left", parse_math=False)
-    figure.supxlabel("layer, counted from the input", fontsize=9)
-    figure.supylabel("AUC of one person's pairs", fontsize=9)
-    legend_of(figure, looks, paper=False)
+        axes.set_xticks(named.filter(model=model)["order"].unique())
+    style.legend_of(figure, looks, rows)
     return figure

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analyses.figures.picture import Picture
+from analyses.figures import Picture
 from leamstore.file_names import file_name
 
 _DPI: Final = 160
@@ -29,9 +29,6 @@ class Rendered:
     ----------
     name : str
         The picture's, as its files have it.
-    title, caption : str
-        As the picture has them.
-    png, svg : bytes
     embedded : bytes
         The image on a page: the SVG, or a WebP of photographs, which as PNG are ten times larger.
     media_type : str

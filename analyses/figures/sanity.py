@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
-from analyses.figures.style import Series, interval_lengths, legend_of, panels, series_of
+from analyses.figures import Picture
+from analyses.figures.style import LAYERS, draw_points, legend_of, panels, series_of, with_order
 from analyses.sanity.checks import LIMIT, RANKS, SHARE
 
 _READING: Final = (
@@ -34,26 +33,16 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
 def _checks(rows: pl.DataFrame) -> Figure:
     checks = rows.select("check", "measure", "control").unique(maintain_order=True).rows()
     looks = series_of(rows["model"].unique(maintain_order=True).to_list())
-    ordered = rows.with_columns(order=pl.col("position").rank("dense").over("model").cast(pl.Int64))
-    figure, grid = panels(len(checks), width=3.0, height=2.4)
-    for axes, (check, measure, control) in zip(grid, checks, strict=True):
-        _draw_check(axes, ordered.filter(check=check, measure=measure), looks)
-        axes.set_title(f"{check}: {measure}\n(control: {control})", fontsize=8, loc="left")
-        axes.set_xticks(range(1, ordered["order"].to_numpy().max() + 1))
-    figure.supxlabel("layer, counted from the input", fontsize=9)
-    legend_of(figure, looks, paper=False)
+    ordered = with_order(rows)
+    titles = [f"{check}: {measure}\n(control: {control})" for check, measure, control in checks]
+    figure, grid = panels(titles, width=3.0, height=2.4, along=LAYERS)
+    for axes, (check, measure, _) in zip(grid, checks, strict=True):
+        for model, look in looks.items():
+            own = ordered.filter(check=check, measure=measure, model=model)
+            draw_points(axes, own["order"], own, "estimate", look)
+            axes.plot(own["order"], own["control_estimate"], color=look.colour, linestyle=":")
+        axes.axhline(LIMIT, color="#999999", linewidth=0.8)
+        axes.set_ylim(min(-0.1, *axes.get_ylim()), 1)
+        axes.set_xticks(ordered["order"].unique())
+    legend_of(figure, looks, rows)
     return figure
-
-
-def _draw_check(axes: Axes, rows: pl.DataFrame, looks: Mapping[str, Series]) -> None:
-    for model, look in looks.items():
-        own = rows.filter(model=model)
-        axes.errorbar(
-            own["order"], own["estimate"], yerr=interval_lengths(own, "estimate"),
-            color=look.colour, marker=look.marker, linestyle=look.line, markersize=3.5,
-            linewidth=1, elinewidth=1, capsize=2,
-        )  # fmt: skip
-        axes.plot(own["order"], own["control_estimate"], color=look.colour, linestyle=":",
-                  linewidth=0.9)  # fmt: skip
-    axes.axhline(LIMIT, color="#999999", linewidth=0.8)
-    axes.set_ylim(min(-0.1, *axes.get_ylim()), 1)

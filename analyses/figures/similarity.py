@@ -7,15 +7,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.figures.picture import Picture
-from analyses.figures.style import (
-    PAPER_MARK,
-    Series,
-    interval_lengths,
-    legend_of,
-    panels,
-    series_of,
-)
+from analyses.figures import Picture
+from analyses.figures.style import LAYERS, draw_points, legend_of, panels, series_of
 from analyses.similarity.groups import GROUPS
 from analyses.similarity.question import MATCHING, RELEVANCE
 
@@ -70,53 +63,36 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
 
 
 def _by_group(rows: pl.DataFrame, words: str) -> Figure:
-    looks = dict(zip(GROUPS, series_of(GROUPS).values(), strict=True))
+    looks = series_of(GROUPS)
     looks = {group: look for group, look in looks.items() if group in rows["group"]}
-    figure, grid = _frames(rows)
+    figure, grid = _frames(rows, words)
     for frame, axes in grid.items():
         for group, look in looks.items():
             own = rows.filter(frame=frame, group=group)
-            _draw(axes, own, "estimate", look)
-            crosses = own["paper"].cast(pl.Float64)
-            axes.plot(own["position"] + 1, crosses, color=look.colour, linestyle="", **PAPER_MARK)
+            draw_points(axes, own["position"] + 1, own, "estimate", look)
         axes.set_ylim(bottom=0)
-    figure.supylabel(words, fontsize=9)
-    named = {_GROUPS[group]: look for group, look in looks.items()}
-    legend_of(figure, named, bool(rows["paper"].is_not_null().any()))
+    legend_of(figure, {_GROUPS[group]: look for group, look in looks.items()}, rows)
     return figure
 
 
 def _by_auc(rows: pl.DataFrame) -> Figure:
     looks = series_of(list(_SHOWN))
-    figure, grid = _frames(rows)
+    figure, grid = _frames(rows, "AUC of the same person")
     for frame, axes in grid.items():
         axes.axhline(0.5, color="#555555", linestyle="--", linewidth=1.2)
         for (measure, relevance, matching), look in zip(
             _SHOWN.values(), looks.values(), strict=True
         ):
             own = rows.filter(frame=frame, measure=measure, relevance=relevance, matching=matching)
-            _draw(axes, own, "auc", look)
-    figure.supylabel("AUC of the same person", fontsize=9)
-    legend_of(figure, looks, paper=False)
+            draw_points(axes, own["position"] + 1, own, "auc", look)
+    legend_of(figure, looks, rows)
     return figure
 
 
-def _frames(rows: pl.DataFrame) -> tuple[Figure, dict[str, Axes]]:
+def _frames(rows: pl.DataFrame, up: str) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure of a panel a frame, by frame, with one scale."""
     frames = rows["frame"].unique(maintain_order=True).to_list()
-    figure, grid = panels(len(frames), width=3.0, height=2.6)
-    for axes, frame in zip(grid, frames, strict=True):
-        axes.set_title(frame, fontsize=9)
+    figure, grid = panels(frames, width=3.0, height=2.6, along=LAYERS, up=up, sharey=True)
+    for axes in grid:
         axes.set_xticks(rows["position"].unique() + 1)
-    for axes in grid[1:]:
-        axes.sharey(grid[0])
-    figure.supxlabel("layer, counted from the input", fontsize=9)
     return figure, dict(zip(frames, grid, strict=True))
-
-
-def _draw(axes: Axes, rows: pl.DataFrame, estimate: str, look: Series) -> None:
-    axes.errorbar(
-        rows["position"] + 1, rows[estimate], yerr=interval_lengths(rows, estimate),
-        color=look.colour, marker=look.marker, linestyle=look.line, markersize=3.5,
-        linewidth=1, elinewidth=1, capsize=2,
-    )  # fmt: skip

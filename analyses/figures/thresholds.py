@@ -1,16 +1,12 @@
 """Figures of region shares as the percent of most relevant pixels grows."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import polars as pl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analyses.figures.picture import Picture
-from analyses.figures.style import PAPER_MARK, in_words, legend_of, panels, series_of
-
-_TICKS: Final = (0.01, 0.1, 1.0, 10.0, 100.0)
+from analyses.figures import Picture, style
+from analyses.findings import in_words
 
 
 def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
@@ -36,30 +32,20 @@ def _by_percent(rows: pl.DataFrame) -> Figure:
         .sort("share", descending=True)["region"]
         .to_list()
     )
-    looks = series_of(known["model"].unique(maintain_order=True).to_list())
-    figure, grid = panels(len(regions))
+    looks = style.series_of(known["model"].unique(maintain_order=True).to_list())
+    figure, grid = style.panels(
+        [in_words(region) for region in regions],
+        along="most relevant pixels counted, % of the grid",
+        up="% of the counted pixels",
+    )
     for axes, region in zip(grid, regions, strict=True):
-        axes.set_title(in_words(region), fontsize=9, loc="left")
-        axes.set_xscale("log")
+        style.scale_percents(axes)
         area = known.filter(pl.col("percent") == 100.0, pl.col("region") == region)["share"]
         if len(area):
             axes.axhline(area.mean(), color="#999999", linewidth=1, zorder=1)  # type: ignore[arg-type]
         for model, look in looks.items():
             own = known.filter(model=model, region=region).sort("percent")
-            axes.plot(
-                own["percent"], own["share"], color=look.colour, linestyle=look.line,
-                marker=look.marker, markersize=3, linewidth=1.2,
-            )  # fmt: skip
-            ends = own.drop_nulls(["low", "high"])
-            axes.fill_between(
-                ends["percent"], ends["low"], ends["high"], color=look.colour, alpha=0.25, lw=0
-            )
-            axes.plot(own["percent"], own["paper"], color=look.colour, linestyle="", **PAPER_MARK)
+            style.draw_band(axes, own, "share", look)
         axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_locator(FixedLocator(_TICKS))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    figure.supxlabel("most relevant pixels counted, % of the grid", fontsize=9)
-    figure.supylabel("% of the counted pixels", fontsize=9)
-    legend_of(figure, looks, bool(rows["paper"].is_not_null().any()))
+    style.legend_of(figure, looks, rows)
     return figure

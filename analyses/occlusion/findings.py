@@ -64,21 +64,17 @@ def _accepts(model: str, contrasts: pl.DataFrame) -> str:
         f"at {row['percent']:g} % {with_interval(row, '+.1f', scale=100)}"
         for row in shown.to_dicts()
     )
+    if not numbers:
+        return ""
     return (
         f"{model}: true accepts that verification loses in black, by own maps minus at random, in "
         f"percentage points: {numbers}."
-        if numbers
-        else ""
     )
 
 
 def _areas(model: str, areas: pl.DataFrame) -> str:
-    asked = areas.filter(
-        pl.col("guiding") == model,
-        pl.col("judged") == model,
-        pl.col("measure") == "cosine",
-        pl.col("mask").str.contains(" - "),
-    )
+    differences = areas.filter(pl.col("mask").str.contains(" - "))
+    asked = differences.filter(guiding=model, judged=model, measure="cosine")
     numbers = ", ".join(
         f"{row['curve']} {row['mask']} {with_interval(row, '+.4f', 'area')}"
         for row in asked.to_dicts()
@@ -92,12 +88,8 @@ def _areas(model: str, areas: pl.DataFrame) -> str:
 
 
 def _transfer(contrasts: pl.DataFrame) -> str:
-    others = contrasts.filter(
-        pl.col("guiding") != pl.col("judged"),
-        pl.col("percent") == _PERCENT,
-        pl.col("fill") == "black",
-        pl.col("measure") == "cosine",
-        pl.col("contrast") == "own - random",
+    others = contrasts.filter(pl.col("guiding") != pl.col("judged")).filter(
+        percent=_PERCENT, fill="black", measure="cosine", contrast="own - random"
     )
     if others.is_empty():
         return ""

@@ -18,13 +18,13 @@ import polars as pl
 from analyses.occlusion.averages import average, contrast
 from analyses.occlusion.curves import CURVES, draw_points, measure_areas, measure_curves
 from analyses.occlusion.findings import findings
-from analyses.paper import beside_paper, read_table
+from analyses.paper import beside_paper
 from analyses.question import LEFT_OUT, LEFT_OUT_LAYOUT, Layout, Question, Settings
 from analyses.rerun.drops import measure_people
 from analyses.rerun.experiment import MASKS, Experiment
 from analyses.rerun.fills import FILLS
 from analyses.rerun.lake_models import runnable_models
-from analyses.rerun.papers_occlusions import PAPERS_GUIDE, PAPERS_MASKS, mean_of, over_models
+from analyses.rerun.papers_occlusions import PAPERS_GUIDE, over_models, papers_conditions
 from analyses.rerun.verification import MEASURES
 from analyses.work import Work
 from leamstore.lake import Lake
@@ -64,26 +64,8 @@ def in_order(drops: pl.DataFrame) -> pl.DataFrame:
 
 def papers_drops() -> pl.DataFrame:
     """Return Tables 21 (by judged model) and 9 (their mean) with the columns of ours."""
-    by_model = read_table(21).with_columns(
-        pl.col("row").str.split_exact(" ", 1).struct.rename_fields(["mask", "percent"])
-    )
-    judged = by_model.unnest("row").select(
-        "mask", "percent", judged=pl.col("column"), paper=pl.col("value")
-    )
-    mean = read_table(9).select(
-        mask=pl.col("column").replace({"LEAM Occluded": "LEAM", "Randomly Occluded": "Random"}),
-        percent="row",
-        judged=pl.lit(mean_of(by_model["column"].n_unique())),
-        paper="value",
-    )
-    return pl.concat([judged, mean]).select(
-        "judged",
-        "paper",
-        guiding=pl.lit(PAPERS_GUIDE),
-        percent=pl.col("percent").cast(pl.Float64),
-        mask=pl.col("mask").replace_strict(PAPERS_MASKS),
-        fill=pl.lit("black"),
-        measure=pl.lit("cosine"),
+    return pl.concat(map(papers_conditions, (21, 9))).with_columns(
+        fill=pl.lit("black"), measure=pl.lit("cosine")
     )
 
 
@@ -99,7 +81,6 @@ QUESTION: Final = Question(
             per=("guiding", "judged", "measure"),
             rows=("fill", "percent"),
             columns=("mask",),
-            estimate="estimate",
             decimals=4,
         ),
         "occlusion_contrasts": Layout(
@@ -107,7 +88,6 @@ QUESTION: Final = Question(
             per=("guiding", "judged", "contrast"),
             rows=("fill", "percent"),
             columns=("measure",),
-            estimate="estimate",
             decimals=4,
         ),
         "occlusion_curves": Layout(
@@ -115,6 +95,7 @@ QUESTION: Final = Question(
             per=("guiding", "judged", "measure"),
             rows=("curve", "fill", "percent"),
             columns=("mask",),
+            estimate="share",
             decimals=3,
         ),
         "occlusion_areas": Layout(

@@ -6,26 +6,14 @@ shortest (0.1 for "0.10"), and a row of Tables 21 to 23 is its mask and percent 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 
 import polars as pl
 
 
-@dataclass(frozen=True)
-class PaperTable:
-    """A table of the paper: its number, title, unit, and notes on its oddities."""
-
-    number: int
-    shows: str
-    unit: str
-    note: str
-
-
-def paper_tables() -> list[PaperTable]:
-    """Return the descriptions of the paper's tables, in order."""
-    rows = pl.read_csv(_file("tables.csv")).with_columns(pl.col("note").fill_null(""))
-    return [PaperTable(**row) for row in rows.to_dicts()]
+def paper_tables() -> pl.DataFrame:
+    """Return the paper's tables in order: number, shows, unit, and note on its oddities or NULL."""
+    return pl.read_csv(_file("tables.csv"))
 
 
 def read_table(number: int) -> pl.DataFrame:
@@ -48,6 +36,11 @@ def beside_paper(
     """
     together = ours.join(paper, on=on, how="left", validate="m:1", maintain_order="left")
     return together.with_columns(difference=pl.col(estimate) - pl.col("paper"))
+
+
+def has_paper(rows: pl.DataFrame) -> bool:
+    """Return whether any row has a number of the paper's, in the column paper."""
+    return "paper" in rows.columns and bool(rows["paper"].is_not_null().any())
 
 
 def _file(name: str) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from analyses.cohort import embedded_models
 from leamstore.lake import Lake
 
 RANDOM: Final = "random weights"
@@ -46,9 +47,7 @@ class Subject:
 
 def find_subjects(lake: Lake) -> list[Subject]:
     """Return the models that were run and aren't controls themselves, with their controls."""
-    rows = lake.sql(
-        "SELECT * FROM models WHERE model IN (SELECT model FROM embeddings) ORDER BY model"
-    ).to_dicts()
+    rows = embedded_models(lake)
     return [
         Subject(row, _controls_of(row, rows))
         for row in rows

@@ -8,14 +8,15 @@ over identities, where it was tested.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analyses.cohort import draw_images
+from analyses.cohort import draw_images, number_people
 from analyses.estimates import interval_row
 from analyses.likeness import Pairs, centre, correlation
 from analyses.person.controls import CONTROLS, Subject
@@ -94,11 +95,8 @@ def occlusion_evidence(
         experiment = OwnMaps(layer=position, subjects=tuple(models))
         drops = measure_drops(lake, experiment, settings.seed, work, runnable)
         tables += [
-            weigh_drops(part, settings).select(
-                pl.lit(guiding).alias("model"),
-                pl.lit(position, pl.Int64).alias("position"),
-                pl.lit(layer).alias("layer"),
-                pl.all(),
+            weigh_drops(part, settings).with_columns(
+                model=pl.lit(guiding), position=pl.lit(position), layer=pl.lit(layer)
             )
             for (guiding, layer), part in drops.group_by(("guiding", "layer"), maintain_order=True)
         ]
@@ -121,7 +119,7 @@ def weigh_drops(drops: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for (fill,), part in drops.group_by(("fill",), maintain_order=True):
         wide = part.pivot("mask", index=["image_id", "identity"], values=MEASURE)
-        people = wide["identity"].rank("dense").to_numpy().astype(np.int64) - 1
+        people = number_people(wide["identity"])
         for claim, masks in CLAIMS.items():
             values = sum(wide[mask].to_numpy() * share for mask, share in masks.items())
             # Shares such as 1 - 0.8 leave rounding noise where masks are the same.
@@ -134,48 +132,45 @@ def weigh_drops(drops: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
-class LayerMaps:
-    """A subject's layer, the same layer of its controls, and the pairs whose maps are compared.
+class _MatchedPairs:
+    """Pairs (k, 2) of one person and of strangers among faces, row by row matched in pose."""
 
-    Attributes
-    ----------
-    layer : Layer
-    controls : mapping of str to Layer
-        By control, of the models that hold the layer.
-    faces : CanonicalFaces
-    same, strangers : (k, 2)
-        Positions among the faces, matched in pose.
-    baselines : mapping of str to Likeness
-        Of the same pairs, by the image-only baselines.
-    settings : Settings
-    """
-
-    layer: Layer
-    controls: Mapping[str, Layer]
     faces: CanonicalFaces
     same: Pairs
     strangers: Pairs
-    baselines: Mapping[str, Likeness]
-    settings: Settings
 
-    def likeness_of(self, layer: Layer) -> Likeness:
-        """Return the likeness of a layer's maps of the faces, on the canonical grid."""
-        maps = self.faces.lay(layer.read(self.faces.image_ids), layer.grid, slice(None))
-        return _likeness(self.faces, maps, self.same, self.strangers)
+    def likeness(self, maps: Maps) -> Likeness:
+        """Return the correlation of the pairs' maps, with everybody's mean map subtracted."""
+        centred = centre(maps, self.faces.people)
+        return Likeness(correlation(centred, self.same), correlation(centred, self.strangers))
+
+    def likeness_in(self, layer: Layer) -> Likeness:
+        """Return the likeness of a layer's maps, on the canonical grid."""
+        maps = layer.read(self.faces.image_ids)
+        return self.likeness(self.faces.lay(maps, layer.grid, slice(None)))
+
+
+class _Task(NamedTuple):
+    """A subject's layer and, by control, what it is compared with, on the same pairs."""
+
+    layer: Layer
+    controls: Mapping[str, Layer]
+    baselines: Mapping[str, Likeness]
+    pairs: _MatchedPairs
 
 
 def likeness_evidence(
     lake: Lake, subjects: list[Subject], settings: Settings, work: Work
 ) -> pl.DataFrame:
     """Return AUCs of maps and controls, and their differences, for each model and layer."""
-    tasks: list[LayerMaps] = []
+    tasks: list[_Task] = []
     for _, alike in groupby(subjects, key=lambda subject: subject.row["catalog_name"]):
         tasks += _plan(lake, list(alike), settings)
-    found = work.map(compare_maps, tasks, "Likeness of maps")
+    found = work.map(partial(_compare_maps, settings), tasks, "Likeness of maps")
     return pl.concat([_evidence([]), *found])
 
 
-def _plan(lake: Lake, subjects: list[Subject], settings: Settings) -> Iterator[LayerMaps]:
+def _plan(lake: Lake, subjects: list[Subject], settings: Settings) -> Iterator[_Task]:
     """Yield what is to be compared for models of one network, all on the same images."""
     models = {subject.name for subject in subjects}
     models |= {control for subject in subjects for control in subject.controls.values()}
@@ -184,11 +179,11 @@ def _plan(lake: Lake, subjects: list[Subject], settings: Settings) -> Iterator[L
         return
     size, alignment = subjects[0].row["input_size"], subjects[0].row["alignment"]
     faces = CanonicalFaces.of(images)
-    same, strangers = faces.matched_pairs(settings.seed)
-    if not len(same):
+    pairs = _MatchedPairs(faces, *faces.matched_pairs(settings.seed))
+    if not len(pairs.same):
         return
     laid = lay_baselines(lake, images, faces, (alignment, size))
-    baselines = {name: _likeness(faces, maps, same, strangers) for name, maps in laid.items()}
+    baselines = {name: pairs.likeness(maps) for name, maps in laid.items()}
     del laid
     held = {(layer.model, layer.name): layer for layer in lake.layers()}
     for subject in subjects:
@@ -198,24 +193,25 @@ def _plan(lake: Lake, subjects: list[Subject], settings: Settings) -> Iterator[L
                 for control, model in subject.controls.items()
                 if (model, layer.name) in held
             }
-            yield LayerMaps(layer, controls, faces, same, strangers, baselines, settings)
+            yield _Task(layer, controls, baselines, pairs)
 
 
-def compare_maps(task: LayerMaps) -> pl.DataFrame:
+def _compare_maps(settings: Settings, task: _Task) -> pl.DataFrame:
     """Return one layer's AUC, each control's, and the differences with their tests."""
-    own = task.likeness_of(task.layer)
+    layer, pairs = task.layer, task.pairs
+    own = pairs.likeness_in(layer)
     controls = dict(task.baselines) | {
-        control: task.likeness_of(layer) for control, layer in task.controls.items()
+        control: pairs.likeness_in(other) for control, other in task.controls.items()
     }
-    people = task.faces.people
-    whose = people[task.same[:, 0]]
-    seeded = {"seed": task.settings.seed, "draws": task.settings.draws}
+    same, strangers = (pairs.faces.people[ends] for ends in (pairs.same, pairs.strangers))
+    whose = same[:, 0]
 
     def draw(likeness: Likeness) -> NDArray[np.float64]:
-        return draw_contrasts(likeness, people[task.same], people[task.strangers], **seeded).aucs
+        return draw_contrasts(
+            likeness, same, strangers, seed=settings.seed, draws=settings.draws
+        ).aucs
 
     own_draws = draw(own)
-    layer = task.layer
     facts = {"model": layer.model, "position": layer.position, "layer": layer.name}
     facts |= {"identities": len(np.unique(whose)), "observations": len(whose)}
     p_chance = signed_rank_p(own.placements - 0.5, whose)
@@ -232,12 +228,6 @@ def compare_maps(task: LayerMaps) -> pl.DataFrame:
                   "p": signed_rank_p(beyond, whose)},
         ]  # fmt: skip
     return _evidence(rows)
-
-
-def _likeness(faces: CanonicalFaces, maps: Maps, same: Pairs, strangers: Pairs) -> Likeness:
-    """Return the correlation of each pair's maps, with everybody's mean map subtracted."""
-    centred = centre(maps, faces.people)
-    return Likeness(correlation(centred, same), correlation(centred, strangers))
 
 
 def _evidence(rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -19,7 +19,7 @@ import polars as pl
 
 from analyses.cohort import MOST_IMAGES, MOST_OF_ONE
 from analyses.estimates import with_holm
-from analyses.person.controls import CONTROLS, Subject, controls_table, find_subjects
+from analyses.person.controls import CONTROLS, controls_table, find_subjects
 from analyses.person.evidence import (
     AUC,
     MASKS,
@@ -60,26 +60,21 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
             "of a person."
         )
     runnable = runnable_models(lake, settings.catalog, [subject.name for subject in subjects])
-    layers = _layers_of(lake, subjects)
-    evidence = adjust(
-        pl.concat(
-            [
-                occlusion_evidence(lake, layers, settings, work, runnable),
-                likeness_evidence(lake, subjects, settings, work),
-            ]
-        )
+    layers = lake.sql(
+        "SELECT layers.*, target FROM layers JOIN models USING (model) "
+        "WHERE model IN (SELECT unnest(?)) ORDER BY model, position",
+        [[subject.name for subject in subjects]],
     )
+    occluded = occlusion_evidence(lake, layers, settings, work, runnable)
+    alike = likeness_evidence(lake, subjects, settings, work)
+    evidence = adjust(pl.concat([occluded, alike]))
     verdicts, claims = judge(layers, evidence)
     return {
         "person": verdicts,
         "person_claims": claims,
         "person_evidence": evidence,
         "person_controls": controls_table(lake, subjects, CONTROLS).select(
-            "model",
-            "control",
-            "held",
-            pl.col("control").is_in(REQUIRED).alias("required"),
-            "command",
+            pl.exclude("command"), pl.col("control").is_in(REQUIRED).alias("required"), "command"
         ),
         **runnable.left_out_tables("person"),
     }
@@ -118,7 +113,10 @@ def judge(layers: pl.DataFrame, evidence: pl.DataFrame) -> tuple[pl.DataFrame, p
         of = {key: layer[key] for key in ("model", "position", "layer")}
         states = {column: verdict.claims[claim] for claim, column in COLUMNS.items()}
         claims.append(of | states | _likeness(own))
-    return _frame(verdicts), _frame(claims)
+    return (
+        pl.DataFrame(verdicts, infer_schema_length=None),
+        pl.DataFrame(claims, infer_schema_length=None),
+    )
 
 
 def _likeness(evidence: pl.DataFrame) -> dict[str, Any]:
@@ -135,18 +133,6 @@ def _likeness(evidence: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _layers_of(lake: Lake, subjects: list[Subject]) -> pl.DataFrame:
-    return lake.sql(
-        "SELECT layers.*, target FROM layers JOIN models USING (model) "
-        "WHERE model IN (SELECT unnest(?)) ORDER BY model, position",
-        [[subject.name for subject in subjects]],
-    )
-
-
 QUESTION: Final = Question(
     name="person",
     asks="Is the pattern the person's, the image's, or any face's?",
@@ -154,7 +140,7 @@ QUESTION: Final = Question(
     answer=answer,
     findings=findings,
     layouts={
-        "person": Layout("whose the pattern is", per=("model",), rows=()),
+        "person": Layout("whose the pattern is", per=("model",)),
         "person_claims": Layout(
             "outcome of each claim, and AUCs of one person's pairs", per=("model",), rows=()
         ),
@@ -163,10 +149,9 @@ QUESTION: Final = Question(
             per=("model", "claim"),
             rows=("layer",),
             columns=("fill", "control"),
-            estimate="estimate",
             decimals=3,
         ),
-        "person_controls": Layout("controls, and how to add them", per=("model",), rows=()),
+        "person_controls": Layout("controls, and how to add them", per=("model",)),
         f"person_{LEFT_OUT}": LEFT_OUT_LAYOUT,
     },
     settings={

@@ -117,7 +117,8 @@ def decide(evidence: pl.DataFrame, asked: int) -> Verdict:
     """
     claims = {claim: _by_fills(evidence.filter(claim=claim)) for claim in CLAIMS}
     compared = evidence.filter(claim=ALIKE)
-    claims[ALIKE] = _by_controls(compared)
+    alike = "shown" if compared.select(_HOLDS.all()).item() else "not shown"
+    claims[ALIKE] = "not asked" if compared.is_empty() else alike
     missing = tuple(name for name in REQUIRED if name not in compared["control"])
     people = int(evidence["identities"].to_numpy().max(initial=0))
     enough = smallest_p(people) * asked < ALPHA
@@ -141,27 +142,18 @@ def _words(claims: Mapping[str, str], missing: tuple[str, ...], enough: bool) ->
     return next(words for words, fits in rule if fits)
 
 
+_IS_CLEAR: Final = pl.col("p_holm") < ALPHA
+_HOLDS: Final = ((pl.col("low") > 0) & _IS_CLEAR).fill_null(False)
+_IS_REVERSED: Final = ((pl.col("high") < 0) & _IS_CLEAR).fill_null(False)
+
+
 def _by_fills(rows: pl.DataFrame) -> str:
     if rows.is_empty():
         return "not asked"
-    above, below = (set(rows.filter(side)["fill"]) for side in (_holds(), _is_reversed()))
+    above, below = (set(rows.filter(side)["fill"]) for side in (_HOLDS, _IS_REVERSED))
     if above and below:
         return "fills disagree"
     for fills, word in ((above, "shown"), (below, "reversed")):
         if "black" in fills and len(fills) > 1:
             return word
     return "not shown"
-
-
-def _by_controls(rows: pl.DataFrame) -> str:
-    if rows.is_empty():
-        return "not asked"
-    return "shown" if rows.select(_holds().all()).item() else "not shown"
-
-
-def _holds() -> pl.Expr:
-    return ((pl.col("low") > 0) & (pl.col("p_holm") < ALPHA)).fill_null(False)
-
-
-def _is_reversed() -> pl.Expr:
-    return ((pl.col("high") < 0) & (pl.col("p_holm") < ALPHA)).fill_null(False)

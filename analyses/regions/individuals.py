@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from analyses.estimates import interval_columns
-from analyses.findings import estimate, in_words, limits
+from analyses.findings import in_words, limits, with_interval
 from analyses.question import Layout, Question, Settings
-from analyses.regions.shares import regions_in, sum_shares
-from analyses.statistics import Array, Interval, bootstrap_intraclass_correlation
+from analyses.regions.shares import means_of, regions_in, sum_shares
+from analyses.statistics import Array, bootstrap_intraclass_correlation
 from analyses.work import Work
 from leamstore.lake import Lake
 
@@ -23,14 +23,10 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
     """Return each person's shares in the top 1 %, and the shares of variance between people."""
     sums = sum_shares(lake, "pair_regions", ("model", "images.image_id"), "activation = 'top'")
     areas = sum_shares(lake, "image_regions", ("model", "images.image_id"), "percent = 100")
-    shares, areas = mean_of_images(sums), mean_of_images(areas)
+    shares, areas = (means_of(of).drop("maps") for of in (sums, areas))
     models = shares["model"].unique(maintain_order=True).to_list()
     between = [
-        variance_between_people(
-            shares.filter(pl.col("model") == model),
-            areas.filter(pl.col("model") == model),
-            settings,
-        )
+        variance_between_people(shares.filter(model=model), areas.filter(model=model), settings)
         for model in work.track(models, "Variance between people", total=len(models))
     ]
     people = variation_of_people(shares)
@@ -39,16 +35,6 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         "individuals_person": draw_person(people, settings.seed),
         "individuals_variance": pl.concat(between),
     }
-
-
-def mean_of_images(sums: pl.DataFrame) -> pl.DataFrame:
-    """Return each image's mean share over its positives and layers, from sums made by SQL."""
-    return sums.select(
-        "model",
-        "identity",
-        "image_id",
-        *(pl.col(name) / pl.col("maps") for name in regions_in(sums)),
-    )
 
 
 def variation_of_people(shares: pl.DataFrame) -> pl.DataFrame:
@@ -116,29 +102,22 @@ def variance_between_people(
     identities = together["identity"].to_numpy()
     share = together.select(regions).to_numpy()
     area = together.select(f"{name}_area" for name in regions).to_numpy()
-    rows = [
-        _interval_rows(
-            what,
-            regions,
-            bootstrap_intraclass_correlation(
-                values, identities, seed=settings.seed, draws=settings.draws
-            ),
+    compared = {"share": share, "area": area, "share beyond area": beyond(share, area)}
+    rows = []
+    for what, values in compared.items():
+        interval = bootstrap_intraclass_correlation(
+            values, identities, seed=settings.seed, draws=settings.draws
         )
-        for what, values in (
-            ("share", share),
-            ("area", area),
-            ("share beyond area", beyond(share, area)),
-        )
-    ]
+        columns = interval_columns(interval, ("between_people", "low", "high"))
+        rows.append(pl.DataFrame({"region": regions, "of": what, **columns}))
+    people, images = len(np.unique(identities)), len(identities)
     return pl.concat(rows).select(
         pl.lit(shares["model"][0]).alias("model"),
         "region",
         "of",
-        "between_people",
-        "low",
-        "high",
-        pl.lit(len(np.unique(identities))).alias("identities"),
-        pl.lit(len(identities)).alias("images"),
+        pl.col("between_people", "low", "high").fill_nan(None),
+        identities=pl.lit(people),
+        images=pl.lit(images),
     )
 
 
@@ -148,13 +127,6 @@ def beyond(values: Array, explained_by: Array) -> Array:
     squares = (by**2).sum(0)
     slope = np.divide((values * by).sum(0), squares, out=np.zeros_like(squares), where=squares > 0)
     return values - slope * by
-
-
-def _interval_rows(what: str, regions: list[str], interval: Interval) -> pl.DataFrame:
-    frame = pl.DataFrame(
-        {"region": regions, **interval_columns(interval, ("between_people", "low", "high"))}
-    )
-    return frame.with_columns(pl.lit(what).alias("of"), pl.col("between_people").fill_nan(None))
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
@@ -178,8 +150,8 @@ def _between_people(model: str, rows: pl.DataFrame) -> list[str]:
     most = share.sort("between_people").row(-1, named=True)
     rest = beyond_area.filter(region=most["region"])
     after = (
-        f", and {estimate(rest.row(0, named=True), 'between_people', 2)} of what the region's "
-        "area in the crop leaves unexplained"
+        f", and {with_interval(rest.row(0, named=True), '.2f', 'between_people')} of what the "
+        "region's area in the crop leaves unexplained"
         if rest.height
         else ""
     )
@@ -188,7 +160,7 @@ def _between_people(model: str, rows: pl.DataFrame) -> list[str]:
         f"images do, interval clear of zero; beyond the regions' areas in {left} of "
         f"{beyond_area.height}.",
         f"{model}: most lies between people for {in_words(most['region'])}: "
-        f"{estimate(most, 'between_people', 2)} of the variance{after}.",
+        f"{with_interval(most, '.2f', 'between_people')} of the variance{after}.",
     ]
 
 
@@ -204,11 +176,11 @@ QUESTION = Question(
             per=("model",),
             rows=("identity",),
             columns=("region",),
+            estimate="share",
         ),
         "individuals_person": Layout(
             "variation over the images of one person, drawn by the seed: shares in the top 1 %, %",
             per=("model", "identity"),
-            rows=(),
         ),
         "individuals_variance": Layout(
             "Share of the variance between images that lies between people, ICC(1)",

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from analyses.findings import against_paper, estimate, in_words, limits
+from analyses.findings import against_paper, in_words, limits, with_interval
 from analyses.paper import beside_paper, read_table
 from analyses.question import Layout, Question, Settings
 from analyses.regions.shares import mean_shares, sum_shares
@@ -70,7 +70,7 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
         if leading.is_empty():
             continue
         named = ", ".join(
-            f"{in_words(row['region'])} {estimate(row, 'share', unit=' %')}"
+            f"{in_words(row['region'])} {with_interval(row, '.1f', 'share', unit=' %')}"
             for row in leading.iter_rows(named=True)
         )
         sentences.append(f"{model}: the most relevant 1 % of pixels lie on {named}.")
@@ -90,15 +90,12 @@ def _across_layers(rows: pl.DataFrame) -> list[str]:
     ordered = rows.sort("share")
     least, most = ordered.row(0, named=True), ordered.row(-1, named=True)
     known = least["high"] is not None and most["low"] is not None
-    verdict = (
-        "and layers differ"
-        if known and least["high"] < most["low"]
-        else ("and a difference of layers isn't shown")
-    )
+    differ = known and least["high"] < most["low"]
+    verdict = "and layers differ" if differ else "and a difference of layers isn't shown"
     return [
         f"{most['model']}: the share of {in_words(most['region'])} runs from "
-        f"{estimate(least, 'share', unit=' %')} in {least['layer']} to "
-        f"{estimate(most, 'share', unit=' %')} in {most['layer']}, {verdict}."
+        f"{with_interval(least, '.1f', 'share', unit=' %')} in {least['layer']} to "
+        f"{with_interval(most, '.1f', 'share', unit=' %')} in {most['layer']}, {verdict}."
     ]
 
 
@@ -114,12 +111,14 @@ QUESTION = Question(
             per=("model", "activation"),
             rows=("region",),
             columns=("layer",),
+            estimate="share",
         ),
         "regions_by_model": Layout(
             "Region shares by model, mean over layers, % of the activated pixels",
             per=("activation",),
             rows=("region",),
             columns=("model",),
+            estimate="share",
         ),
     },
     notes=("full: relevance above 0.01 of the map's maximum; top: the most relevant 1 %.",),

@@ -5,7 +5,7 @@ leaves the database; means and intervals are taken from those sums.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -23,8 +23,15 @@ _LACKING: Final = {
 }
 
 
-def sum_shares(lake: Lake, table: str, by: Sequence[str], where: str = "TRUE") -> pl.DataFrame:
-    """Sum the relative region shares (% of the activated pixels) of each identity and group.
+def sum_shares(
+    lake: Lake,
+    table: str,
+    by: Sequence[str],
+    where: str = "TRUE",
+    parameters: Sequence[Any] = (),
+    whole: str = "pixels",
+) -> pl.DataFrame:
+    """Sum the region shares of each identity and group.
 
     Parameters
     ----------
@@ -35,6 +42,10 @@ def sum_shares(lake: Lake, table: str, by: Sequence[str], where: str = "TRUE") -
         Columns of that table or of layers that form the groups.
     where : str
         SQL condition on the rows.
+    parameters : sequence
+        Values of its question marks.
+    whole : str
+        Number of pixels, in SQL, of which shares are: by default that of the activated ones.
 
     Returns
     -------
@@ -51,11 +62,12 @@ def sum_shares(lake: Lake, table: str, by: Sequence[str], where: str = "TRUE") -
     sums = lake.sql(
         f"""
         SELECT {", ".join(by)}, identity, count(*) AS maps,
-               {sums_of_shares()}
-        FROM {table} JOIN layers USING (model, layer)
+               {sums_of_shares(whole)}
+        FROM {table} {"JOIN layers USING (model, layer)" if "position" in by else ""}
         JOIN images ON images.image_id = {table}.{image}
         WHERE pixels > 0 AND {where} GROUP BY ALL ORDER BY ALL
-        """
+        """,
+        list(parameters),
     )
     if sums.is_empty():
         raise LackingError(f"{lake.path} has no {_LACKING[table]}.")
@@ -72,6 +84,11 @@ def sums_of_shares(whole: str = "pixels") -> str:
 def regions_in(frame: pl.DataFrame) -> list[str]:
     """Return the regions that are columns of a frame, in the order of `REGIONS`."""
     return [name for name in REGION_NAMES if name in frame.columns]
+
+
+def means_of(sums: pl.DataFrame) -> pl.DataFrame:
+    """Return the mean shares of each identity and group, from their sums."""
+    return sums.with_columns(pl.col(name) / pl.col("maps") for name in regions_in(sums))
 
 
 def mean_shares(sums: pl.DataFrame, by: Sequence[str], settings: Settings) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from analyses.findings import against_paper, estimate, in_words, limits
+from analyses.findings import against_paper, in_words, limits, with_interval
 from analyses.paper import beside_paper, read_table
 from analyses.question import Layout, Question, Settings
 from analyses.regions.shares import mean_shares, sum_shares
@@ -23,7 +23,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
     sums = sum_shares(lake, "image_regions", ("model", "percent"))
     models = sums["model"].unique(maintain_order=True)
     shares = [
-        mean_shares(sums.filter(pl.col("model") == model), ("model", "percent"), settings)
+        mean_shares(sums.filter(model=model), ("model", "percent"), settings)
         for model in work.track(models, "Shares by percent", total=len(models))
     ]
     on = ("model", "percent", "region")
@@ -71,8 +71,8 @@ def _beside_areas(model: str, rows: pl.DataFrame) -> list[str]:
     row = ordered.row(-1, named=True)
     first = (
         f"{model}: {in_words(row['region'])} gets most for its size: "
-        f"{row['area']:.1f} % of the grid, and {estimate(row, 'share', unit=' %')} of the most "
-        f"relevant {near:g} % ({row['ratio']:.1f} times its area)."
+        f"{row['area']:.1f} % of the grid, and {with_interval(row, '.1f', 'share', unit=' %')} of "
+        f"the most relevant {near:g} % ({row['ratio']:.1f} times its area)."
     )
     above = top.filter(pl.col("low") > pl.col("area")).height
     below = top.filter(pl.col("high") < pl.col("area")).height
@@ -96,6 +96,7 @@ QUESTION = Question(
             per=("model",),
             rows=("region",),
             columns=("percent",),
+            estimate="share",
         )
     },
     notes=(

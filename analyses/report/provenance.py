@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from analyses.findings import in_words
 from analyses.layouts import Listing, listing
 from analyses.paper import read_table
 from leamstore.lake import Lake
@@ -24,12 +25,10 @@ class LakeFacts:
 
     Attributes
     ----------
-    path : str
     brands : tuple of str
         Warnings about stand-ins, which a reader has to see first.
     counts : mapping of str to str
         Images found and kept, identities, data sets, parser and other settings.
-    rejected, layers, runs : Listing
     models : Listing
         A column a model, since what is said of one is long.
     gaps : tuple of str
@@ -52,7 +51,7 @@ def lake_facts(lake: Lake) -> LakeFacts:
         path=str(lake.path),
         brands=tuple(brands(lake)),
         counts=_counts(lake),
-        rejected=_rejected(lake),
+        rejected=listing("Rejected images", rejections(lake)),
         models=_models(lake),
         layers=listing("Layers", lake.sql(
             "SELECT model, layer, position, height, width, channels, stride, \"offset\" "
@@ -105,17 +104,18 @@ def _models(lake: Lake) -> Listing:
     return Listing(
         laid_out.title,
         (("", False), *((name, False) for name in names)),
-        tuple((line[0].replace("_", " "), *line[1:]) for line in laid_out.lines),
+        tuple((in_words(line[0]), *line[1:]) for line in laid_out.lines),
     )
 
 
-def _rejected(lake: Lake) -> Listing:
+def rejections(lake: Lake) -> pl.DataFrame:
+    """Return the reasons for which images were rejected: reason, images and meaning."""
     rows = lake.sql(
         "SELECT reason, count(*) AS images FROM images WHERE status = 'rejected' "
         "GROUP BY reason ORDER BY images DESC, reason"
     )
     meaning = pl.col("reason").replace_strict(REJECTIONS, default="", return_dtype=pl.String)
-    return listing("Rejected images", rows.with_columns(meaning=meaning))
+    return rows.with_columns(meaning=meaning)
 
 
 def _runs(lake: Lake) -> pl.DataFrame:
@@ -154,9 +154,7 @@ def _gaps(lake: Lake) -> list[str]:
 
 
 def _unseen_regions(lake: Lake) -> list[str]:
-    counts = lake.sql(
-        f"SELECT count(*) AS n, {', '.join(f'count({name}) AS {name}' for name in REGION_NAMES)} "
-        "FROM image_regions"
-    ).row(0, named=True)
-    unseen = [name for name in REGION_NAMES if not counts[name]] if counts["n"] else []
-    return [name.replace("_", " ") for name in unseen]
+    counts = ", ".join(f"count({name})" for name in REGION_NAMES)
+    (counted,) = lake.sql(f"SELECT count(*), {counts} FROM image_regions").rows()
+    unseen = [name for name, count in zip(REGION_NAMES, counted[1:], strict=True) if not count]
+    return [in_words(name) for name in unseen] if counted[0] else []

@@ -1,24 +1,27 @@
 """Writing of a report: tables as CSV, figures as PNG and SVG, and the page."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from analyses.figures import pictures_of
 from analyses.layouts import lay_out
 from analyses.overlays import Drawing
 from analyses.question import LackingError, Settings
-from analyses.report.contents import Contents, Section, Shown, ShownTable
 from analyses.report.folder import replacing, write_facts
-from analyses.report.page import page
+from analyses.report.page import Contents, Section, ShownTable, page
 from analyses.report.provenance import LakeFacts, lake_facts, versions
 from analyses.results import Answer
-from analyses.tables import STATES, findings_of, notes_of
+from analyses.tables import findings_of, notes_of
 from analyses.work import Work
 from leamstore.lake import Lake
-from leamstore.tables.results import read_provenance
+from leamstore.tables.results import Provenance, read_provenance
+
+if TYPE_CHECKING:
+    from analyses.figures.rendering import Rendered
 
 PAGE: Final = "index.html"
 
@@ -66,22 +69,19 @@ def write_report(
                 rows.write_csv(new / "csv" / f"{name}.csv")
             figures = _written(pictures_of(answer.question.name, answer.tables), facts, new)
             sections.append(_section(answer, figures, made))
+        command = _command(facts.path, answers, settings, drawing)
         written = datetime.now(UTC).isoformat(timespec="seconds")
         contents = Contents(
-            facts,
-            overlays,
-            overlays_lack,
-            sections,
-            settings,
-            _command(facts.path, answers, settings, drawing),
-            versions(),
-            written,
+            facts, overlays, overlays_lack, sections, settings, command, versions(), written
         )
         (new / PAGE).write_text(page(contents), encoding="utf-8")
         write_facts(new, {
             "report": "leam-lake", "lake": facts.path, "brands": facts.brands,
             "settings": settings.recorded(), "versions": contents.versions, "written": written,
-            "questions": {section.name: section.state for section in sections},
+            "questions": {
+                answer.question.name: "not answered" if answer.why else "answered"
+                for answer in answers
+            },
         })  # fmt: skip
     return folder / PAGE
 
@@ -93,7 +93,7 @@ def _contact_sheets(
     folder: Path,
     work: Work,
     drawing: Drawing,
-) -> tuple[list[Shown], str]:
+) -> tuple["list[Rendered]", str]:
     """Write the contact sheets, or return why there are none."""
     # Matplotlib loads slowly, and belongs to the figures alone.
     from analyses.figures import overlays  # noqa: PLC0415
@@ -105,7 +105,7 @@ def _contact_sheets(
         return [], str(error)
 
 
-def _written(pictures: Iterable[Any], facts: LakeFacts, folder: Path) -> list[Shown]:
+def _written(pictures: Iterable[Any], facts: LakeFacts, folder: Path) -> "list[Rendered]":
     """Write pictures one by one, so that one drawing is in memory at a time."""
     from analyses.figures.rendering import render  # noqa: PLC0415
 
@@ -118,9 +118,7 @@ def _written(pictures: Iterable[Any], facts: LakeFacts, folder: Path) -> list[Sh
             name += "-2"  # a model A_B's layer C and a model A's layer B_C
         (figures / f"{name}.png").write_bytes(drawn.png)
         (figures / f"{name}.svg").write_bytes(drawn.svg)
-        shown.append(Shown(
-            name, drawn.title, drawn.caption, drawn.media_type, drawn.embedded, drawn.width
-        ))  # fmt: skip
+        shown.append(replace(drawn, name=name, png=b"", svg=b""))
     return shown
 
 
@@ -136,22 +134,17 @@ def _command(lake: str, answers: Sequence[Answer], settings: Settings, drawing: 
     ])  # fmt: skip
 
 
-def _section(answer: Answer, figures: Sequence[Shown], made: dict[str, Any]) -> Section:
-    question = answer.question
-    provenance = next((made[name] for name in answer.tables if name in made), None)
+def _section(
+    answer: Answer, figures: "Sequence[Rendered]", made: Mapping[str, Provenance]
+) -> Section:
     return Section(
-        name=question.name,
-        asks=question.asks,
-        papers_tables=", ".join(map(str, question.papers_tables)),
-        state=STATES[answer.state] if answer.state == "lacking" else "answered",
-        why=answer.why,
-        findings=findings_of(answer),
-        notes=notes_of(answer),
-        tables=[
-            ShownTable(name, tuple(lay_out(name, rows, question.layouts.get(name))))
+        answer,
+        findings_of(answer),
+        notes_of(answer),
+        [
+            ShownTable(name, tuple(lay_out(name, rows, answer.question.layouts.get(name))))
             for name, rows in answer.tables.items()
         ],
-        figures=figures,
-        settings=provenance.settings if provenance else {},
-        made=provenance.made if provenance else "",
+        figures,
+        next((made[name] for name in answer.tables if name in made), None),
     )

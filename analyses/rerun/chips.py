@@ -5,9 +5,8 @@ are sampled twice, and so a little smoother.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -27,16 +26,8 @@ Source = Literal["photographs", "crops"]
 _READERS: Final = 2
 
 
-@dataclass(frozen=True)
-class ChipBlock:
-    """The chips of a block of whole identities.
-
-    Attributes
-    ----------
-    places : (image,) int64
-        Positions of the block's images among those asked for.
-    chips : mapping of ChipKind to Chips
-    """
+class ChipBlock(NamedTuple):
+    """The chips of a block of whole identities, and the images' places among those asked for."""
 
     places: NDArray[np.int64]
     chips: Mapping[ChipKind, Chips]

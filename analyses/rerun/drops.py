@@ -1,6 +1,6 @@
 """Drops in likeness when pixels are hidden (before minus after), by image or by person."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -46,7 +46,7 @@ def measure_drops(
         If there are no embeddings or one identity only, or a network or its chips can't be had.
     """
     tasks = plan_tasks(lake, experiment, seed, runnable)
-    return pl.concat(work.map(partial(drops_of_images, experiment), tasks, "Occlusion"))
+    return pl.concat(work.map(partial(_measure, experiment, _by_image), tasks, "Occlusion"))
 
 
 def measure_people(
@@ -64,19 +64,7 @@ def measure_people(
         `KEYS`, identity, images, and a column of sums for each of `MEASURES`.
     """
     tasks = plan_tasks(lake, experiment, seed, runnable)
-    return pl.concat(work.map(partial(drops_of_people, experiment), tasks, "Occlusion"))
-
-
-def drops_of_images(experiment: Experiment, task: Task) -> pl.DataFrame:
-    """Return the drops of a task's images, as `measure_drops` does."""
-    own = task.images.select("image_id", "identity", images=pl.lit(1, pl.Int32))
-    return _table(experiment, task, own, _measure(experiment, task))
-
-
-def drops_of_people(experiment: Experiment, task: Task) -> pl.DataFrame:
-    """Return the summed drops of a task's people, as `measure_people` does."""
-    own, membership = people_of(task.images)
-    return _table(experiment, task, own, membership @ _measure(experiment, task))
+    return pl.concat(work.map(partial(_measure, experiment, _by_person), tasks, "Occlusion"))
 
 
 def people_of(images: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.float64]]:
@@ -94,41 +82,45 @@ def people_of(images: pl.DataFrame) -> tuple[pl.DataFrame, NDArray[np.float64]]:
     return people, mine.astype(np.float64)
 
 
-def _measure(experiment: Experiment, task: Task) -> NDArray[np.float64]:
-    """Return the drops (condition, image, measure)."""
-    conditions = experiment.conditions
-    faces = open_faces(task, sorted({fill for _, _, fill in conditions}))
-    masks = sorted({mask for _, mask, _ in conditions})
-    orders = order_masks(faces, masks, experiment.random_draws)
+Sums = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Function from values (condition, image, measure) to their sums (condition, row, measure)."""
+
+
+def _by_image(images: pl.DataFrame) -> tuple[pl.DataFrame, Sums]:
+    return images.select("image_id", "identity", images=pl.lit(1, pl.Int32)), lambda values: values
+
+
+def _by_person(images: pl.DataFrame) -> tuple[pl.DataFrame, Sums]:
+    people, membership = people_of(images)
+    return people, lambda values: membership @ values
+
+
+def _measure(
+    experiment: Experiment, by: Callable[[pl.DataFrame], tuple[pl.DataFrame, Sums]], task: Task
+) -> pl.DataFrame:
+    """Return the drops of a task's faces, summed by the rows of a table."""
+    schema = {"percent": pl.Float64, "mask": pl.String, "fill": pl.String}
+    conditions = pl.DataFrame(experiment.conditions, schema, orient="row")
+    faces = open_faces(task, sorted(set(conditions["fill"])))
+    orders = order_masks(faces, sorted(set(conditions["mask"])), experiment.random_draws)
     before = likeness_of(faces, faces.embeddings)
-    drops = np.empty((len(conditions), *before.shape))
-    for place, (percent, mask, fill) in enumerate(conditions):
+    drops = np.empty((conditions.height, *before.shape))
+    for place, (percent, mask, fill) in enumerate(conditions.iter_rows()):
         after = [
             likeness_of(faces, faces.embed_hidden(cut_masks(order, percent), fill))
             for order in orders[mask]
         ]
         drops[place] = before - np.mean(after, axis=0)
-    return drops
+    rows, sums = by(task.images)
+    keys = conditions.with_columns(**named(task)).select(KEYS)
+    measured = pl.DataFrame(sums(drops).reshape(-1, len(MEASURES)), schema=list(MEASURES))
+    conditioned = keys.join(rows, how="cross", maintain_order="left_right")
+    return pl.concat([conditioned, measured], how="horizontal")
 
 
 def likeness_of(faces: Faces, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the likeness (image, measure) of faces, so embedded, to their positives."""
     return likeness(embeddings, faces.gallery, faces.positives, faces.task.setting.judge)
-
-
-def _table(
-    experiment: Experiment, task: Task, own: pl.DataFrame, values: NDArray[np.float64]
-) -> pl.DataFrame:
-    """Name the values (condition, row of own, measure)."""
-    conditions = pl.DataFrame(
-        experiment.conditions,
-        schema={"percent": pl.Float64, "mask": pl.String, "fill": pl.String},
-        orient="row",
-    )
-    keys = conditions.with_columns(**named(task)).select(KEYS)
-    measured = pl.DataFrame(values.reshape(-1, len(MEASURES)), schema=list(MEASURES))
-    rows = keys.join(own, how="cross", maintain_order="left_right")
-    return pl.concat([rows, measured], how="horizontal")
 
 
 def named(task: Task) -> Mapping[str, pl.Expr]:

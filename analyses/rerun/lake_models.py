@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analyses.cohort import embedded_models
 from analyses.question import LEFT_OUT, LackingError
 from analyses.rerun.chips import chip_source, read_chips
 from ingest.faces.block_images import ChipKind
@@ -16,7 +17,6 @@ from ingest.run.recorded import RecordedModel, recorded_model
 from leamstore.catalog import Catalog
 from leamstore.errors import LeamError
 from leamstore.lake import Lake
-from leamstore.layers import Layer
 
 if TYPE_CHECKING:
     # Torch takes seconds to load, and answers are read without it.
@@ -133,9 +133,7 @@ def runnable_models(
     LackingError
         If there are no embeddings, or no model can be run; with the reason of each.
     """
-    rows = lake.sql(
-        "SELECT * FROM models WHERE model IN (SELECT model FROM embeddings) ORDER BY model"
-    ).to_dicts()
+    rows = embedded_models(lake)
     if not rows:
         raise LackingError(f"{lake.path} holds no embeddings: run `python -m ingest` first.")
     models, left_out = {}, {}
@@ -249,17 +247,3 @@ def stored_embeddings(lake: Lake, name: str, image_ids: pl.Series) -> NDArray[np
     )
     ordered = image_ids.to_frame("image_id").join(vectors, on="image_id", maintain_order="left")
     return np.array(ordered["vector"].to_list(), dtype=np.float64)
-
-
-def find_guide(lake: Lake, model: str, position: int) -> Layer:
-    """Return the layer, at a position of a model, whose maps order the pixels to hide.
-
-    Raises
-    ------
-    LackingError
-        If the lake holds no maps of it.
-    """
-    for layer in lake.layers(model):
-        if layer.position == position:
-            return layer
-    raise LackingError(f"{lake.path} holds no maps of layer {position} of {model}.")

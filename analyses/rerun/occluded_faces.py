@@ -7,7 +7,7 @@ guide. It reads what it needs itself, so that memory holds the tasks under way, 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -17,13 +17,13 @@ from analyses.cohort import draw_identities
 from analyses.question import LackingError
 from analyses.rerun.chips import Source, chip_source, read_chips
 from analyses.rerun.embedding_cache import digest_of, recall
+from analyses.rerun.experiment import Experiment
 from analyses.rerun.fills import FILLS, hide
 from analyses.rerun.lake_models import (
     BATCH,
     RunnableModels,
     RunningModel,
     embedded_images,
-    find_guide,
     kind_of,
     run_model,
     runnable_models,
@@ -105,19 +105,8 @@ class Task:
     sources: Mapping[str, NDArray[np.int64]]
 
 
-class Guidance(Protocol):
-    """The part of an experiment that states the guiding layer and models."""
-
-    @property
-    def layer(self) -> int:
-        """Position of the guiding layer."""
-
-    def guides_of(self, judged: str, models: Sequence[str]) -> list[str]:
-        """Return the models that guide the occlusions judged by one of them."""
-
-
 def plan_tasks(
-    lake: Lake, guidance: Guidance, seed: int, runnable: RunnableModels | None = None
+    lake: Lake, experiment: Experiment, seed: int, runnable: RunnableModels | None = None
 ) -> list[Task]:
     """Return the tasks of all judged models and their guides.
 
@@ -132,21 +121,23 @@ def plan_tasks(
         If there are no embeddings, no maps of the layer or one identity only, or the chips
         can't be had.
     """
-    models = (runnable or runnable_models(lake).with_layer(lake, guidance.layer)).models
-    return [task for judged in models for task in _tasks_of(lake, judged, guidance, models, seed)]
+    models = (runnable or runnable_models(lake).with_layer(lake, experiment.layer)).models
+    return [task for judged in models for task in _tasks_of(lake, judged, experiment, models, seed)]
 
 
 def _tasks_of(
     lake: Lake,
     judged: str,
-    guidance: Guidance,
+    experiment: Experiment,
     models: Mapping[str, RecordedModel],
     seed: int,
 ) -> Iterator[Task]:
-    names = guidance.guides_of(judged, list(models))
+    names = experiment.guides_of(judged, list(models))
     if not names:
         return
-    guides = [find_guide(lake, name, guidance.layer) for name in names]
+    guides = [
+        layer for name in names for layer in lake.layers(name) if layer.position == experiment.layer
+    ]
     images = embedded_images(lake, {judged, *names})
     if images["identity"].n_unique() < 2:
         raise LackingError(

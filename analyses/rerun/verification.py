@@ -10,6 +10,12 @@ from scipy.spatial.distance import cdist
 MEASURES: Final = ("cosine", "centred cosine", "euclidean", "true accepts")
 """Likenesses of an anchor to its positives: the more, the more alike."""
 
+IN_WORDS: Final = {
+    "cosine": "cosine", "centred cosine": "centred cosine", "euclidean": "Euclidean distance",
+    "true accepts": "share of true accepts",
+}  # fmt: skip
+"""The measures as axes of figures name them."""
+
 COMPARED: Final = 500
 """Images with which each image is compared in search of the threshold, drawn if there are more."""
 

@@ -24,13 +24,13 @@ from analyses.estimates import interval_row
 from analyses.likeness import unit_vectors
 from analyses.person.controls import RANDOM
 from analyses.question import Settings
+from analyses.similarity.canonical import SIZE
 from analyses.statistics import Interval, bootstrap_mean
 from leamstore.layers import CellGrid, Maps, take_top
 
 LIMIT: Final = 0.5
 """Limit of an estimate: halfway between unrelated and identical maps, or half of the peaks."""
 
-SIZE: Final = 112
 TOP_PERCENT: Final = 1.0
 
 SPREAD: Final = 1 / 6
@@ -128,16 +128,11 @@ def layer_overlaps(layer: Compared, values: Maps) -> NDArray[np.float64]:
 
     NaN where either is zero everywhere.
     """
-    first, second = (
-        take_top(_on_grid(layer.grid, maps), TOP_PERCENT) > 0 for maps in (layer.maps, values)
-    )
+    on_grid = (layer.grid.resample(maps.astype(np.float64), SIZE) for maps in (layer.maps, values))
+    first, second = (take_top(maps.astype(np.float32), TOP_PERCENT) > 0 for maps in on_grid)
     counts = np.minimum(first.sum((1, 2)), second.sum((1, 2)))
     both = (first & second).sum((1, 2))
     return np.divide(both, counts, out=np.full(len(both), np.nan), where=counts > 0)
-
-
-def _on_grid(grid: CellGrid, maps: Maps) -> Maps:
-    return grid.resample(maps.astype(np.float64), SIZE).astype(np.float32)
 
 
 def peaks_in_ring(maps: Maps) -> NDArray[np.float64]:

@@ -6,14 +6,15 @@ there.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
+from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images, number_people
+from analyses.estimates import labelled
 from analyses.person.controls import RANDOM, Subject, controls_table, find_subjects
 from analyses.question import LackingError, Layout, Question, Settings
 from analyses.sanity.checks import LIMIT, SIZE, SPREAD, TOP_PERCENT, Compared, check, pool
@@ -34,7 +35,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
             "`python -m ingest` without --weights random on more people."
         )
     return {
-        "sanity": pl.concat(work.map(_check_layer, tasks, "Sanity of maps")),
+        "sanity": pl.concat(work.map(partial(_check_layer, settings), tasks, "Sanity of maps")),
         "sanity_controls": controls_table(lake, subjects, (RANDOM,)),
     }
 
@@ -49,16 +50,13 @@ def draw_strangers(people: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return strangers
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A layer to be read and checked, and the same one under random weights."""
+class _Task(NamedTuple):
+    """A layer, the same one under random weights, and the images of its maps with their edges."""
 
     layer: Layer
     counterpart: Layer | None
-    image_ids: NDArray[np.int64]
-    people: NDArray[np.int64]
+    images: pl.DataFrame
     edges: Maps
-    settings: Settings
 
 
 def _plan(lake: Lake, subject: Subject, settings: Settings) -> Iterator[_Task]:
@@ -80,27 +78,23 @@ def _plan(lake: Lake, subject: Subject, settings: Settings) -> Iterator[_Task]:
             pooled[layer.name][places] = pool(rows) @ found @ pool(columns).T
     random_layers = lake.layers(random_model) if random_model else []
     counterparts = {layer.name: layer for layer in random_layers}
-    image_ids = images["image_id"].to_numpy().astype(np.int64)
-    people = images["identity"].rank("dense").to_numpy().astype(np.int64) - 1
     for layer in layers:
-        counterpart, own_edges = counterparts.get(layer.name), pooled[layer.name]
-        yield _Task(layer, counterpart, image_ids, people, own_edges, settings)
+        yield _Task(layer, counterparts.get(layer.name), images, pooled[layer.name])
 
 
-def _check_layer(task: _Task) -> pl.DataFrame:
-    layer, counterpart = task.layer, task.counterpart
+def _check_layer(settings: Settings, task: _Task) -> pl.DataFrame:
+    layer, counterpart, images, own_edges = task
+    image_ids, people = images["image_id"], number_people(images["identity"])
     compared = Compared(
         grid=layer.grid,
-        maps=layer.read(task.image_ids),
-        edges=task.edges,
-        random_maps=None if counterpart is None else counterpart.read(task.image_ids),
-        people=task.people,
-        strangers=draw_strangers(task.people, task.settings.seed),
+        maps=layer.read(image_ids),
+        edges=own_edges,
+        random_maps=None if counterpart is None else counterpart.read(image_ids),
+        people=people,
+        strangers=draw_strangers(people, settings.seed),
     )
     named = {"model": layer.model, "position": layer.position, "layer": layer.name}
-    return check(compared, task.settings).select(
-        *(pl.lit(value).alias(name) for name, value in named.items()), pl.all()
-    )
+    return labelled(check(compared, settings), named)
 
 
 QUESTION: Final = Question(
@@ -115,9 +109,8 @@ QUESTION: Final = Question(
             per=("model", "measure"),
             rows=("layer",),
             columns=("check",),
-            estimate="estimate",
         ),
-        "sanity_controls": Layout("controls, and how to add them", per=(), rows=()),
+        "sanity_controls": Layout("controls, and how to add them"),
     },
     settings={
         "limit": LIMIT,

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from analyses.cohort import number_people
 from analyses.likeness import Pairs
 from analyses.similarity import groups
 from leamstore.geometry import Points
@@ -26,15 +27,7 @@ MOST_PAIRS: Final = 10_000
 
 @dataclass(frozen=True)
 class CanonicalFaces:
-    """Images with their poses in the canonical frame.
-
-    Attributes
-    ----------
-    image_ids : (n,) int64
-    people : (n,) int64
-        Number of each image's identity, from 0.
-    poses : Poses
-    """
+    """Images, the number of each one's identity, from 0, and their poses."""
 
     image_ids: NDArray[np.int64]
     people: NDArray[np.int64]
@@ -45,7 +38,7 @@ class CanonicalFaces:
         """Read the poses of faces from rows as `analyses.cohort.draw_images` returns them."""
         return cls(
             image_ids=images["image_id"].to_numpy().astype(np.int64),
-            people=images["identity"].rank("dense").to_numpy().astype(np.int64) - 1,
+            people=number_people(images["identity"]),
             poses=Poses.of(images),
         )
 

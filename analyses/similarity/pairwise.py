@@ -25,15 +25,7 @@ _PERMUTED_AT_ONCE: Final = 2000
 
 @dataclass(frozen=True)
 class Likeness:
-    """Likeness of the two maps of each pair; larger is more alike.
-
-    Attributes
-    ----------
-    same : (k,)
-        Of pairs of one person.
-    strangers : (m,)
-        Of pairs of two people.
-    """
+    """Likeness of pairs of one person (k,) and of strangers (m,); larger is more alike."""
 
     same: Array
     strangers: Array

@@ -16,13 +16,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images
-from analyses.estimates import interval_row, with_holm
-from analyses.findings import with_interval
+from analyses.cohort import MOST_IMAGES, MOST_OF_ONE, draw_images, number_people
+from analyses.estimates import interval_row, labelled, with_holm
+from analyses.findings import FEWEST_IDENTITIES, with_interval
 from analyses.likeness import Pairs, bhattacharyya, centre, correlation, earth_movers_distance
 from analyses.paper import beside_paper, read_table
 from analyses.question import LackingError, Layout, Question, Settings
 from analyses.similarity import groups
+from analyses.similarity.canonical import MOST_PAIRS, SIZE
 from analyses.similarity.pairwise import (
     PERMUTATIONS,
     Likeness,
@@ -38,21 +39,12 @@ from leamstore.layers import Layer, Maps, normalise, take_top
 from leamstore.poses import FRAMES, Frame, Poses
 from leamstore.schema import GRID
 
-SIZE: Final = 112
-"""Side of the grid in pixels."""
-
 TOP_PERCENT: Final = 1.0
 MOST_POSITIVES: Final = 2
 """Pair maps of one anchor, of those that the lake keeps."""
 
-MOST_PAIRS: Final = 10_000
-"""Pairs of each group."""
-
 MOST_EMD_PAIRS: Final = 200
 """Pairs of each group whose earth mover's distance is taken."""
-
-FEW: Final = 10
-"""Identities below which nothing is claimed."""
 
 RELEVANCE: Final = ("as it is", "centred")
 """Maps as they are, and with everybody's mean map subtracted."""
@@ -103,24 +95,6 @@ class Stack:
     landmarks: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class LayerInFrame:
-    """A layer whose maps are compared in a frame: one task.
-
-    Attributes
-    ----------
-    lake : Lake
-    layer : Layer
-    frame : str
-    settings : Settings
-    """
-
-    lake: Lake
-    layer: Layer
-    frame: Frame
-    settings: Settings
-
-
 def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame]:
     """Return the likeness of each group, and of one identity's pairs against strangers'."""
     layers = lake.layers()
@@ -129,7 +103,7 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         for model in dict.fromkeys(layer.model for layer in layers)
     }
     tasks = [
-        LayerInFrame(lake, layer, frame, settings)
+        (layer, frame)
         for model, frame in product(images, FRAMES)
         for layer in layers
         if layer.model == model
@@ -141,7 +115,8 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
             f"{lake.path} has no maps of two identities with two images each, so that there are "
             "no strangers to compare with: run `python -m ingest` on images of more people."
         )
-    found = work.map(compare_layer, tasks, "Likeness of maps by frame and layer")
+    compared = partial(_compare_layer, lake, settings)
+    found = work.map(compared, tasks, "Likeness of maps by frame and layer")
     likeness, contrasts = (pl.concat(tables) for tables in zip(*found, strict=True))
     on = ("model", "layer", "frame", "maps", "relevance", "matching", "measure", "group")
     return {
@@ -186,18 +161,17 @@ def papers_likeness() -> pl.DataFrame:
     )  # fmt: skip
 
 
-def compare_layer(task: LayerInFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Compare a layer's pair maps, where pairs were kept, and its image maps.
-
-    Returns
-    -------
-    likeness, contrasts : polars.DataFrame
-        Those of `compare`, behind the columns model, position, layer, frame and maps (pair or
-        image).
-    """
+def _compare_layer(
+    lake: Lake, settings: Settings, task: tuple[Layer, Frame]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Compare a layer's pair maps in a frame, where pairs were kept, and its image maps."""
+    layer, frame = task
+    named = {
+        "model": layer.model, "position": layer.position, "layer": layer.name, "frame": frame
+    }  # fmt: skip
     tables = [
-        [_behind(task, kind, table) for table in compare(stack, task.settings)]
-        for kind, stack in _read_stacks(task)
+        [labelled(table, named | {"maps": kind}) for table in compare(stack, settings)]
+        for kind, stack in _read_stacks(lake, layer, frame, settings.seed)
     ]
     likeness, contrasts = (pl.concat(of_both) for of_both in zip(*tables, strict=True))
     return likeness, contrasts
@@ -233,9 +207,11 @@ def compare(stack: Stack, settings: Settings) -> tuple[pl.DataFrame, pl.DataFram
             }
             likeness += _likeness_rows(of, values, people, settings)
             contrasts += _contrast_rows(of, values, people, settings)
-    tables = pl.DataFrame(likeness, _LIKENESS), pl.DataFrame(contrasts, _CONTRASTS)
-    without_nan = [table.with_columns(pl.col(pl.Float64).fill_nan(None)) for table in tables]
-    return without_nan[0], without_nan[1]
+    known = pl.col(pl.Float64).fill_nan(None)
+    return (
+        pl.DataFrame(likeness, _LIKENESS).with_columns(known),
+        pl.DataFrame(contrasts, _CONTRASTS).with_columns(known),
+    )
 
 
 def measures(maps: Maps, centred: bool) -> dict[str, tuple[Measure, int]]:
@@ -307,27 +283,18 @@ def _contrast_rows(
     ]
 
 
-def _behind(task: LayerInFrame, maps: str, table: pl.DataFrame) -> pl.DataFrame:
-    key = {
-        "model": task.layer.model, "position": task.layer.position, "layer": task.layer.name,
-        "frame": task.frame, "maps": maps,
-    }  # fmt: skip
-    return table.select(*(pl.lit(value).alias(name) for name, value in key.items()), pl.all())
-
-
-def _read_stacks(task: LayerInFrame) -> Iterator[tuple[str, Stack]]:
+def _read_stacks(lake: Lake, layer: Layer, frame: Frame, seed: int) -> Iterator[tuple[str, Stack]]:
     """Yield the stack of a layer's pair maps, where pairs were kept, and that of image maps."""
-    layer = task.layer
-    images = draw_images(task.lake, [layer.model], task.settings.seed)
+    images = draw_images(lake, [layer.model], seed)
     image_ids, poses = images["image_id"], Poses.of(images)
-    people = images["identity"].rank("dense").to_numpy().astype(np.int64) - 1
+    people = number_people(images["identity"])
 
     def stack(maps: Maps, anchors: NDArray[np.int64]) -> Stack:
-        laid = poses[anchors].carry(maps, layer.grid, task.frame, SIZE)
-        return Stack(laid, anchors, people[anchors], poses[anchors].landmarks_in(task.frame))
+        laid = poses[anchors].carry(maps, layer.grid, frame, SIZE)
+        return Stack(laid, anchors, people[anchors], poses[anchors].landmarks_in(frame))
 
     place = dict(zip(image_ids, range(len(images)), strict=True))
-    kept = task.lake.sql(
+    kept = lake.sql(
         "SELECT pair_id, anchor FROM pairs WHERE model = ? AND pair_id IS NOT NULL "
         "QUALIFY row_number() OVER (PARTITION BY anchor ORDER BY pair_id) <= ? ORDER BY pair_id",
         [layer.model, MOST_POSITIVES],
@@ -350,7 +317,7 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
     for model in likeness["model"].unique(maintain_order=True):
         rows = contrasts.filter(model=model)
         people = max(rows["identities"], default=0)
-        if people < FEW:
+        if people < FEWEST_IDENTITIES:
             sentences.append(
                 f"{model}: {people} identities are too few to tell a person's pattern from chance."
             )
@@ -420,7 +387,6 @@ QUESTION = Question(
             per=("model", "maps", "measure", "relevance"),
             rows=("frame", "layer"),
             columns=("matching", "group"),
-            estimate="estimate",
         ),
         "similarity_auc": Layout(
             "AUC of identity against strangers",

@@ -52,7 +52,7 @@ def _show_shares(rows: pl.DataFrame | None, model: str | None) -> None:
         f"({found} of {chosen.height}). Also shown, without an interval: the same difference of "
         "the region's area, which doesn't depend on the model."
     )
-    show_table(_rounded(chosen), "share-differences-table")
+    show_table(chosen, "share-differences-table")
 
 
 def _beside_areas(rows: pl.DataFrame) -> pl.DataFrame:
@@ -106,7 +106,7 @@ def _show_drops(
         st.markdown(f"**{groups}**")
         show_chart(figure, f"drop-differences-{groups}", part)
     with st.expander("All differences, with tests"):
-        show_table(_rounded(own), "drop-differences-table")
+        show_table(own, "drop-differences-table")
 
 
 def _show_ages(ages: pl.DataFrame | None, model: str | None) -> None:
@@ -142,11 +142,7 @@ def _show_ages(ages: pl.DataFrame | None, model: str | None) -> None:
         "bootstrap over people; where people are few, there is none. Open diamonds: the paper's "
         "(arXiv 2509.17457, Table 24). Few pairs are many years apart, and they are of few people."
     )
-    show_table(_rounded(rows.drop("of")), "by-age-table")
-
-
-def _rounded(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col(pl.Float64).round(4))
+    show_table(rows.drop("of"), "by-age-table")
 
 
 PAGE = Page(

@@ -13,6 +13,7 @@ import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
 
+from analyses.findings import in_words
 from analyses.likeness import bhattacharyya, earth_movers_distance
 from analyses.overlays import Drawing, blend, grey
 from dashboards import faces, selections
@@ -24,8 +25,8 @@ from dashboards.charts import (
     show_pictures,
     show_table,
 )
-from dashboards.faces import FRAME_NAMES, Face
-from dashboards.page import Page, nothing_here, part
+from dashboards.faces import FRAME_NAMES, Face, FaceImage, choose_image, choose_person
+from dashboards.page import Page, no_model_here, part
 from dashboards.room import Room
 from leamstore.layers import Layer, normalise, take_top, top_pixels
 from leamstore.poses import FRAMES, Frame
@@ -46,12 +47,9 @@ _MEAN: Final = "mean over all positives"
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The image looked at: its person, its file's name, the kept pair (None: the image's map)."""
+class Chosen(FaceImage):
+    """The image looked at, with the kept pair whose map is shown; None: the image's own map."""
 
-    person: str
-    name: str
-    image_id: int
     pair_id: int | None
     what: str
 
@@ -92,45 +90,29 @@ def show(room: Room) -> None:
     """Draw the page."""
     layer = faces.selected_layer(room)
     if layer is None:
-        nothing_here(
-            "No model has been run on this lake: run "
-            f"`python -m ingest --models all {room.option}`."
-        )
-    model = layer.model
-    people = room.ask(
-        "SELECT DISTINCT identity FROM images JOIN embeddings USING (image_id) "
-        "WHERE model = ? AND status = 'kept' ORDER BY identity",
-        model,
-    )["identity"].to_list()
-    if not people:
-        nothing_here(
-            f"{model} has been run on no image yet: an ingest is under way, or was interrupted "
-            "and goes on by the same command."
-        )
-    chosen = _choose(room, model, people)
+        no_model_here(room)
+    chosen = _choose(room, layer.model)
     view = selections.either_of(
         "view", "Look at", ["one map", "all layers", "all models", "two images"]
     )
     if view == "one map":
         _show_one_map(room, layer, chosen)
     elif view == "all layers":
-        _show_gallery(room, faces.layers_of(room, model), chosen, "layers")
+        _show_gallery(room, faces.layers_of(room, layer.model), chosen, "layers")
     elif view == "all models":
         _show_models(room, layer, chosen)
     else:
-        _show_two_images(room, layer, chosen, people)
+        _show_two_images(room, layer, chosen)
 
 
-def _choose(room: Room, model: str, people: list[str]) -> Chosen:
-    chosen_elsewhere = selections.known("identity")
+def _choose(room: Room, model: str) -> Chosen:
     with st.container(horizontal=True):
-        person = selections.one_of("person", "Person", people, default=chosen_elsewhere, width=240)
-        name, image_id = _choose_image(room, model, person, "image", "Image")
+        image = choose_image(room, model, choose_person(room, model))
         pairs = room.ask(
             "SELECT pair_id, path, cosine FROM pairs JOIN images ON image_id = positive "
             "WHERE model = ? AND anchor = ? AND pair_id IS NOT NULL ORDER BY path",
             model,
-            image_id,
+            image.image_id,
         )
         names = {
             f"towards {PurePath(path).name}": (pair_id, cosine)
@@ -142,23 +124,7 @@ def _choose(room: Room, model: str, people: list[str]) -> Chosen:
         )  # fmt: skip
     pair_id, cosine = names.get(what, (None, None))
     said = what if cosine is None else f"{what}, cosine {cosine:.3f}"
-    return Chosen(person, name, image_id, pair_id, said)
-
-
-def _choose_image(
-    room: Room, model: str, person: str, name: str, label: str, unlike: int | None = None
-) -> tuple[str, int]:
-    """Show a selection of a person's images; return the file name and the image_id."""
-    rows = room.ask(
-        "SELECT image_id, path FROM images JOIN embeddings USING (image_id) "
-        "WHERE model = ? AND identity = ? AND status = 'kept' ORDER BY path",
-        model,
-        person,
-    )
-    by_name = {PurePath(path).name: image_id for image_id, path in rows.iter_rows()}
-    default = next((one for one, image_id in by_name.items() if image_id != unlike), None)
-    chosen = selections.one_of(name, label, list(by_name), default=default, width=240)
-    return chosen, by_name[chosen]
+    return Chosen(**vars(image), pair_id=pair_id, what=said)
 
 
 def _choose_style() -> Style:
@@ -189,11 +155,11 @@ def _show_one_map(room: Room, layer: Layer, chosen: Chosen) -> None:
             alpha = faces.in_frame(activated, poses, frame, layer.grid, _SIZE)
         pixels = _overlay(face, drawn, alpha, style)
         if outlined:
-            pixels = _draw_outlines(pixels, face)
+            pixels = np.where(faces.outlines(face.labels)[..., None], np.uint8(255), pixels)
         hovered = _draw(room, layer, chosen, frame, _HOVER, style.drawing)
         show_chart(_overlay_figure(pixels, hovered, style.colours), "overlay")
         st.caption(
-            f"{chosen.person}, {chosen.name}, {chosen.what}: {layer.model}, {layer.name} "
+            f"{chosen.identity}, {chosen.name}, {chosen.what}: {layer.model}, {layer.name} "
             f"({layer.grid.height} x {layer.grid.width} cells), on {FRAME_NAMES[frame]}."
             + ("" if activated is None else f" In colour: {threshold.said}.")
         )
@@ -226,14 +192,14 @@ def _show_counts(counts: pl.DataFrame, activated: int) -> None:
     counts = counts.sort("pixels", descending=True)
     shown = counts.filter(pl.col("pixels") > 0)
     st.markdown(f"**{activated:,}** of {GRID * GRID:,} pixels of the chip are counted.")
-    names = [region.replace("_", " ") for region in shown["region"]]
+    names = [in_words(region) for region in shown["region"]]
     figure = go.Figure()
     for column, name in (("relative_percent", "of the counted"), ("area_percent", "of the chip")):
         figure.add_bar(y=names, x=shown[column].to_list(), name=name, orientation="h")
     figure.update_layout(barmode="group", xaxis_title="% of pixels", height=120 + 30 * len(names))
     figure.update_yaxes(autorange="reversed")
     show_chart(figure, "regions", counts)
-    show_table(counts.with_columns(pl.col(pl.Float64).round(2)), "region-counts")
+    show_table(counts, "region-counts")
 
 
 @part
@@ -267,16 +233,17 @@ def _show_models(room: Room, layer: Layer, chosen: Chosen) -> None:
     _show_gallery(room, same_place, chosen, "models")
 
 
-def _show_two_images(room: Room, layer: Layer, chosen: Chosen, people: list[str]) -> None:
+def _show_two_images(room: Room, layer: Layer, chosen: Chosen) -> None:
     with st.container(horizontal=True):
-        person = selections.one_of("other", "Other person", people, width=240)
-        name, image_id = _choose_image(
+        person = choose_person(room, layer.model, "other", "Other person")
+        image = choose_image(
             room, layer.model, person, "other-image", "Other image", unlike=chosen.image_id
         )
     frames: list[Frame] = ["canonical", "crop", "chip"]
-    if person == chosen.person:
+    if person == chosen.identity:
         frames = ["identity", *frames]
-    _show_comparison(room, layer, chosen, Chosen(person, name, image_id, None, _MEAN), frames)
+    second = Chosen(**vars(image), pair_id=None, what=_MEAN)
+    _show_comparison(room, layer, chosen, second, frames)
 
 
 @part
@@ -353,52 +320,38 @@ def _colours(name: str) -> NDArray[np.float64]:
     return 255 * np.array(sampled)
 
 
-def _draw_outlines(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
-    return np.where(faces.outlines(face.labels)[..., None], np.uint8(255), pixels)
-
-
 def _overlay_figure(
     pixels: NDArray[np.uint8], hovered: NDArray[np.float32], colours: str
 ) -> go.Figure:
     """Return the picture under an invisible heat map that provides the hover values and scale."""
-    figure = go.Figure(
-        go.Heatmap(
-            z=hovered, zmin=0, zmax=1, colorscale=colour_scale(colours), opacity=0,
-            colorbar=_colour_bar("relevance"),
-            hovertemplate="relevance %{z:.3f}<extra></extra>",
-        )
+    figure = _map_figure(
+        hovered, "relevance", zmin=0, zmax=1, colorscale=colour_scale(colours), opacity=0,
+        hovertemplate="relevance %{z:.3f}<extra></extra>",
     )  # fmt: skip
-    figure.add_layout_image(
+    return figure.add_layout_image(
         source=data_address(pixels), xref="x", yref="y", x=-0.5, y=-0.5,
         sizex=_HOVER, sizey=_HOVER, sizing="stretch", layer="below",
     )  # fmt: skip
-    return _square(figure, _HOVER)
 
 
 def _difference_figure(difference: NDArray[np.float32]) -> go.Figure:
     most = float(np.abs(difference).max()) or 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=difference, zmin=-most, zmax=most, colorscale=DIFFERENCES,
-            colorbar=_colour_bar("difference"),
-            hovertemplate="%{z:+.3f}<extra></extra>",
-        )
+    return _map_figure(
+        difference, "difference", zmin=-most, zmax=most, colorscale=DIFFERENCES,
+        hovertemplate="%{z:+.3f}<extra></extra>",
     )  # fmt: skip
-    return _square(figure, _COMPARED)
 
 
-def _colour_bar(title: str) -> dict[str, Any]:
-    return {
+def _map_figure(values: NDArray[np.float32], title: str, **look: Any) -> go.Figure:
+    """Return a square map (size, size) over a colour bar."""
+    bar = {
         "title": {"text": title, "side": "top"}, "orientation": "h", "thickness": 10,
         "y": 0, "yanchor": "top", "len": 0.8, "outlinewidth": 0,
     }  # fmt: skip
-
-
-def _square(figure: go.Figure, size: int) -> go.Figure:
-    figure.update_xaxes(range=[-0.5, size - 0.5], visible=False, constrain="domain")
-    figure.update_yaxes(
-        range=[size - 0.5, -0.5], visible=False, constrain="domain", scaleanchor="x"
-    )
+    figure = go.Figure(go.Heatmap(z=values, colorbar=bar, **look))
+    span = [-0.5, len(values) - 0.5]
+    figure.update_xaxes(range=span, visible=False, constrain="domain")
+    figure.update_yaxes(range=span[::-1], visible=False, constrain="domain", scaleanchor="x")
     return figure.update_layout(height=460)
 
 

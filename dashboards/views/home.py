@@ -7,11 +7,11 @@ import polars as pl
 import streamlit as st
 from PIL import Image, ImageOps
 
+from analyses.report.provenance import rejections
 from dashboards import selections
 from dashboards.charts import show_table
-from dashboards.page import Page, nothing_here, told
+from dashboards.page import Page, nothing_here, with_errors_shown
 from dashboards.room import Room, open_room
-from leamstore.schema import REJECTIONS
 
 _THUMBNAIL: Final = 160
 _MOST_THUMBNAILS: Final = 24
@@ -76,15 +76,14 @@ def _show_counts(room: Room, counts: dict[str, int]) -> None:
     with st.container(horizontal=True):
         for label, count in shown.items():
             st.metric(label, f"{count:,}", width="content")
-    settings = dict(room.ask("SELECT name, value FROM settings").iter_rows())
+    settings = room.lake.settings
     datasets = room.ask(
         "SELECT coalesce(string_agg(DISTINCT dataset, ', ' ORDER BY dataset), 'none') FROM images"
     ).item()
-    crops = "stored" if settings["crops"] == "True" else "left out"
+    crops = "stored" if settings.crops else "left out"
     st.markdown(
-        f"Data sets: **{datasets}** · parser: **{settings['parser']}** · face crops: **{crops}** · "
-        f"pair maps kept for each anchor: **{settings['keep_pairs']}** · "
-        f"seed: **{settings['seed']}**"
+        f"Data sets: **{datasets}** · parser: **{settings.parser}** · face crops: **{crops}** · "
+        f"pair maps kept for each anchor: **{settings.keep_pairs}** · seed: **{settings.seed}**"
     )
 
 
@@ -94,7 +93,7 @@ def _show_progress_alive(room: Room) -> None:
 
     @st.fragment(run_every=_SECONDS if running else None)
     def progress() -> None:
-        told(lambda: _show_progress(open_room(room.address) if running else room))
+        with_errors_shown(lambda: _show_progress(open_room(room.address) if running else room))
 
     progress()
 
@@ -156,23 +155,19 @@ def _said(value: object) -> str:
 
 
 def _show_rejected(room: Room) -> None:
-    reasons = room.ask(
-        "SELECT reason, count(*) AS images FROM images WHERE status = 'rejected' "
-        "GROUP BY reason ORDER BY images DESC, reason"
-    )
+    reasons = rejections(room.lake)
     st.subheader("Rejected")
     if reasons.is_empty():
         st.markdown("No image was rejected.")
         return
-    meanings = pl.Series("meaning", [REJECTIONS.get(reason, "") for reason in reasons["reason"]])
-    show_table(reasons.with_columns(meanings), "rejected")
+    show_table(reasons, "rejected")
     chosen = selections.one_of("rejected", "Look at", reasons["reason"].to_list(), width=320)
     rejected = room.ask(
         "SELECT path, detail FROM images WHERE status = 'rejected' AND reason = ? "
         f"ORDER BY path LIMIT {_MOST_THUMBNAILS}",
         chosen,
     )
-    total = reasons.filter(pl.col("reason") == chosen)["images"].item()
+    total = reasons.filter(reason=chosen)["images"].item()
     if total > rejected.height:
         st.caption(f"The first {rejected.height} of {total:,}; SQL lists them all.")
     with st.container(horizontal=True):

@@ -3,24 +3,20 @@
 from typing import Final
 
 import numpy as np
-import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
+from analyses.paper import has_paper
 from analyses.rerun.experiment import MASKS, Experiment
-from analyses.rerun.fills import FILLS
+from analyses.rerun.verification import IN_WORDS
 from dashboards import faces, selections
 from dashboards.answers import choose_run, show_answer
-from dashboards.charts import DIFFERENCES, show_chart, show_table
+from dashboards.charts import DIFFERENCES, heat_map, show_chart, show_table
 from dashboards.estimates import curves, forest, most
-from dashboards.hidden import choose_face, show_hidden
+from dashboards.hidden import choose_hidden, show_hidden
 from dashboards.page import Page, part
 from dashboards.room import Room
 
-MEASURES: Final = {
-    "cosine": "cosine", "centred cosine": "centred cosine", "euclidean": "Euclidean distance",
-    "true accepts": "share of true accepts",
-}  # fmt: skip
 _PERCENT: Final = 1.0
 _NETWORK_ONLY: Final = "gradient x input"
 
@@ -31,9 +27,9 @@ def show(room: Room) -> None:
     drops = answer.tables["occlusion"]
     with st.container(horizontal=True):
         run = choose_run(drops, room.filters.model)
-        measures = [measure for measure in MEASURES if measure in run["measure"]]
+        measures = [measure for measure in IN_WORDS if measure in run["measure"]]
         measure = selections.one_of(
-            "likeness", "Likeness", measures, width=220, format_func=MEASURES.__getitem__
+            "likeness", "Likeness", measures, width=220, format_func=IN_WORDS.__getitem__
         )
     guiding, judged = run.select("guiding", "judged").row(0)
     run = run.filter(measure=measure)
@@ -43,7 +39,7 @@ def show(room: Room) -> None:
     _show_contrasts(answer.tables["occlusion_contrasts"].filter(measure=measure, **of_run))
     _show_steps(answer.tables["occlusion_curves"].filter(**of_run), measure)
     with st.expander("Areas under these curves"):
-        show_table(_rounded(answer.tables["occlusion_areas"].filter(**of_run)), "areas")
+        show_table(answer.tables["occlusion_areas"].filter(**of_run), "areas")
     _show_transfer(answer.tables["occlusion_contrasts"], measure)
     st.subheader("The hidden faces")
     _show_faces(room, guiding, run["layer"][0])
@@ -54,14 +50,13 @@ def _show_curves(run: pl.DataFrame, measure: str) -> None:
     rows = run.filter(fill="black")
     tried = rows.group_by("mask").len().filter(pl.col("len") > 1)["mask"]
     rows = rows.filter(pl.col("mask").is_in(tried.implode())) if len(tried) else rows
-    titles = ("hidden, % of the chip (logarithmic)", f"drop, {MEASURES[measure]}")
+    titles = ("hidden, % of the chip (logarithmic)", f"drop, {IN_WORDS[measure]}")
     show_chart(curves(rows, "percent", "mask", titles, log=True), "drops", rows)
-    said = ""
-    if rows["paper"].is_not_null().any():
-        said = " Diamonds: the paper's (arXiv 2509.17457, Tables 9 and 21)."
+    papers = " Diamonds: the paper's (arXiv 2509.17457, Tables 9 and 21)."
     st.caption(
         f"In black; maps of {rows['layer'][0]}. Mean over {most(rows['images']):,} images; bars: "
-        f"95 %, by bootstrap over {most(rows['identities'])} people. random is the control.{said}"
+        f"95 %, by bootstrap over {most(rows['identities'])} people. random is the control."
+        + (papers if has_paper(rows) else "")
     )
 
 
@@ -70,7 +65,7 @@ def _show_masks(run: pl.DataFrame, measure: str) -> None:
     masks = run.group_by("percent").agg(pl.col("mask").n_unique()).sort("mask", "percent")
     percent = masks["percent"][-1]
     rows = run.filter(percent=percent)
-    show_chart(forest(rows, "mask", "fill", f"drop, {MEASURES[measure]}"), "by-mask", rows)
+    show_chart(forest(rows, "mask", "fill", f"drop, {IN_WORDS[measure]}"), "by-mask", rows)
     st.caption(
         f"{percent:g} % of the chip hidden. mean map, mirrored and gradient x input are controls "
         "that do not depend on the person, as random is."
@@ -87,7 +82,7 @@ def _show_contrasts(rows: pl.DataFrame) -> None:
         "compared-at", "Hidden, % of the chip", percents, default=_PERCENT, width=300
     )
     shown = rows.filter(percent=percent)
-    unit = f"difference of the drops, {MEASURES[rows['measure'][0]]}"
+    unit = f"difference of the drops, {IN_WORDS[rows['measure'][0]]}"
     show_chart(forest(shown, "contrast", "fill", unit), "contrasts", shown)
     st.caption(
         "Right of zero the first mask hides more of what makes the face like its positives: "
@@ -95,7 +90,7 @@ def _show_contrasts(rows: pl.DataFrame) -> None:
         "person - matched stranger that they fit their person."
     )
     with st.expander("All comparisons, with tests"):
-        show_table(_rounded(rows), "contrasts-table")
+        show_table(rows, "contrasts-table")
 
 
 def _show_steps(rows: pl.DataFrame, measure: str) -> None:
@@ -134,20 +129,15 @@ def _show_transfer(contrasts: pl.DataFrame, measure: str) -> None:
         values[y, x] = row["estimate"]
         words[y][x] = f"{row['estimate']:.3f}{'*' if clear else ''}"
     most = float(np.nanmax(np.abs(values))) or 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=values, x=judges, y=guides, text=words, texttemplate="%{text}", zmin=-most, zmax=most,
-            colorscale=[list(step) for step in DIFFERENCES], xgap=1, ygap=1,
-            colorbar={"thickness": 12},
-            hovertemplate="maps of %{y}, judged by %{x}: %{text}<extra></extra>",
-        )
+    figure = heat_map(
+        values, judges, guides, 40, text=words, texttemplate="%{text}", zmin=-most, zmax=most,
+        colorscale=DIFFERENCES, colorbar={"thickness": 12},
+        hovertemplate="maps of %{y}, judged by %{x}: %{text}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(title="judged by", tickangle=-45, type="category")
-    figure.update_yaxes(title="maps of", autorange="reversed", automargin=True, type="category")
-    figure.update_layout(height=200 + 40 * len(guides))
+    figure.update_layout(xaxis_title="judged by", yaxis_title="maps of")
     show_chart(figure, "transfer", rows)
     st.caption(
-        f"Drop by the map minus drop at random, {MEASURES[measure]}, {_PERCENT:g} % hidden in "
+        f"Drop by the map minus drop at random, {IN_WORDS[measure]}, {_PERCENT:g} % hidden in "
         "black. An asterisk: the 95 % interval is clear of zero. Empty: not tried; `python -m "
         "analyses occlusion --all-guides` tries all."
     )
@@ -159,20 +149,10 @@ def _show_faces(room: Room, guiding: str, layer_name: str) -> None:
     if not layers:
         st.info(f"The lake no longer holds maps of {guiding}, {layer_name}.")
         return
-    with st.container(horizontal=True):
-        face = choose_face(room, guiding)
-        fill = selections.either_of("fill", "Fill", list(FILLS))
-        percents = [float(percent) for percent in (*Experiment().percents, 20, 40)]
-        percent = selections.step_of(
-            "hidden", "Hidden, % of the chip", percents, default=_PERCENT, width=300
-        )
+    face, hidden = choose_hidden(room, guiding, (*Experiment().percents, 20, 40), _PERCENT)
     masks = [mask for mask in MASKS if mask != _NETWORK_ONLY]
-    show_hidden(room, layers[0], face, masks, (percent, fill), {}, "hidden-faces")
+    show_hidden(room, layers[0], face, masks, hidden, {}, "hidden-faces")
     st.caption(f"{_NETWORK_ONLY} needs the network itself, and is left out here.")
-
-
-def _rounded(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col(pl.Float64).round(4))
 
 
 PAGE = Page(

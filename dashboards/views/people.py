@@ -3,15 +3,15 @@
 from typing import Final
 
 import numpy as np
-import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
+from analyses.findings import in_words
 from analyses.likeness import bhattacharyya
 from analyses.overlays import overlay
 from dashboards import faces, selections
 from dashboards.answers import Answer, rows_of_model, show_answer
-from dashboards.charts import DIFFERENCES, show_chart, show_pictures, show_table
+from dashboards.charts import DIFFERENCES, heat_map, show_chart, show_pictures, show_table
 from dashboards.estimates import forest, most
 from dashboards.page import Page
 from dashboards.room import EVERYBODY, Room
@@ -109,20 +109,14 @@ def _show_who_differs(rows: pl.DataFrame) -> None:
         .pivot("region", index="identity", values="deviations")
         .sort(pl.col("identity").replace_strict(first, range(len(first)), return_dtype=pl.Int64))
     )
-    figure = go.Figure(
-        go.Heatmap(
-            z=wide.drop("identity").to_numpy().clip(-_RANGE, _RANGE),
-            x=[_in_words(region) for region in wide.columns[1:]],
-            y=[_in_words(name) for name in wide["identity"]],
-            zmin=-_RANGE, zmax=_RANGE, colorscale=[list(step) for step in DIFFERENCES],
-            xgap=1, ygap=1, customdata=wide.drop("identity").to_numpy(),
-            colorbar={"title": {"text": "standard deviations", "side": "right"}, "thickness": 12},
-            hovertemplate="%{y}, %{x}: %{customdata:+.2f} standard deviations<extra></extra>",
-        )
+    figure = heat_map(
+        wide.drop("identity").to_numpy(),
+        [in_words(region) for region in wide.columns[1:]],
+        [in_words(name) for name in wide["identity"]],
+        22, zmin=-_RANGE, zmax=_RANGE, colorscale=DIFFERENCES,
+        colorbar={"title": {"text": "standard deviations", "side": "right"}, "thickness": 12},
+        hovertemplate="%{y}, %{x}: %{z:+.2f} standard deviations<extra></extra>",
     )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    figure.update_xaxes(tickangle=-45)
-    figure.update_layout(height=160 + 22 * wide.height)
     show_chart(figure, "who-differs", wide)
     st.caption(
         "Each person's mean share of the most relevant 1 % by region, minus the mean of all "
@@ -130,7 +124,7 @@ def _show_who_differs(rows: pl.DataFrame) -> None:
         "people who differ most come first. A larger nose gets more pixels from any map: see "
         "below what the areas leave."
     )
-    show_table(ranked.with_columns(pl.col(pl.Float64).round(3)), "ranking")
+    show_table(ranked, "ranking")
 
 
 def _choose_person(room: Room, rows: pl.DataFrame) -> str:
@@ -145,13 +139,13 @@ def _choose_person(room: Room, rows: pl.DataFrame) -> str:
 
 
 def _show_variation(rows: pl.DataFrame, person: str) -> None:
-    st.subheader(f"How {_in_words(person)} varies")
+    st.subheader(f"How {in_words(person)} varies")
     rows = rows.sort("share", descending=True)
     ends = rows.with_columns(
         low=(pl.col("share") - pl.col("std")), high=(pl.col("share") + pl.col("std"))
     )
     figure = forest(
-        ends.with_columns(pl.col("region").str.replace_all("_", " "), of=pl.lit(_in_words(person))),
+        ends.with_columns(pl.col("region").str.replace_all("_", " "), of=pl.lit(in_words(person))),
         "region", "of", "share of the most relevant 1 %, %", estimate="share",
     )  # fmt: skip
     places = list(range(rows.height))
@@ -170,7 +164,7 @@ def _show_variation(rows: pl.DataFrame, person: str) -> None:
         f"Mean over {most(rows['images'])} images; bars: one standard deviation between images to "
         "either side (no interval); strokes: least and most; diamonds: the mean of all people."
     )
-    show_table(rows.drop("model", "identity").with_columns(pl.col(pl.Float64).round(3)), "person")
+    show_table(rows.drop("model", "identity"), "person")
 
 
 def _show_nearest(room: Room, rows: pl.DataFrame, person: str) -> None:
@@ -180,7 +174,7 @@ def _show_nearest(room: Room, rows: pl.DataFrame, person: str) -> None:
         st.info("There is nobody else in this answer.")
         return
     shown, alike = found.head(NEAREST), found["bc"].to_numpy()
-    show_table(shown.with_columns(pl.col(pl.Float64).round(4)), "nearest")
+    show_table(shown, "nearest")
     st.caption(
         "bc: Bhattacharyya coefficient of two people's mean region shares; 1: the same shares. "
         f"Of {found.height:,} others it is {alike.min():.3f} at least, and {np.median(alike):.3f} "
@@ -207,7 +201,7 @@ def _show_faces(room: Room, people: list[str]) -> None:
         face = faces.read_face(room, layer, image_id, "canonical", size)
         drawn = faces.draw_map(room, layer, image_id, None, "canonical", size, "smooth")
         pictures.append(overlay(face.pixels, drawn))
-    show_pictures(pictures, [_in_words(person) for person in people], "nearest-faces")
+    show_pictures(pictures, [in_words(person) for person in people], "nearest-faces")
     st.caption(f"One image each, under its map: {layer.model}, {layer.name}, everybody's pose.")
 
 
@@ -229,10 +223,6 @@ def _show_between(answer: Answer, room: Room) -> None:
         "the region's area in the crop, and for what the area leaves unexplained. Bars: 95 %, "
         f"by bootstrap over {most(rows['identities'])} people."
     )
-
-
-def _in_words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 PAGE = Page(

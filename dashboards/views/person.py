@@ -2,19 +2,19 @@
 
 from typing import Final
 
-import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
 from analyses.findings import with_interval
 from analyses.person.evidence import AUC
+from analyses.person.verdict import COLUMNS
 from analyses.rerun.experiment import Experiment
 from analyses.rerun.fills import FILLS
-from dashboards import faces, selections
+from dashboards import faces
 from dashboards.answers import Answer, command, find_answer, rows_of_model, show_answer
-from dashboards.charts import OKABE_ITO, show_chart, show_table
+from dashboards.charts import OKABE_ITO, heat_map, show_chart, show_table
 from dashboards.estimates import curves, forest, most
-from dashboards.hidden import choose_face, show_hidden
+from dashboards.hidden import choose_hidden, show_hidden
 from dashboards.page import Page, part
 from dashboards.room import Room
 from leamstore.layers import Layer
@@ -28,15 +28,6 @@ _STATES: Final = {
     "reversed": (-1.0, "✗"),
 }  # fmt: skip
 """Outcomes of a claim: the amount of colour, and a sign that fits a narrow screen."""
-
-_CLAIMS: Final = {
-    "sensitive": "finds sensitive pixels",
-    "image": "fits its image",
-    "any_face": "any face's does as well",
-    "person": "fits its person",
-    "alike": "more alike than by the control",
-}
-"""The claims by their columns of the result table, in words."""
 
 
 def show(room: Room) -> None:
@@ -74,27 +65,24 @@ def _show_claims(answer: Answer, room: Room) -> None:
         claims, on=("model", "position", "layer"), how="left", maintain_order="left"
     )
     own = claims.filter(model=room.filters.model).sort("position")
-    states = [own[column].to_list() for column in _CLAIMS]
-    figure = go.Figure(
-        go.Heatmap(
-            z=[[_STATES.get(state, (None, ""))[0] for state in line] for line in states],
-            x=own["layer"].to_list(), y=[f"{words} " for words in _CLAIMS.values()],
-            text=[[_STATES.get(state, (None, ""))[1] for state in line] for line in states],
-            customdata=states, texttemplate="%{text}",
-            hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>",
-            zmin=-1, zmax=1, showscale=False, xgap=2, ygap=2,
-            colorscale=[[0, OKABE_ITO[3]], [0.5, "#D9D9D9"], [1, OKABE_ITO[5]]],
-            textfont={"color": "#101010", "size": 16},
-        )
+    states = [own[column].to_list() for column in COLUMNS.values()]
+    amounts, signs = (
+        [[_STATES.get(state, (None, ""))[part] for state in line] for line in states]
+        for part in (0, 1)
+    )
+    figure = heat_map(
+        amounts, own["layer"].to_list(), [f"{words} " for words in COLUMNS], 40,
+        text=signs, customdata=states, texttemplate="%{text}",
+        hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>",
+        zmin=-1, zmax=1, showscale=False,
+        colorscale=[[0, OKABE_ITO[3]], [0.5, "#D9D9D9"], [1, OKABE_ITO[5]]],
+        textfont={"color": "#101010", "size": 16},
     )  # fmt: skip
-    figure.update_xaxes(type="category", tickangle=-45)
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    figure.update_layout(height=360)
     show_chart(figure, "claims", own)
-    signs = ", ".join(f"{sign} {state}" for state, (_, sign) in _STATES.items())
-    st.caption(f"Outcome of each claim: {signs}; empty: not tested for this layer.")
+    meanings = ", ".join(f"{sign} {state}" for state, (_, sign) in _STATES.items())
+    st.caption(f"Outcome of each claim: {meanings}; empty: not tested for this layer.")
     with st.expander("Verdicts on all models, layers and targets"):
-        show_table(together.with_columns(pl.col(pl.Float64).round(4)), "verdicts")
+        show_table(together, "verdicts")
 
 
 def _show_evidence(answer: Answer, room: Room) -> None:
@@ -141,15 +129,18 @@ def _show_likeness(rows: pl.DataFrame, own: pl.DataFrame) -> None:
 
 @part
 def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
-    with st.container(horizontal=True):
-        face = choose_face(room, layer.model)
-        fill = selections.either_of("fill", "Fill", list(FILLS))
-        percents = [float(percent) for percent in Experiment().percents]
-        percent = selections.step_of(
-            "hidden", "Hidden, % of the chip", percents, width=300,
-            default=float(answer.settings.get("percent", Experiment().percent)),
+    default = float(answer.settings.get("percent", Experiment().percent))
+    face, (percent, fill) = choose_hidden(room, layer.model, Experiment().percents, default)
+    occlusion = find_answer(room, "occlusion")
+    drops, measured = pl.DataFrame(), "a model's first layer"
+    if occlusion is not None:
+        rows = occlusion.tables["occlusion"]
+        layers = ", ".join(rows["layer"].unique().sort())
+        measured = f"{layers}, and of some percents and fills"
+        drops = rows.filter(
+            pl.col("mask").is_in(MASKS), guiding=layer.model, judged=layer.model,
+            layer=layer.name, percent=percent, measure="centred cosine",
         )  # fmt: skip
-    drops = _drops(room, layer, percent)
     titles = {
         row["mask"]: f"{row['mask']}: {with_interval(row, '.3f')}"
         for row in drops.to_dicts()
@@ -159,7 +150,7 @@ def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
     if drops.is_empty():
         st.caption(
             "There are no mean drops for these masks: the question `occlusion` measures them, of "
-            f"{_occluded_layer(room)}; run `{command(room, 'occlusion')}`."
+            f"{measured}; run `{command(room, 'occlusion')}`."
         )
         return
     figure = forest(drops, "mask", "fill", "drop of the centred cosine, mean over images")
@@ -168,25 +159,6 @@ def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
         f"Under each face and here: the mean drop over {most(drops['images']):,} images, not this "
         f"face's own; {percent:g} % hidden."
     )
-
-
-def _drops(room: Room, layer: Layer, percent: float) -> pl.DataFrame:
-    """Return the mean drops by mask and fill, if the lake has them of this layer and percent."""
-    answer = find_answer(room, "occlusion")
-    if answer is None:
-        return pl.DataFrame()
-    return answer.tables["occlusion"].filter(
-        pl.col("mask").is_in(MASKS), guiding=layer.model, judged=layer.model, layer=layer.name,
-        percent=percent, measure="centred cosine",
-    )  # fmt: skip
-
-
-def _occluded_layer(room: Room) -> str:
-    answer = find_answer(room, "occlusion")
-    if answer is None:
-        return "a model's first layer"
-    measured = answer.tables["occlusion"].select("layer", "percent", "fill").unique()
-    return f"{', '.join(measured['layer'].unique().sort())}, and of some percents and fills"
 
 
 PAGE = Page(

@@ -7,21 +7,30 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from analyses.paper import beside_paper
-from analyses.question import Settings
+from analyses.findings import in_words
+from analyses.paper import beside_paper, has_paper
+from analyses.question import LackingError, Settings
 from analyses.regions.question import (
     QUESTION,
     papers_shares_by_layer,
     papers_shares_by_model,
 )
-from analyses.regions.shares import mean_shares, regions_in, sums_of_shares
+from analyses.regions.shares import mean_shares, regions_in, sum_shares
 from analyses.regions.thresholds import papers_shares_by_percent
 from dashboards import selections
 from dashboards.answers import read_current
-from dashboards.charts import AMOUNTS, OKABE_ITO, PAPER_COLOUR, colour_scale, show_chart, show_table
-from dashboards.page import Page, nothing_here
+from dashboards.charts import (
+    AMOUNTS,
+    OKABE_ITO,
+    PAPER_COLOUR,
+    colour_scale,
+    heat_map,
+    show_chart,
+    show_table,
+)
+from dashboards.page import Page, no_model_here, nothing_here
 from dashboards.room import EVERYBODY, HASHES, Room
-from leamstore.schema import GRID, REGION_NAMES
+from leamstore.schema import GRID
 
 BY: Final = {
     "layer": ("position", "layer"),
@@ -31,10 +40,16 @@ BY: Final = {
 }
 """The columns that identify a group, by what is compared; the last one is shown."""
 
+_PAPERS: Final = {
+    "layer": papers_shares_by_layer,
+    "model": papers_shares_by_model,
+    "percent": papers_shares_by_percent,
+}
+"""The paper's shares, by what is compared."""
+
 _ACTIVATIONS: Final = {"full": "relevance above 0.01", "top": "most relevant 1 %"}
 _ALL_LAYERS: Final = "all layers"
 _MOST_GROUPS: Final = 60
-_IMAGE: Final = {"pair_regions": "anchor", "image_regions": "image_id"}
 
 
 @dataclass(frozen=True)
@@ -69,26 +84,20 @@ class Asked:
 def show(room: Room) -> None:
     """Draw the page."""
     if room.filters.model is None:
-        nothing_here(
-            "No model has been run on this lake: run "
-            f"`python -m ingest --models all {room.option}`."
-        )
+        no_model_here(room)
     asked = _choose(room)
-    shares = _shares(room, asked)
-    if shares.is_empty():
-        nothing_here(
-            "The lake holds no such region counts: of ordered pairs they are made by "
-            "`--positives all` and a target that looks at the positives."
-        )
-    shares = _beside_paper(shares, asked)
+    try:
+        shares = _beside_paper(_shares(room, asked), asked)
+    except LackingError as error:
+        nothing_here(str(error))
     groups = shares[BY[asked.by][-1]].unique(maintain_order=True).to_list()
     _say_what(asked, shares, groups)
     shown = shares.filter(pl.col(BY[asked.by][-1]).is_in(groups[:_MOST_GROUPS]))
     _show_heat_map(shown, asked)
     _show_bars(shown, asked, groups[:_MOST_GROUPS])
-    if shares["paper"].null_count() == shares.height:
+    if not has_paper(shares):
         shares = shares.drop("paper", "difference")
-    show_table(shares.with_columns(pl.col(pl.Float64).round(4)), "shares")
+    show_table(shares, "shares")
 
 
 def _choose(room: Room) -> Asked:
@@ -128,12 +137,9 @@ def _shares(room: Room, asked: Asked) -> pl.DataFrame:
     if answered is not None:
         return answered
     sums = _sum_shares(room, asked)
-    if sums.is_empty():
-        return sums
-    seen = sums.drop(name for name in REGION_NAMES if sums[name].null_count() == sums.height)
     if asked.by == "person":
-        return _shares_of_people(seen)
-    return mean_shares(seen, BY[asked.by], Settings())
+        return _shares_of_people(sums)
+    return mean_shares(sums, BY[asked.by], Settings())
 
 
 def _answered(room: Room, asked: Asked) -> pl.DataFrame | None:
@@ -163,8 +169,6 @@ def _shares_of_people(sums: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sum_shares(room: Room, asked: Asked) -> pl.DataFrame:
-    """Sum the shares of each identity and group, as `analyses.regions.shares.sum_shares` does."""
-    whole = "pixels" if asked.measure == "relative" else str(GRID * GRID)
     conditions = {
         f"{asked.table}.model = ?": asked.model,
         f"{asked.table}.layer = ?": asked.layer,
@@ -174,16 +178,9 @@ def _sum_shares(room: Room, asked: Asked) -> pl.DataFrame:
     wanted = {condition: value for condition, value in conditions.items() if value is not None}
     # A person is a group here, and also the unit over which intervals are drawn.
     by = ["identity AS individual" if name == "individual" else name for name in BY[asked.by]]
-    positions = "JOIN layers USING (model, layer)" if asked.by == "layer" else ""
-    return room.ask(
-        f"""
-        SELECT {", ".join([*by, "identity"])}, count(*) AS maps, {sums_of_shares(whole)}
-        FROM {asked.table} {positions}
-        JOIN images ON images.image_id = {asked.table}.{_IMAGE[asked.table]}
-        WHERE pixels > 0 AND {" AND ".join([*wanted, "TRUE"])}
-        GROUP BY ALL ORDER BY ALL
-        """,
-        *wanted.values(),
+    whole = "pixels" if asked.measure == "relative" else str(GRID * GRID)
+    return sum_shares(
+        room.lake, asked.table, by, " AND ".join([*wanted, "TRUE"]), list(wanted.values()), whole
     )
 
 
@@ -193,23 +190,16 @@ def _beside_paper(shares: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     The paper's shares are relative, over all people; Tables 1 and 2 are by layer, 10 and 11 by
     model, 12 to 20 by percent.
     """
-    nothing = shares.with_columns(
-        paper=pl.lit(None, pl.Float64), difference=pl.lit(None, pl.Float64)
-    )
-    if asked.measure != "relative" or asked.identity is not None or asked.by == "person":
-        return nothing
     on = [BY[asked.by][-1], "region"]
-    if asked.by == "layer":
-        papers = papers_shares_by_layer().filter(
-            (pl.col("model") == asked.model) & (pl.col("activation") == asked.activation)
+    comparable = asked.measure == "relative" and asked.identity is None and asked.layer is None
+    if asked.by not in _PAPERS or not comparable:
+        return shares.with_columns(
+            paper=pl.lit(None, pl.Float64), difference=pl.lit(None, pl.Float64)
         )
-    elif asked.layer is not None:
-        return nothing
-    elif asked.by == "model":
-        papers = papers_shares_by_model().filter(pl.col("activation") == asked.activation)
-    else:
-        papers = papers_shares_by_percent().filter(pl.col("model") == asked.model)
-    return beside_paper(shares, papers.select(*on, "paper"), on)
+    papers = _PAPERS[asked.by]()
+    wanted = {"model": asked.model, "activation": asked.activation}
+    known = {name: value for name, value in wanted.items() if value and name in papers.columns}
+    return beside_paper(shares, papers.filter(**known).select(*on, "paper"), on)
 
 
 def _say_what(asked: Asked, shares: pl.DataFrame, groups: list[object]) -> None:
@@ -221,7 +211,7 @@ def _say_what(asked: Asked, shares: pl.DataFrame, groups: list[object]) -> None:
         said += "; no intervals, since each number is of one person"
     else:
         said += f"; intervals: 95 %, by bootstrap over up to {people} people"
-    if shares["paper"].null_count() == shares.height:
+    if not has_paper(shares):
         said += ". The paper (arXiv 2509.17457) has no such number"
     else:
         said += "; diamonds: the paper's (arXiv 2509.17457)"
@@ -234,18 +224,13 @@ def _show_heat_map(shares: pl.DataFrame, asked: Asked) -> None:
     column = BY[asked.by][-1]
     wide = shares.pivot(column, index="region", values="share")
     groups = [_named(name) for name in wide.columns[1:]]
-    regions = [name.replace("_", " ") for name in wide["region"]]
-    figure = go.Figure(
-        go.Heatmap(
-            z=wide.drop("region").to_numpy(), x=groups, y=regions,
-            colorscale=colour_scale(AMOUNTS), zmin=0,
-            colorbar={"title": {"text": "share, %", "side": "right"}, "thickness": 12},
-            hovertemplate="%{y}, %{x}: %{z:.2f} %<extra></extra>", xgap=1, ygap=1,
-        )
+    regions = [in_words(name) for name in wide["region"]]
+    figure = heat_map(
+        wide.drop("region").to_numpy(), groups, regions, 26, colorscale=colour_scale(AMOUNTS),
+        zmin=0, colorbar={"title": {"text": "share, %", "side": "right"}, "thickness": 12},
+        hovertemplate="%{y}, %{x}: %{z:.2f} %<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(type="category", title=asked.by, tickangle=-45)
-    figure.update_yaxes(autorange="reversed")
-    figure.update_layout(height=140 + 26 * len(regions))
+    figure.update_xaxes(title=asked.by)
     show_chart(figure, "shares-heat-map", wide)
 
 
@@ -255,9 +240,9 @@ def _show_bars(shares: pl.DataFrame, asked: Asked, groups: list[object]) -> None
     default = "nose" if "nose" in regions else regions[0]
     region = selections.one_of(
         "region", "Region", regions, default=default, width=240,
-        format_func=lambda name: name.replace("_", " "),
+        format_func=in_words,
     )  # fmt: skip
-    rows = shares.filter(pl.col("region") == region)
+    rows = shares.filter(region=region)
     names = [_named(group) for group in rows[BY[asked.by][-1]]]
     figure = go.Figure(
         go.Bar(
@@ -269,13 +254,13 @@ def _show_bars(shares: pl.DataFrame, asked: Asked, groups: list[object]) -> None
             },
         )
     )  # fmt: skip
-    if rows["paper"].null_count() < rows.height:
+    if has_paper(rows):
         figure.add_scatter(
             x=names, y=rows["paper"].to_list(), name="the paper", mode="markers",
             marker={"symbol": "diamond", "size": 10, "color": PAPER_COLOUR},
         )  # fmt: skip
     figure.update_xaxes(type="category", title=asked.by, tickangle=-45)
-    figure.update_yaxes(title=f"{region.replace('_', ' ')}, %", rangemode="tozero")
+    figure.update_yaxes(title=f"{in_words(region)}, %", rangemode="tozero")
     figure.update_layout(height=360, showlegend=True)
     show_chart(figure, "shares-bars", rows)
 

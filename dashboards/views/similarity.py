@@ -10,12 +10,14 @@ import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
 
+from analyses.cohort import number_people
 from analyses.likeness import Pairs, centre
 from analyses.overlays import overlay
+from analyses.paper import has_paper
 from analyses.similarity import groups
 from analyses.similarity.question import SIZE, measures
 from dashboards import faces, selections
-from dashboards.answers import Answer, rows_of_model, show_answer
+from dashboards.answers import rows_of_model, show_answer
 from dashboards.charts import show_chart, show_pictures, show_table
 from dashboards.estimates import REFERENCE, curves, looks_of, most
 from dashboards.faces import FRAME_NAMES
@@ -77,7 +79,9 @@ def show(room: Room) -> None:
     asked = _choose(likeness)
     _show_groups(asked.of(likeness).sort("position", maintain_order=True), asked)
     _show_aucs(asked.of(aucs, "frame").sort("position", maintain_order=True), asked)
-    _show_aucs_table(aucs, answer)
+    with st.expander("All AUCs of this model"):
+        show_table(aucs, "auc-table")
+        st.caption(f"Made {answer.made}, by seed {answer.settings.get('seed')}.")
     layer = faces.selected_layer(room)
     if layer is not None:
         st.subheader("Pair by pair")
@@ -119,9 +123,9 @@ def _show_groups(rows: pl.DataFrame, asked: Asked) -> None:
     if rows.is_empty():
         st.info("No pairs of strangers came near enough in pose.")
         return
-    named = rows.with_columns(pl.col("group").replace(_GROUPS).alias("of"))
-    unit = _MEASURES[asked.measure]
-    figure = curves(named, "layer", "of", ("layer, from the input on", unit))
+    named = rows.with_columns(of=pl.col("group").replace(_GROUPS))
+    titles = ("layer, from the input on", _MEASURES[asked.measure])
+    figure = curves(named, "layer", "of", titles)
     show_chart(figure, "groups", rows)
     more = "smaller is more alike" if asked.measure == "emd" else "larger is more alike"
     pairs = rows.group_by("group").agg(pl.max("pairs"))
@@ -131,7 +135,7 @@ def _show_groups(rows: pl.DataFrame, asked: Asked) -> None:
         + ", ".join(
             f"{count:,} of {_GROUPS[group]}" for group, count in pairs.sort("group").iter_rows()
         )
-        + ("." if rows["paper"].null_count() == rows.height else _OF_PAPER)
+        + (_OF_PAPER if has_paper(rows) else ".")
     )
 
 
@@ -153,12 +157,6 @@ def _show_aucs(rows: pl.DataFrame, asked: Asked) -> None:
         f"{asked.matching} pairs; frame by frame. 0.5 is chance. Bars: 95 %, by bootstrap over "
         f"{most(rows['identities'])} people."
     )
-
-
-def _show_aucs_table(aucs: pl.DataFrame, answer: Answer) -> None:
-    with st.expander("All AUCs of this model"):
-        show_table(aucs.with_columns(pl.col(pl.Float64).round(4)), "auc-table")
-        st.caption(f"Made {answer.made}, by seed {answer.settings.get('seed')}.")
 
 
 @part
@@ -262,7 +260,7 @@ def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
     by_image = asked.maps == "image"
     read = layer.read(maps["image_id"]) if by_image else layer.read_pairs(maps["pair_id"])
     laid = poses.carry(read, layer.grid, asked.frame, SIZE)
-    people = maps["identity"].rank("dense").to_numpy().astype(np.int64)
+    people = number_people(maps["identity"])
     pairs = _draw(maps, people, poses, asked)
     likeness = _compare(laid, people, pairs, asked)
     return pl.concat(
@@ -280,7 +278,7 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
             ORDER BY md5(concat(identity, '-', ?)) LIMIT ?
         )
         SELECT image_id, identity, path, landmarks, crop_to_image, chip_to_crop, crop_to_identity,
-               crop_to_canonical, NULL::INTEGER AS pair_id, path AS told
+               crop_to_canonical, NULL::INTEGER AS pair_id, path AS towards
         FROM embeddings JOIN images USING (image_id) JOIN people USING (identity)
         WHERE model = ? AND status = 'kept'
         QUALIFY row_number() OVER (PARTITION BY identity ORDER BY md5(concat(image_id, '-', ?)))
@@ -293,7 +291,7 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
         return images
     kept = room.ask(
         """
-        SELECT pair_id, anchor AS image_id, images.path AS told
+        SELECT pair_id, anchor AS image_id, images.path AS towards
         FROM pairs JOIN images ON images.image_id = positive
         WHERE model = ? AND pair_id IS NOT NULL AND list_contains(?, anchor)
         QUALIFY row_number() OVER (PARTITION BY anchor ORDER BY pair_id) <= ?
@@ -301,7 +299,7 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
         """,
         model, images["image_id"].to_list(), POSITIVES,
     )  # fmt: skip
-    return kept.join(images.drop("pair_id", "told"), on="image_id", maintain_order="left")
+    return kept.join(images.drop("pair_id", "towards"), on="image_id", maintain_order="left")
 
 
 def _draw(
@@ -330,8 +328,8 @@ def _table(
     maps: pl.DataFrame, group: str, pairs: Pairs, likeness: NDArray[np.float64]
 ) -> pl.DataFrame:
     names = [
-        PurePath(path).name + ("" if pair_id is None else f" towards {PurePath(told).name}")
-        for path, pair_id, told in maps.select("path", "pair_id", "told").iter_rows()
+        PurePath(path).name + ("" if pair_id is None else f" towards {PurePath(towards).name}")
+        for path, pair_id, towards in maps.select("path", "pair_id", "towards").iter_rows()
     ]
     facts = maps.select(
         "identity", image="image_id", map="pair_id", name=pl.Series(names, dtype=pl.String)

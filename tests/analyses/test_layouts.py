@@ -13,7 +13,7 @@ ROWS = pl.DataFrame({
     "paper": [19.5, None, None],
     "difference": [0.5, None, None],
 })  # fmt: skip
-LAYOUT = Layout("Shares", ("model",), ("region",), ("layer",), decimals=1)
+LAYOUT = Layout("Shares", ("model",), ("region",), ("layer",), estimate="share", decimals=1)
 
 
 def test_a_cell_holds_the_estimate_the_interval_and_the_papers_number():
@@ -29,7 +29,7 @@ def test_what_is_not_known_is_a_dash_and_nothing_stands_around_it():
 
 
 def test_a_cell_that_no_row_fills_is_a_dash():
-    whole = Layout("Shares", (), ("model", "region"), ("layer",))
+    whole = Layout("Shares", (), ("model", "region"), ("layer",), estimate="share")
     (table,) = lay_out("shares", ROWS, whole)
     assert table.title == "Shares"
     assert table.columns == ("conv1", "conv2")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks import gpu
-from benchmarks.projection import PAPER
+from benchmarks.maps import ranks
 from leamstore.catalog import read_catalog
 
 
@@ -17,7 +17,11 @@ def test_architectures_are_the_catalogs():
     }
     ours = {(one.entry_point, one.input_size, one.layers) for one in gpu.ARCHITECTURES.values()}
     assert ours == of_catalog
-    assert set(gpu.ARCHITECTURES) == set(PAPER.models)
+    assert set(gpu.ARCHITECTURES) == set(gpu.PAPERS_MODELS)
+
+
+def test_the_paper_has_nine_models():
+    assert sum(gpu.PAPERS_MODELS.values()) == 9
 
 
 def test_pairs_are_those_within_identities():
@@ -32,8 +36,8 @@ def test_hours_need_every_network():
 
     assert gpu.hours([speed("IResNet-18")], "tf32") is None
     # Nine models of 170,000 pairs at 10 ms are 15,300 s.
-    assert gpu.hours([speed(name) for name in PAPER.models], "tf32") == pytest.approx(4.25)
-    assert gpu.hours([speed(name) for name in PAPER.models], "float32") is None
+    assert gpu.hours([speed(name) for name in gpu.PAPERS_MODELS], "tf32") == pytest.approx(4.25)
+    assert gpu.hours([speed(name) for name in gpu.PAPERS_MODELS], "float32") is None
 
 
 def test_a_network_is_measured_on_a_processor():
@@ -50,7 +54,7 @@ def test_a_network_is_measured_on_a_processor():
 def test_cells_alike_share_the_mean_of_their_ranks():
     maps = torch.tensor([[[3.0, 1.0], [1.0, 0.0]]])
     # In order 0, 1, 1, 3: half of a cell's own place stands for it, so that the first is 0.5.
-    assert gpu._ranks(maps).tolist() == [[3.5, 2.0, 2.0, 0.5]]
+    assert ranks(maps).tolist() == [[3.5, 2.0, 2.0, 0.5]]
 
 
 def test_nothing_of_the_lake_is_imported():

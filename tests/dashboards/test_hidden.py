@@ -4,8 +4,8 @@ import polars as pl
 from analyses.rerun.chips import read_chips
 from analyses.rerun.lake_models import embedded_images, kind_of
 from analyses.rerun.masks import SOURCES, draw_sources
-from dashboards.faces import layers_of
-from dashboards.hidden import Whose, hide_pixels, mean_colour, orders_of, sources_of
+from dashboards.faces import FaceImage, layers_of
+from dashboards.hidden import hide_pixels, mean_colour, orders_of, sources_of
 from dashboards.room import open_room
 
 
@@ -14,7 +14,7 @@ def test_masks_come_from_the_person_and_from_strangers(lake):
     images = lake.sql("SELECT image_id, identity FROM images WHERE status = 'kept'")
     identity_of = dict(images.iter_rows())
     image_id, identity = next(iter(identity_of.items()))
-    sources = sources_of(room, "DLIB_R29", Whose(image_id, identity, "face"))
+    sources = sources_of(room, "DLIB_R29", FaceImage(image_id, identity, "face"))
     assert sources["own"].image_id == image_id
     assert sources["same person"].identity == identity
     assert sources["same person"].image_id != image_id
@@ -26,7 +26,7 @@ def test_as_many_pixels_are_hidden_as_were_asked_for(lake):
     room = open_room(str(lake.path))
     layer = layers_of(room, "DLIB_R29")[0]
     row = lake.sql("SELECT image_id, identity FROM images WHERE status = 'kept' LIMIT 1").row(0)
-    orders = orders_of(room, layer, Whose(*row, "face"))
+    orders = orders_of(room, layer, FaceImage(*row, "face"))
     size = layer.grid.input_size
     whole = pl.Series([200]).cast(pl.UInt8).to_numpy().repeat(size * size * 3)
     whole = whole.reshape(size, size, 3)
@@ -42,7 +42,7 @@ def test_the_strangers_of_a_small_lake_are_those_that_the_analyses_draw(lake):
     identities = images["identity"].to_numpy()
     drawn = draw_sources(identities, images["landmarks"].to_numpy(), 0)
     for place, (image_id, identity) in enumerate(zip(image_ids, identities, strict=True)):
-        sources = sources_of(room, "DLIB_R29", Whose(image_id, identity, "face"))
+        sources = sources_of(room, "DLIB_R29", FaceImage(image_id, identity, "face"))
         assert {mask: source.image_id for mask, source in sources.items()} == {
             mask: image_ids[drawn[mask][place]] for mask in SOURCES
         }
@@ -50,7 +50,7 @@ def test_the_strangers_of_a_small_lake_are_those_that_the_analyses_draw(lake):
 
 def test_a_person_that_the_model_has_not_seen_has_the_own_map_only(lake):
     room = open_room(str(lake.path))
-    nobody = Whose(10_000, "Nobody", "face")
+    nobody = FaceImage(10_000, "Nobody", "face")
     assert sources_of(room, "DLIB_R29", nobody) == {"own": nobody}
 
 

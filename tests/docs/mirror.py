@@ -40,7 +40,6 @@ ELSEWHERE: Final = {
     "analyses/demographics/findings.py": "analyses/demographics/test_question.py",
     "analyses/demographics/people.py": "analyses/demographics/test_question.py",
     "analyses/figures/individuals.py": "analyses/report/test_report.py",
-    "analyses/figures/picture.py": "analyses/figures/test_rendering.py",
     "analyses/figures/regions.py": "analyses/report/test_report.py",
     "analyses/figures/style.py": "analyses/figures/test_rendering.py",
     "analyses/figures/thresholds.py": "analyses/report/test_report.py",
@@ -52,7 +51,6 @@ ELSEWHERE: Final = {
     "analyses/rerun/drops.py": "analyses/occlusion/test_question.py",
     "analyses/rerun/experiment.py": "analyses/occlusion/test_question.py",
     "analyses/rerun/papers_occlusions.py": "analyses/occlusion/test_question.py",
-    "analyses/report/contents.py": "analyses/report/test_report.py",
     "analyses/report/page.py": "analyses/report/test_report.py",
     "analyses/report/provenance.py": "analyses/report/test_report.py",
     "analyses/report/writing.py": "analyses/report/test_report.py",
@@ -72,6 +70,7 @@ ELSEWHERE: Final = {
         "dashboards/browser/test_pages.py::test_filters_and_selections_stay_across_pages",
     "dashboards/shell.py": "dashboards/views/test_home.py",
     "benchmarks/dashboards.py": "benchmarks/test_registry.py",
+    "benchmarks/leam.py": "benchmarks/test_registry.py",
     "benchmarks/machine.py":
         "benchmarks/test_results.py::test_a_machine_is_described_for_a_reader_elsewhere",
     "benchmarks/material.py": "benchmarks/test_paper_lake.py",

@@ -5,8 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analyses.figures import pictures_of
-from analyses.figures.picture import Picture
+from analyses.figures import Picture, pictures_of
 from analyses.figures.rendering import render
 
 BRAND = "Demo set: variations of a few photographs, not a sample of people."

@@ -57,7 +57,7 @@ def test_a_model_has_its_groups_by_both_measures_and_its_auc(drawn):
 def test_all_three_groups_stand_in_every_frame(drawn):
     panels = drawn["similarity_bc_NET"].axes
 
-    assert [panel.get_title() for panel in panels] == list(FRAMES)
+    assert [panel.get_title(loc="left") for panel in panels] == list(FRAMES)
     for panel in panels:
         assert [line[0] for line in heights(panel)[::4]] == pytest.approx([0.0, 0.1, 0.2])
     assert labels(drawn["similarity_bc_NET"]) == [
