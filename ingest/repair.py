@@ -84,8 +84,7 @@ def _unfinished_models(lake: Any) -> list[dict[str, Any]]:
     from leamstore.arrays.blocks import blocks_of  # noqa: PLC0415
     from leamstore.tables import ledger  # noqa: PLC0415
 
-    images = lake.images
-    blocks = {block.first_shard for block in blocks_of(images["image_id"], images["identity"])}
+    blocks = {block.first_shard for block in blocks_of(lake.images)}
     with lake.kept_open() as connection:
         done = ledger.done_units(connection)
     rows = lake.sql(

@@ -251,7 +251,7 @@ def _blocks_to_do(run: Run, images: pl.DataFrame) -> list[Todo]:
         done = ledger.done_units(connection)
     names = (ledger.FACES, *(request.name for request in run.plan.requests))
     todo = []
-    for block in blocks_of(images["image_id"], images["identity"]):
+    for block in blocks_of(images):
         own = ledger.block_images(images, block)
         checksum = ledger.block_checksum(own)
         missing = tuple(name for name in names if done.get((name, block.first_shard)) != checksum)
@@ -333,10 +333,7 @@ def _references(
     }
     if not asking:
         return lambda one: {}
-    blocks = [
-        Todo(block, ledger.block_images(images, block), ())
-        for block in blocks_of(images["image_id"], images["identity"])
-    ]
+    blocks = [Todo(block, ledger.block_images(images, block), ()) for block in blocks_of(images)]
     task = progress.add_task("Embeddings", total=images.height)
     embeddings = executor.embed(
         replace(open_run, models=asking), blocks, lambda seen: progress.advance(task, seen)

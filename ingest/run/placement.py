@@ -69,7 +69,7 @@ def place_images(
         {identity: rows.height for identity, rows in groups.items()},
         first_shard=int(shards.max(initial=-1)) + 1,
     )
-    placed = [_posed(rows, places[name].first_image, seed) for name, rows in groups.items()]
+    placed = [_posed(rows, places[name], seed) for name, rows in groups.items()]
     verdict = ["path", "status", "reason", "detail"]
     of_places = ("image_id", "crop_to_identity", "crop_to_canonical")
     rejected = judged.filter(~is_kept).with_columns(

@@ -73,9 +73,7 @@ def remove_broken(lake: Lake, faults: Iterable[Fault]) -> set[Unit]:
         If an ingest is at work on the lake.
     """
     faults = list(faults)
-    images = lake.images
-    blocks = blocks_of(images["image_id"], images["identity"])
-    shards = {block.first_shard: block.shards for block in blocks}
+    shards = {block.first_shard: block.shards for block in blocks_of(lake.images)}
     units = {unit for fault in faults for unit in fault.units}
     with ingest_lock(lake.path):
         recover(lake)
@@ -142,7 +140,7 @@ def _ledger_against_images(lake: Lake) -> Iterator[Fault]:
     units = lake.sql("SELECT model, block, checksum FROM units")
     checksums = {
         block.first_shard: block_checksum(block_images(images, block))
-        for block in blocks_of(images["image_id"], images["identity"])
+        for block in blocks_of(images)
     }
     models = [FACES, *lake.sql("SELECT model FROM models ORDER BY model")["model"]]
     done = {(row["model"], row["block"]): row["checksum"] for row in units.to_dicts()}

@@ -177,18 +177,19 @@ def end_retirement(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _placed_blocks(connection: duckdb.DuckDBPyConnection) -> list[Block]:
-    placed = connection.sql(
-        "SELECT image_id, identity FROM images WHERE image_id IS NOT NULL ORDER BY image_id"
+    return blocks_of(_placed_images(connection))
+
+
+def _placed_images(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    return connection.sql(
+        "SELECT image_id, identity, sha256 FROM images WHERE image_id IS NOT NULL ORDER BY image_id"
     ).pl()
-    return blocks_of(placed["image_id"], placed["identity"])
 
 
 def _retire_block(connection: duckdb.DuckDBPyConnection, block: Block, left: list[Block]) -> None:
     """Hand a block's units on to the blocks that are left of it, and mark its shards."""
     units = connection.sql("SELECT * FROM units WHERE block = ?", params=[block.first_shard]).pl()
-    images = connection.sql(
-        "SELECT image_id, identity, sha256 FROM images WHERE image_id IS NOT NULL ORDER BY image_id"
-    ).pl()
+    images = _placed_images(connection)
     connection.execute("DELETE FROM units WHERE block = ?", [block.first_shard])
     for unit in units.filter(pl.col("model") != RETIRED).to_dicts():
         for remaining in left:
