@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Final
 
 from ingest.photographs.datasets.photograph import Photograph
-from ingest.photographs.datasets.sentences import counted, some_of
+from ingest.photographs.datasets.sentences import counted
 from ingest.photographs.datasets.tables import find_table, read_csv
-from leamstore.errors import LeamError
+from leamstore.errors import LeamError, some
 
 MAX_AGE: Final = 150
 """Age in years above which it is taken for a mistake."""
@@ -136,7 +136,7 @@ def note_other_tables(root: Path, tables: Sequence[AttributeTable], notes: list[
     )
     if others:
         notes.append(
-            f"Not read in {root}: {some_of(others)}; attributes come from {' and '.join(read)}."
+            f"Not read in {root}: {some(others)}; attributes come from {' and '.join(read)}."
         )
 
 
@@ -197,7 +197,7 @@ def distinct_values(photographs: Sequence[Photograph]) -> list[str]:
             value for person in people.values() if (value := getattr(person, attribute)) is not None
         )
         if counts:
-            values = some_of((f"{value} {n:,}" for value, n in counts.most_common()), 8)
+            values = some((f"{value} {n:,}" for value, n in counts.most_common()), 8)
             stated = f"stated of {counts.total():,} of {len(people):,} identities"
             said.append(
                 f"{attribute}: {counted(len(counts), 'distinct value')}, {stated}: {values}."
@@ -211,7 +211,7 @@ def distinct_values(photographs: Sequence[Photograph]) -> list[str]:
         ]
         if alike:
             said.append(
-                f"{attribute}: {some_of(alike)} differ by one letter; if one group is meant, give "
+                f"{attribute}: {some(alike)} differ by one letter; if one group is meant, give "
                 f"it one spelling in {IDENTITIES.file_name}."
             )
     ages = [photograph.age for photograph in photographs if photograph.age is not None]
@@ -241,7 +241,7 @@ def _usage(source: Path, stated: Iterable[str], known: set[str]) -> str:
     used = f"{source} covers {len(known & set(stated)):,} of {len(known):,} {kind}"
     if not unknown:
         return f"{used}."
-    return f"{used}; {counted(len(unknown), 'row')} without a match here ({some_of(unknown)})."
+    return f"{used}; {counted(len(unknown), 'row')} without a match here ({some(unknown)})."
 
 
 def _known(keys: Iterable[str]) -> set[str]:
@@ -268,7 +268,7 @@ def _read(path: Path, table: AttributeTable, notes: list[str]) -> dict[str, dict
     if table.key not in frame.columns or not attributes:
         raise LeamError(
             f"{path} needs the columns {table.key} and {' or '.join(table.attributes)}, "
-            f"separated by commas, but has {some_of(frame.columns)}."
+            f"separated by commas, but has {some(frame.columns)}."
         )
     rows: dict[str, dict[str, str]] = {}
     for key, *cells in frame.select(table.key, *attributes).iter_rows():
@@ -294,4 +294,4 @@ def _respelled(path: Path, attribute: str, cells: Iterable[str]) -> str:
         for cell in sorted(cells)
         if cell.strip() and cell.strip() != (value := value_of(attribute, cell))
     ]
-    return f"{path}: {attribute} reads {some_of(ways, 8)}." if ways else ""
+    return f"{path}: {attribute} reads {some(ways, 8)}." if ways else ""

@@ -12,8 +12,8 @@ from typing import Final
 from ingest.photographs.datasets.attributes import IDENTITIES, note_other_tables, read_attributes
 from ingest.photographs.datasets.folder import existing_folder, image_files
 from ingest.photographs.datasets.photograph import Dataset, Photograph
-from ingest.photographs.datasets.sentences import counted, some_of
-from leamstore.errors import LeamError
+from ingest.photographs.datasets.sentences import counted
+from leamstore.errors import LeamError, some
 
 NAME: Final = "fgnet"
 
@@ -44,7 +44,7 @@ def read(root: Path) -> Dataset:
         )
     others = [path.name for path, match in matches.items() if match is None]
     if others:
-        named = f"named like 001A02.JPG: {some_of(others)}"
+        named = f"named like 001A02.JPG: {some(others)}"
         notes.append(f"Left out {counted(len(others), 'file')} of {folder} that are not {named}.")
     known = {path: match for path, match in matches.items() if match is not None}
     attributes = read_attributes(root, IDENTITIES, {match[1] for match in known.values()}, notes)

@@ -16,8 +16,8 @@ from ingest.photographs.datasets.attributes import (
     years,
 )
 from ingest.photographs.datasets.photograph import Dataset, Photograph
-from ingest.photographs.datasets.sentences import counted, some_of
-from leamstore.errors import LeamError
+from ingest.photographs.datasets.sentences import counted
+from leamstore.errors import LeamError, some
 
 NAME: Final = "folder"
 
@@ -110,7 +110,7 @@ def image_files(folder: Path, notes: list[str]) -> list[Path]:
     # A link stays, wherever it leads: reading it gives an image or a row with a reason.
     others = [entry.name for entry in entries if not (entry.is_symlink() or entry.is_file())]
     if others:
-        notes.append(f"Left out of {folder}, as they are not files: {some_of(others)}.")
+        notes.append(f"Left out of {folder}, as they are not files: {some(others)}.")
     return [folder / entry.name for entry in entries if entry.name not in set(others)]
 
 
@@ -124,7 +124,7 @@ def _identity_folders(root: Path, notes: list[str]) -> list[Path]:
         raise LeamError(f"{root} holds {found}: {LAYOUT}.")
     if loose:
         left_out = counted(len(loose), "file")
-        notes.append(f"Left out {left_out} right in {root}, of no identity: {some_of(loose)}.")
+        notes.append(f"Left out {left_out} right in {root}, of no identity: {some(loose)}.")
     return folders
 
 
@@ -138,7 +138,7 @@ def _visible(folder: Path, notes: list[str]) -> list[os.DirEntry[str]]:
         return []
     odd = [entry.name for entry in entries if not _is_text(entry.name)]
     if odd:
-        shown = some_of(name.encode("utf-8", "backslashreplace").decode() for name in odd)
+        shown = some(name.encode("utf-8", "backslashreplace").decode() for name in odd)
         notes.append(f"Left out of {folder}, as their names are not UTF-8: {shown}.")
     return [
         entry
