@@ -1,6 +1,5 @@
 """Models rebuilt from a lake's records."""
 
-import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -149,13 +148,13 @@ def _are_the_entrys(row: Mapping[str, Any], entry: Model) -> bool:
         return False
     from ingest.networks.weights import find_weights  # noqa: PLC0415, torch loads slowly
 
-    return _sha256(find_weights(entry.weights)) == row["weights_sha256"]
+    return files.sha256_of(find_weights(entry.weights)) == row["weights_sha256"]
 
 
 def _find_file(row: Mapping[str, Any], entry: Model) -> Path:
     places = list(_places(row, entry))
     for path in places:
-        if path.is_file() and _sha256(path) == row["weights_sha256"]:
+        if path.is_file() and files.sha256_of(path) == row["weights_sha256"]:
             return path
     where = " or ".join(map(str, places)) or "any place that the lake or the catalog knows"
     raise WeightsError(
@@ -170,8 +169,3 @@ def _places(row: Mapping[str, Any], entry: Model) -> Iterator[Path]:
     located = files.locate(entry.weights) if entry.weights else None
     if located is not None:
         yield located
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
