@@ -239,23 +239,27 @@ def _open_store(address: str) -> ObjectStore:
         raise LakeError(_sentence(address, error)) from error
 
 
+_SENTENCES: Final = {
+    ("NoSuchBucket", "ContainerNotFound"):
+        "there is no bucket {bucket}: make it, or name another.",
+    ("/latest/api/token", "metadata.google", "MissingAccount"):
+        "there are no credentials for {bucket}: set {variables}.",
+    ("BadScheme",):
+        "{bucket} is reached without encryption only if AWS_ALLOW_HTTP=true says so.",
+    ("error sending request", "timed out"):
+        "{bucket} does not answer: check the network and, for a store of your own, its address in "
+        "AWS_ENDPOINT_URL; the same command goes on where this one stopped.",
+    ("401 Unauthorized", "403 Forbidden"):
+        "{bucket} refuses these credentials: check {variables}, and that they may read, write, "
+        "delete and list.",
+}  # fmt: skip
+"""What an error means that has one of these parts in its text; the first that fits counts."""
+
+
 def _sentence(bucket: str, error: BaseException) -> str:
     text = str(error)
     variables = _CREDENTIALS.get(bucket.partition(":")[0], "the credentials")
-    if "NoSuchBucket" in text or "ContainerNotFound" in text:
-        return f"there is no bucket {bucket}: make it, or name another."
-    if any(part in text for part in ("/latest/api/token", "metadata.google", "MissingAccount")):
-        return f"there are no credentials for {bucket}: set {variables}."
-    if "BadScheme" in text:
-        return f"{bucket} is reached without encryption only if AWS_ALLOW_HTTP=true says so."
-    if "error sending request" in text or "timed out" in text:
-        return (
-            f"{bucket} does not answer: check the network and, for a store of your own, its "
-            "address in AWS_ENDPOINT_URL; the same command goes on where this one stopped."
-        )
-    if any(answer in text for answer in ("401 Unauthorized", "403 Forbidden")):
-        return (
-            f"{bucket} refuses these credentials: check {variables}, and that they may read, "
-            "write, delete and list."
-        )
+    for parts, sentence in _SENTENCES.items():
+        if any(part in text for part in parts):
+            return sentence.format(bucket=bucket, variables=variables)
     return f"{bucket} can't be used: {text.strip().splitlines()[0]}"
