@@ -218,6 +218,7 @@ def ingest(
     from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.leam.targets import find_target  # noqa: PLC0415
     from ingest.networks.device import choose_device  # noqa: PLC0415
+    from ingest.photographs.datasets.selection import Limits, select  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
     from ingest.run.pipeline import (  # noqa: PLC0415
         done_models,
@@ -228,9 +229,9 @@ def ingest(
     from leamstore.lake import LakeSettings  # noqa: PLC0415
 
     find_target(target)
-    limits = options.Limits(max_images, min_images, max_identities, seed)
+    limits = Limits(max_images, min_images, max_identities, seed)
     data = options.choose_dataset(known, images, dataset, root, limits, console)
-    photographs = options.choose_photographs(data, limits)
+    photographs = select(data.photographs, limits)
     settings = options.ModelSettings(
         weights="random" if weights == "random" else Path(weights) if weights else None,
         layers=asked_layers,
@@ -239,7 +240,7 @@ def ingest(
         precision=precision,
         seed=seed,
     )
-    chosen = options.choose_models(known, models, settings, console)
+    requests, passed_over = options.choose_models(known, models, settings, console)
     torch_device = choose_device(device if scheduler is None else "cpu")
     parsing, stand_in = find_parser(known, parser, str(torch_device), console)
     lake_settings = LakeSettings(
@@ -255,7 +256,7 @@ def ingest(
         found = options.find_lake(lake, lake_settings)
         plan = Plan(
             photographs,
-            chosen.requests,
+            requests,
             parsing,
             torch_device,
             batch_size,
@@ -268,7 +269,7 @@ def ingest(
         plan = with_new_models(plan, lake_settings, done_models(found) if found else set())
         opened = options.open_lake(lake, lake_settings)
         outcome = ingest_photographs(opened, plan, progress)
-    facts = summary.summarise(opened, outcome, chosen.passed_over)
+    facts = summary.summarise(opened, outcome, passed_over)
     if as_json:
         print(json.dumps(facts, indent=2))
     elif not quiet:
