@@ -60,54 +60,28 @@ _TIMES_THE_SLOWEST: Final = 10.0
 """A task that takes this many times as long as the slowest one before, for its size, hangs."""
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A scheduler that answers.
-
-    Attributes
-    ----------
-    client : Client
-    address : str
-        The scheduler's.
-    device : str
-        auto, cpu or cuda: on each worker.
-    """
-
-    client: Client
-    address: str
-    device: str
-
-
-@contextmanager
-def connected(address: str, device: str) -> Iterator[Cluster]:
-    """Connect to the scheduler at an address for the duration of the context.
-
-    Raises
-    ------
-    LeamError
-        If none answers.
-    """
-    with _silent_logs():
-        client = connect(address)
-        try:
-            with client.as_current():
-                yield Cluster(client, address, device)
-        finally:
-            with suppress(OSError):  # a scheduler that is gone can't be notified
-                client.close()
-
-
 @contextmanager
 def on_cluster(address: str, device: str) -> Iterator[Execution]:
     """Connect to a scheduler, and yield the execution of runs by its workers.
+
+    Parameters
+    ----------
+    device : str
+        auto, cpu or cuda: on each worker.
 
     Raises
     ------
     LeamError
         If none answers at the address.
     """
-    with connected(address, device) as cluster:
-        yield lambda run: cluster_executor(cluster, job_of(run, device), run.progress)
+    with _silent_logs():
+        client = connect(address)
+        try:
+            with client.as_current():
+                yield lambda run: cluster_executor(client, job_of(run, device), run.progress)
+        finally:
+            with suppress(OSError):  # a scheduler that is gone can't be notified
+                client.close()
 
 
 def job_of(run: Run, device: str) -> Job:
@@ -141,7 +115,7 @@ def _absolute(place: Location) -> Location:
 
 
 @contextmanager
-def cluster_executor(cluster: Cluster, job: Job, progress: Progress) -> Iterator["ClusterExecutor"]:
+def cluster_executor(client: Client, job: Job, progress: Progress) -> Iterator["ClusterExecutor"]:
     """Install the plugin of a run on the workers, check each, and remove it at the end.
 
     It waits for the first worker. Those that join later are checked before their first task.
@@ -151,13 +125,13 @@ def cluster_executor(cluster: Cluster, job: Job, progress: Progress) -> Iterator
     LeamError
         If a worker isn't what this process is, or can't see the photographs and the lake.
     """
-    executor = ClusterExecutor(cluster, job.name, progress)
+    executor = ClusterExecutor(client, job.name, progress)
     run_token.grant(job.lake, job.run_id)
     try:
         executor.gather()
         with executor.as_leam_errors():
-            cluster.client.register_plugin(JobPlugin(job), name=job.name)
-            found = cluster.client.run(dask_worker.check, job.name, on_error="return")
+            client.register_plugin(JobPlugin(job), name=job.name)
+            found = client.run(dask_worker.check, job.name, on_error="return")
             for answer in found.values():
                 # An OSError is that of a worker that has left meanwhile.
                 if isinstance(answer, Exception) and not isinstance(answer, OSError):
@@ -165,9 +139,9 @@ def cluster_executor(cluster: Cluster, job: Job, progress: Progress) -> Iterator
         yield executor
     finally:
         run_token.withdraw(job.lake)
-        if cluster.client.status == "running":
+        if client.status == "running":
             with suppress(OSError, ValueError):  # the order may not have come so far
-                cluster.client.unregister_worker_plugin(job.name)
+                client.unregister_worker_plugin(job.name)
 
 
 class ClusterExecutor:
@@ -175,16 +149,17 @@ class ClusterExecutor:
 
     Parameters
     ----------
-    cluster : Cluster
+    client : Client
+        Connected to the scheduler.
     job_name : str
-        The order that they have.
+        The job that they have.
     progress : Progress
-        Where it is shown who works where, and how fast.
+        Where the number of workers and their speed are shown.
     """
 
-    def __init__(self, cluster: Cluster, job_name: str, progress: Progress) -> None:
-        self._client = cluster.client
-        self._address = cluster.address
+    def __init__(self, client: Client, job_name: str, progress: Progress) -> None:
+        self._client = client
+        self._address = client.scheduler.address
         self._job_name = job_name
         self._progress = progress
         self._workers = 0
@@ -358,16 +333,7 @@ class ClusterExecutor:
 
 @dataclass
 class _Task:
-    """A task for a worker.
-
-    Attributes
-    ----------
-    arguments : tuple
-    size : int
-        By which tasks of one kind are compared.
-    began : float
-        When it was sent, or given to another worker.
-    """
+    """A task for a worker, its size, and when it `began`: was sent, or given to another worker."""
 
     arguments: tuple[Any, ...]
     size: int
