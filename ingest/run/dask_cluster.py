@@ -9,6 +9,7 @@ write any more (`leamstore.safety.run_token`).
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -179,7 +180,7 @@ class ClusterExecutor:
         """Look at photographs, a few in a task."""
         absolute = (replace(one, path=one.path.absolute()) for one in photographs)
         tasks = (_Task((few,), len(few)) for few in chunks(absolute, _CHUNK))
-        for _, rows in self._done(dask_worker.look_at_all, tasks):
+        for _, rows in self._done(JobPlugin.look_at, tasks):
             yield from rows
 
     def embed(
@@ -189,7 +190,7 @@ class ClusterExecutor:
         named = (replace(one, names=tuple(open_run.models)) for one in blocks)
         tasks = (_Task((one,), one.images.height) for one in named)
         embeddings = {}
-        for number, embedded in self._done(dask_worker.embed, tasks):
+        for number, embedded in self._done(JobPlugin.embed, tasks):
             embeddings[number] = embedded
             seen(blocks[number].images.height)
         return [embeddings[number] for number in range(len(blocks))]
@@ -208,7 +209,7 @@ class ClusterExecutor:
             "", total=sum(_images_by_models(open_run, one) for one in todo)
         )
         began, maps = time.monotonic(), 0
-        for number, units in self._done(dask_worker.finish, tasks):
+        for number, units in self._done(JobPlugin.finish, tasks):
             for unit in units:
                 writer.commit(unit)
                 maps += unit.maps
@@ -222,7 +223,7 @@ class ClusterExecutor:
             )
 
     def _done(
-        self, function: Callable[..., Any], tasks: Iterable["_Task"]
+        self, method: Callable[..., Any], tasks: Iterable["_Task"]
     ) -> Iterator[tuple[int, Any]]:
         """Yield what workers make of each task, with its number, in the order of their ends."""
         numbered = enumerate(tasks)
@@ -231,7 +232,7 @@ class ClusterExecutor:
         while True:
             room = _AHEAD * max(self._workers, 1) - len(waiting)
             for number, task in islice(numbered, max(room, 0)):
-                waiting[self._send(function, task)] = number, task
+                waiting[self._send(method, task)] = number, task
             if not waiting:
                 return
             for future in self._ended(waiting):
@@ -240,22 +241,22 @@ class ClusterExecutor:
                 yield number, self._outcome(future)
             self._look_after({future.key: task for future, (_, task) in waiting.items()}, pace)
 
-    def _send(self, function: Callable[..., Any], task: "_Task") -> Future:
+    def _send(self, method: Callable[..., Any], task: "_Task") -> Future:
         with self.as_leam_errors():
             task.began = time.monotonic()
             return self._client.submit(
-                function, self._job_name, *task.arguments, pure=False, retries=_RETRIES
+                dask_worker.run_method,
+                *(method, self._job_name, *task.arguments),
+                key=f"{method.__name__}-{uuid.uuid4()}",  # by which the dashboard groups tasks
+                retries=_RETRIES,
             )
 
     def _ended(self, futures: Iterable[Future]) -> set[Future]:
         """Return those that have ended, after waiting a while for the first."""
         with self.as_leam_errors():
-            try:
-                done: set[Future] = wait(
-                    list(futures), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED"
-                ).done
-            except TimeoutError:
-                return set()
+            done: set[Future] = set()
+            with suppress(TimeoutError):
+                done = wait(list(futures), _LOOK_SECONDS, "FIRST_COMPLETED").done
             return done
 
     def _outcome(self, future: Future) -> Any:
