@@ -13,17 +13,3 @@ from leamstore.arrays.stores import (
     require_layer,
     write_shards,
 )
-
-__all__ = [
-    "SHARD_IMAGES",
-    "clear_images",
-    "create_store",
-    "line_of",
-    "open_array",
-    "open_root",
-    "open_tree",
-    "remove_model",
-    "require_faces",
-    "require_layer",
-    "write_shards",
-]
