@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ingest.leam.maps import Precision, arithmetic, embed, explain
 from ingest.networks.cell_geometry import LayerGeometry, layer_geometry
+from ingest.networks.device import like
 from ingest.networks.from_catalog import running
-from ingest.networks.numbers import like
 from leamstore.catalog import Model
 from leamstore.errors import CatalogError, LeamError
 

@@ -73,10 +73,8 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         console.print(f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps")
         console.print(_stages(run))
     console.print(f"{facts['lake']}: {facts['bytes'] / 2**20:,.1f} MiB on disk")
-    for sentence in _sentences(facts):
+    for sentence in (*_sentences(facts), *facts["brands"]):
         console.print(sentence, style="yellow", markup=False, soft_wrap=True)
-    for brand in facts["brands"]:
-        console.print(brand, style="yellow", markup=False, soft_wrap=True)
     console.print(
         "Next: python -m leamstore sql --lake "
         f'{facts["lake"]} "SELECT layer, avg(nose * 100 / pixels) AS nose_percent '
