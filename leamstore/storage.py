@@ -3,7 +3,7 @@
 A folder is a `pathlib.Path` and stays one. A prefix is an `ObjectPath`, which joins and prints
 like a path, so that most code need not know which of the two it has. Three modules do: `arrays`
 gives Zarr the store, `tables` gives DuckDB a local copy (see `published_copy`), and `Lake` asks
-what is there.
+what is there. Where a store refuses or can't be asked, all functions raise a `LakeError`.
 """
 
 import os
@@ -132,26 +132,14 @@ def zarr_store(place: Location) -> Any:
 
 
 def stored_bytes(place: Location) -> int:
-    """Return the total size of all files below a place.
-
-    Raises
-    ------
-    LakeError
-        If the store can't be asked.
-    """
+    """Return the total size of all files below a place."""
     if isinstance(place, Path):
         return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
     return sum(size for _, size in objects(place))
 
 
 def read_bytes(place: Location) -> bytes | None:
-    """Return the content of a file or an object; None if it doesn't exist.
-
-    Raises
-    ------
-    LakeError
-        If the store can't be asked.
-    """
+    """Return the content of a file or an object; None if it doesn't exist."""
     try:
         if isinstance(place, Path):
             return place.read_bytes()
@@ -162,13 +150,7 @@ def read_bytes(place: Location) -> bytes | None:
 
 
 def write_bytes(place: Location, content: bytes) -> None:
-    """Write a small file or object.
-
-    Raises
-    ------
-    LakeError
-        If the store refuses.
-    """
+    """Write a small file or object."""
     if isinstance(place, Path):
         place.write_bytes(content)
         return
@@ -177,13 +159,7 @@ def write_bytes(place: Location, content: bytes) -> None:
 
 
 def remove(place: Location) -> None:
-    """Remove a file or an object, if it is there.
-
-    Raises
-    ------
-    LakeError
-        If the store refuses.
-    """
+    """Remove a file or an object, if it is there."""
     if isinstance(place, Path):
         place.unlink(missing_ok=True)
         return
@@ -192,13 +168,7 @@ def remove(place: Location) -> None:
 
 
 def objects(place: ObjectPath) -> Iterator[tuple[str, int]]:
-    """Yield the name below a place and the size of each object there, as the pages come.
-
-    Raises
-    ------
-    LakeError
-        If the store can't be asked.
-    """
+    """Yield the name below a place and the size of each object there, as the pages come."""
     with as_lake_errors(place):
         for page in obstore.list(place.store, prefix=place.key or None):
             for found in page:
