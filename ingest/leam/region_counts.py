@@ -161,13 +161,7 @@ def top_pixels(percent: float) -> int:
 
 
 def _first_pixels(axis: Resampling) -> NDArray[np.int64]:
-    """Return where on the grid the pixels of each cell begin, which lie up to the next one's.
-
-    Returns
-    -------
-    (cells + 1,) int64
-        Pixels ``first[i]`` to ``first[i + 1]`` mix the cells i and i + 1.
-    """
+    """Return first (cells + 1,): pixels ``first[i]`` to ``first[i + 1]`` mix cells i and i + 1."""
     return np.searchsorted(axis.low, np.arange(axis.cells + 1)).astype(np.int64)
 
 

@@ -1,6 +1,9 @@
-"""The device that networks run on."""
+"""Device and floating dtype that networks run on."""
+
+from itertools import chain
 
 import torch
+from torch import Tensor, nn
 
 from leamstore.errors import LeamError
 
@@ -18,3 +21,9 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def like(network: nn.Module, otherwise: Tensor) -> Tensor:
+    """Return a tensor of the device and floating dtype of a network; `otherwise` if it has none."""
+    tensors = chain(network.parameters(), network.buffers())
+    return next((one for one in tensors if one.is_floating_point()), otherwise)

@@ -11,8 +11,8 @@ from torch.nn.functional import interpolate
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import UninitializedParameter
 
+from ingest.networks.device import like
 from ingest.networks.fitting import fill
-from ingest.networks.numbers import like
 from ingest.networks.weights import find_weights, read_state_dict, require_finite
 from leamstore.catalog import Catalog, Model, read_catalog, resolve
 from leamstore.errors import CatalogError, LeamError, WeightsError

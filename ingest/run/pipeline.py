@@ -179,13 +179,7 @@ def _end_run(run: Run) -> None:
 
 
 def _model_rows(lake: Lake, plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return the rows that the models will have, checked against those they have.
-
-    Raises
-    ------
-    LakeError
-        If a model of that name was made from other weights, with other settings or layers.
-    """
+    """Return the rows that the models will have, checked against those they have."""
     rows = {request.name: request.row() for request in plan.requests}
     _refuse_others(lake, rows)
     layers = lake.sql("SELECT model, list(layer ORDER BY position) FROM layers GROUP BY 1")

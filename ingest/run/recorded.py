@@ -113,10 +113,7 @@ def _entry_of_the_lake(row: Mapping[str, Any]) -> Model:
 def _harmless(entry: Model) -> Model:
     """Return an entry that may come from anybody, as a lake may: nothing is fetched for it.
 
-    Raises
-    ------
-    CatalogError
-        If it names functions of Python's own library, in any form, or its own reader.
+    One that names functions of Python's own library, in any form, or its own reader is refused.
     """
     module, _, function = entry.network.partition(":")
     refused = []

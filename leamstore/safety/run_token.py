@@ -45,13 +45,7 @@ def require(lake: Location, run_id: str) -> None:
 
 
 def try_to_write(lake: Location) -> None:
-    """Write a file to a lake and remove it; an error if that can't be done from here.
-
-    Raises
-    ------
-    LakeError
-        If so.
-    """
+    """Write a file to a lake and remove it; a `LakeError` if that can't be done from here."""
     trial = lake / f"{RUN_TOKEN_FILE}.{uuid.uuid4().hex}"
     try:
         write_bytes(trial, b"")

@@ -63,12 +63,7 @@ def require_running(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Raise an error if a later run has marked this one as interrupted.
 
     On one machine the lock keeps two ingests apart. In an object store nobody can know whether a
-    writer elsewhere still lives: there the later one goes on, and this ends the former.
-
-    Raises
-    ------
-    LakeError
-        If that is so.
+    writer elsewhere still lives: there the later one goes on, and a `LakeError` ends the former.
     """
     entered = connection.execute("SELECT summary FROM runs WHERE run_id = ?", [run_id]).fetchall()
     if any(summary is not None for (summary,) in entered):

@@ -25,8 +25,6 @@ ELSEWHERE: Final = {
     "ingest/photographs/plugins.py":
         "ingest/photographs/test_decoding.py::test_a_format_that_needs_a_plugin_is_rejected_with_the_remedy",
     "ingest/photographs/reconciliation.py": "ingest/run/test_images.py",
-    "ingest/networks/device.py":
-        "ingest/test_commandline.py::test_a_mistake_is_one_sentence_and_leaves_no_lake",
     "ingest/photographs/datasets/photograph.py": "ingest/photographs/datasets/test_folder.py",
     "ingest/run/block.py": "ingest/run/test_pipeline.py",
     "ingest/run/execution.py": "ingest/run/test_pipeline.py",

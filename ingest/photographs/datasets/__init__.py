@@ -12,6 +12,8 @@ from ingest.photographs.datasets.photograph import Dataset, Photograph
 from leamstore.catalog import Catalog, read_catalog, resolve
 from leamstore.errors import LeamError
 
+__all__ = ["Dataset", "Photograph", "open_dataset"]
+
 
 def open_dataset(name: str, root: str | Path, catalog: Catalog | None = None) -> Dataset:
     """Read a data set.

@@ -257,11 +257,6 @@ def _read(path: Path, table: AttributeTable, notes: list[str]) -> dict[str, dict
     """Return the attributes in a csv file by comparable key; what says nothing is left out.
 
     `notes` gets a sentence on values that are read differently than written.
-
-    Raises
-    ------
-    LeamError
-        If it isn't csv in UTF-8, lacks its columns, or contradicts itself.
     """
     frame = read_csv(path)
     attributes = [column for column in table.attributes if column in frame.columns]
