@@ -1,4 +1,7 @@
-"""Options of ``python -m ingest``, resolved: photographs, models, parser, device, lake."""
+"""Options of ``python -m ingest``, resolved: photographs, models, parser, device, lake.
+
+Options that contradict each other, name what isn't there or don't fit the lake are a `LeamError`.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -45,11 +48,6 @@ def choose_dataset(
     """Return the data set of ``--images``, or of ``--dataset`` and ``--root``, or the demo set.
 
     A data set that isn't at its root yet is fetched there, if the catalog says where from.
-
-    Raises
-    ------
-    LeamError
-        If the options contradict each other, or the data set can't be read.
     """
     if images is not None and (name is not None or root is not None):
         raise LeamError("--images names a folder of identities by itself: leave --dataset out.")
@@ -69,11 +67,6 @@ def choose_models(
     """Return the named models, or all, and what each one that is passed over needs to be run.
 
     Of all models those are passed over whose weights are neither here nor can be fetched.
-
-    Raises
-    ------
-    LeamError
-        If a model was named and is not known or can't be had, or none is left to run.
     """
     if names == "all" and isinstance(settings.weights, Path):
         raise LeamError("--weights FILE is the file of one model: name it by --models.")
@@ -97,26 +90,14 @@ def choose_models(
 
 
 def choose_detector(name: str) -> str:
-    """Return the name of a detector of faces, if it is one.
-
-    Raises
-    ------
-    LeamError
-        If there is no such detector.
-    """
+    """Return the name of a detector of faces, if it is one."""
     if name not in DETECTORS:
         raise LeamError(f"There is no detector {name!r}: choose one of {', '.join(DETECTORS)}.")
     return name
 
 
 def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
-    """Return the number of pair maps per anchor to keep: ``none``, ``all`` or a number.
-
-    Raises
-    ------
-    LeamError
-        If it is none of these.
-    """
+    """Return the number of pair maps per anchor to keep: ``none``, ``all`` or a number."""
     if text == "none":
         return 0
     if text == "all":
@@ -127,24 +108,12 @@ def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
 
 
 def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
-    """Open the lake, or create it; wait for other processes that hold its tables open.
-
-    Raises
-    ------
-    LakeError
-        If the lake there was made with other settings.
-    """
+    """Open the lake, or create it; wait for other processes that hold its tables open."""
     return find_lake(path, settings) or Lake.create(path, settings)
 
 
 def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
-    """Open the lake if it exists; None if it doesn't.
-
-    Raises
-    ------
-    LakeError
-        If it was made with other settings.
-    """
+    """Open the lake if it exists; None if it doesn't."""
     path = location(path)
     if not (path / "lake.duckdb").exists():
         return None

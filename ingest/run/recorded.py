@@ -39,13 +39,7 @@ class RecordedModel:
         return Catalog(models={self.entry.name: self.entry})
 
     def load(self) -> "nn.Module":
-        """Build the network and give it its weights.
-
-        Raises
-        ------
-        LeamError
-            If one of them can't be had.
-        """
+        """Build the network and give it its weights."""
         return networks.load(self.entry.name, self.weights, self.catalog, self.seed)
 
 

@@ -1,7 +1,8 @@
 """The lake's arrays in Zarr 3: sharded along one axis, written only in whole shards.
 
 A shard holds `SHARD_IMAGES` images (or as many pairs as belong to them), so that a unit of work
-owns whole files and two units never write to the same one.
+owns whole files and two units never write to the same one. To open what has metadata that can't
+be understood is a `LakeError`.
 """
 
 import math
@@ -136,13 +137,7 @@ def clear_images(store: Location, image_ids: Sequence[int]) -> None:
 
 
 def open_root(store: Location) -> zarr.Group:
-    """Open a store's root group for reading; FileNotFoundError if there is none.
-
-    Raises
-    ------
-    LakeError
-        If its metadata can't be understood.
-    """
+    """Open a store's root group for reading; FileNotFoundError if there is none."""
     with _understood(store):
         return zarr.open_group(store=zarr_store(store), mode="r", zarr_format=3)
 
@@ -154,8 +149,6 @@ def open_array(store: Location, name: str) -> zarr.Array:
     ------
     MissingArrayError
         If it is not there.
-    LakeError
-        If its metadata can't be understood.
     """
     try:
         with _understood(store / name), checked_pipeline(store):
@@ -165,13 +158,7 @@ def open_array(store: Location, name: str) -> zarr.Array:
 
 
 def open_tree(store: Location) -> "xr.DataTree":
-    """Open a whole store lazily, as anyone with xarray would.
-
-    Raises
-    ------
-    LakeError
-        If its metadata can't be understood.
-    """
+    """Open a whole store lazily, as anyone with xarray would."""
     import xarray as xr  # noqa: PLC0415 - loads slowly, with pandas
 
     with _understood(store):

@@ -215,7 +215,7 @@ class Catalog(_Entry):
     metadata: dict[str, Any] = {}
 
     def model(self, name: str) -> Model:
-        """Return the model of that name; or raise `CatalogError` with the closest."""
+        """Return the model of that name, or raise a `CatalogError` with the closest."""
         return _find(self.models, name, "model")
 
     def named_models(self, names: str) -> tuple[Model, ...]:
@@ -231,11 +231,11 @@ class Catalog(_Entry):
         return tuple(self.model(name.strip()) for name in names.split(",") if name.strip())
 
     def parser(self, name: str) -> Parser:
-        """Return the parser of that name; or raise `CatalogError` with the closest."""
+        """Return the parser of that name, or raise a `CatalogError` with the closest."""
         return _find(self.parsers, name, "parser")
 
     def dataset(self, name: str) -> Dataset:
-        """Return the data set of that name; or raise `CatalogError` with the closest."""
+        """Return the data set of that name, or raise a `CatalogError` with the closest."""
         return _find(self.datasets, name, "data set")
 
 

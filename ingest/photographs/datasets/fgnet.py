@@ -24,13 +24,7 @@ _FILE_NAME: Final = re.compile(r"([0-9]{3})A([0-9]{2})[a-z]?\.(jpe?g|png|bmp|tif
 
 
 def read(root: Path) -> Dataset:
-    """Read FG-NET; files that are named otherwise are left out, with a note.
-
-    Raises
-    ------
-    LeamError
-        If no file is named as FG-NET's are.
-    """
+    """Read FG-NET; files that are named otherwise are left out, with a note."""
     existing_folder(root)
     for folder in (root / name for name in FOLDERS):
         notes: list[str] = []

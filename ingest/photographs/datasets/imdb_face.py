@@ -114,13 +114,7 @@ class Link:
 
 
 def read(root: Path) -> Dataset:
-    """Read the images that have been fetched.
-
-    Raises
-    ------
-    LeamError
-        If there are none.
-    """
+    """Read the images that have been fetched."""
     images = folder.existing_folder(root) / IMAGES
     if not images.is_dir():
         raise LeamError(f"No image of IMDb-Face has been fetched to {images} yet: fetch it first.")
