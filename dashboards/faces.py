@@ -98,7 +98,7 @@ def _read_face(
     if settings["crops"] == "True":
         crop = np.asarray(_read(room, "crop", image_id))
         pixels = _warp(crop, to_crop, size)
-    return Face(pixels, nearest(labels, to_crop, size, UNLABELLED))
+    return Face(pixels, geometry.nearest(labels, to_crop, size, UNLABELLED))
 
 
 @st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
@@ -161,30 +161,7 @@ def in_frame(
     """Resample pixels (512, 512) of the grid over the chip to a picture (size, size) of a frame."""
     to_chip = poses.grid_to_chip(frame, size, grid.input_size)[0]
     to_grid = geometry.compose(geometry.scaling(grid.input_size, GRID), to_chip)
-    return nearest(activated, to_grid, size, False)
-
-
-def nearest(pixels: NDArray[Any], affine: Affine, size: int, outside: Any) -> NDArray[Any]:
-    """Return a picture (size, size) that takes the nearest pixel of another one.
-
-    Parameters
-    ----------
-    pixels : (height, width)
-    affine : (2, 3)
-        From the picture's pixels to those of `pixels`.
-    outside : Any
-        The value where there is no pixel.
-    """
-    side = np.arange(size, dtype=np.float64)
-    # 1e-9, as in ingest's counting, makes a frame equal to itself give the same pixels.
-    x, y = (
-        np.floor(along * side + (down * side)[:, None] + (shift + 0.5 - 1e-9)).astype(int)
-        for along, down, shift in affine
-    )
-    inside = (x >= 0) & (x < pixels.shape[1]) & (y >= 0) & (y < pixels.shape[0])
-    taken = np.full((size, size), outside, pixels.dtype)
-    taken[inside] = pixels[y[inside], x[inside]]
-    return taken
+    return geometry.nearest(activated, to_grid, size, False)
 
 
 def outlines(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
