@@ -179,14 +179,8 @@ class _StoredFaces:
     """
 
     def __init__(self, lake: Lake) -> None:
-        self.faces = lake.sql(
-            f"""
-            SELECT image_id FROM images JOIN units
-            ON image_id // {arrays.SHARD_IMAGES} BETWEEN block AND block + shards - 1
-            WHERE model = ?
-            """,
-            [ledger.FACES],
-        )["image_id"].to_list()
+        with lake.kept_open() as connection:
+            self.faces = ledger.done_faces(connection)
         self._lake = lake
         self._with_crops = frozenset(self.faces if lake.settings.crops else ())
 

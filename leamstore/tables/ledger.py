@@ -59,6 +59,16 @@ def done_models(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {model for (model,) in rows}
 
 
+def done_faces(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """Return the image_ids whose crops and labels are done, in order."""
+    rows = connection.execute(
+        f"SELECT image_id FROM images JOIN units ON image_id // {SHARD_IMAGES} "
+        "BETWEEN block AND block + shards - 1 WHERE model = ? ORDER BY 1",
+        [FACES],
+    ).fetchall()
+    return [image_id for (image_id,) in rows]
+
+
 def require_running(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Raise an error if a later run has marked this one as interrupted.
 
