@@ -142,6 +142,11 @@ _MODEL = Column("model", "VARCHAR", "name in models")
 _LAYER = Column("layer", "VARCHAR", "name of the convolution in the network")
 _AFFINE = "DOUBLE[3][2]"
 
+
+def _affine(name: str, between: str) -> Column:
+    return _nullable(name, _AFFINE, f"rows of the affine from {between}")
+
+
 TABLES: Final = (
     Table(
         "settings",
@@ -170,21 +175,9 @@ TABLES: Final = (
             _nullable("height", "INTEGER", "pixels, upright"),
             _nullable("box", "DOUBLE[4]", "x0, y0, x1, y1 of the face in image pixels"),
             _nullable("landmarks", "DOUBLE[2][68]", "dlib's 68 points (x, y) in image pixels"),
-            _nullable(
-                "crop_to_image",
-                _AFFINE,
-                f"rows of the affine from {GRID} x {GRID} crop pixels to image pixels",
-            ),
-            _nullable(
-                "crop_to_identity",
-                _AFFINE,
-                "rows of the affine from crop pixels into the identity's reference frame",
-            ),
-            _nullable(
-                "crop_to_canonical",
-                _AFFINE,
-                "rows of the affine from crop pixels into the frame common to everybody",
-            ),
+            _affine("crop_to_image", f"{GRID} x {GRID} crop pixels to image pixels"),
+            _affine("crop_to_identity", "crop pixels into the identity's reference frame"),
+            _affine("crop_to_canonical", "crop pixels into the frame common to everybody"),
             Column("status", "VARCHAR", "kept, rejected, or pending (face found, no unit yet)"),
             _nullable("reason", "VARCHAR", "why it was rejected"),
             _nullable("detail", "VARCHAR", "the rejection in a sentence"),

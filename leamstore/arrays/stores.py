@@ -212,6 +212,8 @@ def _require_array(
             array.resize((shards * per_shard, *array.shape[1:]))
         return
     chunk = (_entries_in_chunk(spec, size), *size) if size else (per_shard,)
+    # Similar bits lie together: in photographs those of one place in a byte, else whole bytes.
+    shuffle = BloscShuffle.bitshuffle if spec.path == "crop" else BloscShuffle.shuffle
     root.create_array(
         name,
         shape=(shards * per_shard, *size),
@@ -220,18 +222,13 @@ def _require_array(
         shards=(per_shard, *size),
         # The checksum makes a flipped bit an error on reading, never a wrong map.
         compressors=[
-            BloscCodec(cname="zstd", clevel=1, shuffle=_shuffle(spec)),
+            BloscCodec(cname="zstd", clevel=1, shuffle=shuffle),
             Crc32cCodec(),
         ],
         fill_value=_FILL[spec.dtype],
         dimension_names=spec.dims,
         attributes={"units": spec.units, "meaning": spec.meaning},
     )
-
-
-def _shuffle(spec: schema.Array) -> BloscShuffle:
-    """Return the shuffle that groups similar bits: by bit for photographs, else by byte."""
-    return BloscShuffle.bitshuffle if spec.path == "crop" else BloscShuffle.shuffle
 
 
 def _entries_in_chunk(spec: schema.Array, size: tuple[int, ...]) -> int:

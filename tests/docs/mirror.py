@@ -13,7 +13,6 @@ ELSEWHERE: Final = {
     "leamstore/schema_page.py":
         "docs/test_documented.py::test_every_table_column_and_array_of_a_lake_is_documented",
     "leamstore/safety/fault.py": "leamstore/safety/test_verify.py",
-    "leamstore/safety/recovery.py": "robustness/test_kills.py",
     "leamstore/safety/verify_arrays.py": "leamstore/safety/test_verify.py",
     "leamstore/tables/export.py": "leamstore/test_commandline.py",
     "leamstore/tables/waiting.py": "leamstore/tables/test_connections.py",
