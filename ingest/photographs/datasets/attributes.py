@@ -15,7 +15,7 @@ import posixpath
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -69,20 +69,9 @@ IDENTITIES: Final = AttributeTable("identities.csv", "identity", ("gender", "eth
 IMAGES: Final = AttributeTable("images.csv", "path", ("age",))
 
 
-@dataclass(frozen=True)
-class Attributes:
-    """The attributes in a csv file, by key."""
-
-    rows: dict[str, dict[str, str]]
-
-    def of(self, key: str) -> dict[str, str]:
-        """Return the attributes of an identity or an image, empty if none are stated."""
-        return self.rows.get(_comparable(key), {}) if self.rows else {}
-
-
 def read_attributes(
-    root: Path, table: AttributeTable, keys: Iterable[str], notes: list[str]
-) -> Attributes:
+    root: Path, table: AttributeTable, keys: Collection[str], notes: list[str]
+) -> dict[str, dict[str, str]]:
     """Read the attributes from the csv file in `root` or next to it.
 
     Parameters
@@ -91,10 +80,15 @@ def read_attributes(
         Folder of the data set.
     table : AttributeTable
         Specification of the file.
-    keys : iterable of str
+    keys : collection of str
         Identities, or paths relative to `root`, that the data set holds.
     notes : list of str
         Gets a sentence about the file that was used or why it wasn't.
+
+    Returns
+    -------
+    dict of dict
+        The stated attributes of each key, by their names.
 
     Raises
     ------
@@ -102,28 +96,28 @@ def read_attributes(
         If the file in `root` can't be understood, or there are two that differ by case.
     """
     own = find_table(root, table.file_name)
-    if own:
-        rows = _read(own, table, notes)
-        notes.append(_usage(own, rows.keys(), _known(keys)))
-        return Attributes(rows)
     said: list[str] = []
     try:
-        beside = find_table(root.resolve().parent, table.file_name)
-        rows = _read(beside, table, said) if beside else {}
+        path = own or find_table(root.resolve().parent, table.file_name)
+        rows = _read(path, table, said) if path else {}
     except LeamError as error:
+        if own:
+            raise
         notes.append(f"Not used, as it lies outside {root}: {error}")
-        return Attributes({})
-    if not beside:
-        return Attributes({})
-    known = _known(keys)
-    if 2 * len(rows.keys() & known) < len(known):
+        path = None
+    if path is None:
+        return {key: {} for key in keys}
+    comparable = {key: _comparable(key) for key in keys}
+    known = set(comparable.values())
+    covered = len(rows.keys() & known)
+    if not own and 2 * covered < len(known):
         notes.append(
-            f"{beside} is not used, as it lies outside {root} and covers only "
-            f"{len(rows.keys() & known):,} of its {len(known):,} {Path(table.file_name).stem}."
+            f"{path} is not used, as it lies outside {root} and covers only {covered:,} of its "
+            f"{len(known):,} {Path(table.file_name).stem}."
         )
-        return Attributes({})
-    notes += [*said, _usage(beside, rows.keys(), known)]
-    return Attributes(rows)
+        return {key: {} for key in keys}
+    notes += [*said, _usage(path, rows.keys(), known)]
+    return {key: rows.get(plain, {}) for key, plain in comparable.items()}
 
 
 def note_other_tables(root: Path, tables: Sequence[AttributeTable], notes: list[str]) -> None:
@@ -242,10 +236,6 @@ def _usage(source: Path, stated: Iterable[str], known: set[str]) -> str:
     if not unknown:
         return f"{used}."
     return f"{used}; {counted(len(unknown), 'row')} without a match here ({some(unknown)})."
-
-
-def _known(keys: Iterable[str]) -> set[str]:
-    return {_comparable(key) for key in keys}
 
 
 def _comparable(key: str) -> str:

@@ -48,9 +48,8 @@ def read(root: Path) -> Dataset:
             path,
             identity=match[1],
             dataset=NAME,
-            gender=attributes.of(match[1]).get("gender"),
-            ethnicity=attributes.of(match[1]).get("ethnicity"),
             age=float(match[2]),
+            **attributes[match[1]],
         )
         for path, match in known.items()
     ]

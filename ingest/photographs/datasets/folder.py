@@ -63,9 +63,8 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
             path,
             identity,
             dataset,
-            gender=of_identities.of(identity).get("gender"),
-            ethnicity=of_identities.of(identity).get("ethnicity"),
-            age=years(of_images.of(key).get("age"), path),
+            age=years(of_images[key].get("age"), path),
+            **of_identities[identity],
         )
         for (path, identity), key in zip(images, keys, strict=True)
     ]
