@@ -17,16 +17,8 @@ from typing import BinaryIO, Final
 
 import requests
 from filelock import FileLock, Timeout
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from ingest.photographs.http import Client, NoFileError, Policy, Receiver
 from leamstore.catalog import RemoteFile, files
@@ -136,8 +128,8 @@ class _PartialReceiver(Receiver):
     _partial: _Partial
     _stream: BinaryIO
     _size: int | None
-    _progress: Progress
-    _task: TaskID
+    _progress: bars.Progress
+    _task: bars.TaskID
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the headers that request the rest of the file."""
@@ -187,15 +179,15 @@ class _PartialReceiver(Receiver):
 
 def _fetch(file: RemoteFile, partial: _Partial, console: Console, policy: Policy) -> None:
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
     )
     client = Client(policy)
     complaints = []
-    with Progress(*columns, console=console, transient=True) as progress:
+    with bars.Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(file.file, total=None)
         for address in file.addresses:
             try:
