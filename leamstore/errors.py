@@ -49,6 +49,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def line_of(error: BaseException) -> str:
+    """Return the first line of an error, or its type if it has no message."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def some(names: Iterable[object], most: int = 3) -> str:
     """Return the first few names, and how many more there are: ``"a, b, c and 2 more"``."""
     listed = [str(name) for name in names]

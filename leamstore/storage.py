@@ -19,7 +19,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, line_of
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -232,4 +232,4 @@ def _sentence(bucket: str, error: BaseException) -> str:
     for parts, sentence in _SENTENCES.items():
         if any(part in text for part in parts):
             return sentence.format(bucket=bucket, variables=variables)
-    return f"{bucket} can't be used: {text.strip().splitlines()[0]}"
+    return f"{bucket} can't be used: {line_of(error)}"

@@ -4,7 +4,7 @@ A checkpoint may hold more than one network: a recogniser under ``model.`` or ``
 the head that it was trained with. The network is found at the prefix under which all its names are.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -82,7 +82,7 @@ def _faults(prefix: str, missing: Sequence[str], unknown: Sequence[str], odd: Se
     }
     clauses = "; ".join(f"{fault} {some(names)}" for fault, names in faults.items() if names)
     if unknown and not missing and not odd:
-        heads = ", ".join(_beginnings(unknown))
+        heads = ", ".join(dict.fromkeys(name.partition(".")[0] for name in unknown))
         remedy = (
             "If that is a head which the embedding does without, write "
             f"leave_out: [{heads}] under weights in the catalog entry."
@@ -94,7 +94,3 @@ def _faults(prefix: str, missing: Sequence[str], unknown: Sequence[str], odd: Se
             "makes the network's state of it (reader: package.module:function)."
         )
     return f"{under}: {clauses}. {remedy}"
-
-
-def _beginnings(names: Sequence[str]) -> Collection[str]:
-    return dict.fromkeys(name.partition(".")[0] for name in names)

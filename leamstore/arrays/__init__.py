@@ -4,7 +4,6 @@ from leamstore.arrays.stores import (
     SHARD_IMAGES,
     clear_images,
     create_store,
-    line_of,
     open_array,
     open_root,
     open_tree,

@@ -17,7 +17,7 @@ from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from leamstore import schema
 from leamstore.arrays.codec_pipeline import checked_pipeline
-from leamstore.errors import LakeError, MissingArrayError
+from leamstore.errors import LakeError, MissingArrayError, line_of
 from leamstore.storage import Location, error_sentence, zarr_store
 
 if TYPE_CHECKING:
@@ -179,11 +179,6 @@ def _understood(place: Location) -> Iterator[None]:
             raise
         sentence = f"{place} can't be opened: its metadata can't be read ({line_of(error)})."
         raise LakeError(sentence) from error
-
-
-def line_of(error: BaseException) -> str:
-    """Return the first line of an error, or its type if it has no message."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _clear(array: zarr.Array, image_ids: NDArray[np.int64]) -> None:

@@ -10,10 +10,9 @@ from typing import Final
 import duckdb
 
 from leamstore import arrays, schema, tables
-from leamstore.arrays import line_of
 from leamstore.arrays.blocks import blocks_of
 from leamstore.catalog import Catalog
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, line_of
 from leamstore.lake import Lake, face_arrays
 from leamstore.safety.fault import Fault, Owners, Unit
 from leamstore.safety.lock import ingest_lock

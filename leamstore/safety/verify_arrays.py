@@ -12,8 +12,8 @@ import zarr
 from numpy.typing import NDArray
 
 from leamstore import arrays, schema
-from leamstore.arrays import SHARD_IMAGES, line_of
-from leamstore.errors import LakeError, MissingArrayError
+from leamstore.arrays import SHARD_IMAGES
+from leamstore.errors import LakeError, MissingArrayError, line_of
 from leamstore.lake import Lake, face_arrays
 from leamstore.safety.fault import Fault, Owners
 from leamstore.storage import Location, objects

@@ -17,7 +17,7 @@ import polars as pl
 from polars import selectors
 
 from leamstore import schema
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, line_of
 from leamstore.storage import Location
 from leamstore.tables.published_copy import current_copy, working_copy
 from leamstore.tables.waiting import READER_PATIENCE, WITHOUT_END, Wait
@@ -91,7 +91,7 @@ def writing(
             connection.commit()
     except (duckdb.IOException, duckdb.FatalException) as error:
         raise LakeError(
-            f"{path} can't be written ({_first_line(error)}): what was committed before is kept."
+            f"{path} can't be written ({line_of(error)}): what was committed before is kept."
         ) from error
 
 
@@ -118,7 +118,7 @@ def rewrite(path: Location) -> None:
                 # In its place before the connection ends: nobody writes to the old file meanwhile.
                 fresh.replace(file)
     except (duckdb.IOException, duckdb.FatalException) as error:
-        raise LakeError(f"{path} can't be written ({_first_line(error)}).") from error
+        raise LakeError(f"{path} can't be written ({line_of(error)}).") from error
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def frame_of(answer: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
         rows = answer.pl()
     except pl.exceptions.PolarsError as error:
         raise LakeError(
-            f"the answer can't be read ({_first_line(error)}): cast its columns to VARCHAR."
+            f"the answer can't be read ({line_of(error)}): cast its columns to VARCHAR."
         ) from error
     for column in rows.select(selectors.date() | selectors.datetime()):
         first, last = pl.Series([date.min, date.max]).cast(column.dtype).to_physical()
@@ -247,14 +247,14 @@ def _connected(
             break
         except duckdb.Error as error:
             if not _is_locked(error):
-                raise LakeError(f"{path} cannot be opened: {_first_line(error)}") from error
+                raise LakeError(f"{path} cannot be opened: {line_of(error)}") from error
             wait.pause(_holder(error))
     try:
         yield connection
     except duckdb.Error as error:
         if "checksum" not in str(error):
             raise
-        raise LakeError(f"{path} is damaged: {_first_line(error)}") from error
+        raise LakeError(f"{path} is damaged: {line_of(error)}") from error
     finally:
         connection.close()
 
@@ -283,7 +283,3 @@ def _create_table_sql(table: schema.Table) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

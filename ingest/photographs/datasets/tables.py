@@ -9,7 +9,7 @@ from typing import Final
 
 import polars
 
-from leamstore.errors import LeamError
+from leamstore.errors import LeamError, line_of
 
 MAX_NAMES: Final = 2**16
 """Most bytes of the header row: a million columns take a minute to read."""
@@ -70,7 +70,7 @@ def read_csv(path: Path) -> polars.DataFrame:
     except UnicodeDecodeError as error:
         raise LeamError(f"{path} can't be read as csv in UTF-8: {error}; {_SAVE_AS}.") from error
     except (polars.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = line_of(error).rstrip(".")
         remedy = f"; {_SAVE_AS}" if "utf-8" in reason.lower() else ""
         raise LeamError(f"{path} can't be read as csv in UTF-8: {reason}{remedy}.") from error
 
