@@ -39,11 +39,11 @@ def fill(
         for name, tensor in state.items()
         if name.startswith(prefix)
     }
-    left_out = weights.leave_out if weights else ()
+    left_out = tuple(f"{name}." for name in (weights.leave_out if weights else ()))
     state = {
         name: tensor
         for name, tensor in state.items()
-        if name in own or not _is_under(name, left_out)
+        if name in own or not f"{name}.".startswith(left_out)
     }
     odd = [name for name in own if name in state and state[name].shape != own[name].shape]
     fitting = {name: tensor for name, tensor in state.items() if name not in odd}
@@ -66,10 +66,6 @@ def _find_prefix(network: nn.Module, state: Mapping[str, Tensor], source: str) -
             f"one is meant under weights in the catalog entry, such as prefix: {found[0]}"
         )
     return found[0] if found else ""
-
-
-def _is_under(name: str, left_out: Sequence[str]) -> bool:
-    return any(name == one or name.startswith(f"{one}.") for one in left_out)
 
 
 def _faults(prefix: str, missing: Sequence[str], unknown: Sequence[str], odd: Sequence[str]) -> str:

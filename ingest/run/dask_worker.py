@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from distributed import WorkerPlugin, get_worker
@@ -208,7 +208,7 @@ class JobPlugin(WorkerPlugin):
 
 async def check(job_name: str, dask_worker: Worker) -> None:
     """Run `JobPlugin.check` on this worker, in a thread, so that its heartbeat continues."""
-    await asyncio.to_thread(dask_worker.plugins[job_name].check)
+    await asyncio.to_thread(cast(JobPlugin, dask_worker.plugins[job_name]).check)
 
 
 def run_method(method: Callable[..., Any], job_name: str, *arguments: Any) -> Any:

@@ -113,7 +113,9 @@ def _harmless(entry: Model) -> Model:
     refused = []
     if module.partition(".")[0] in sys.stdlib_module_names or "." in function:
         refused.append(entry.network)
-    if entry.weights is not None and entry.weights.reader not in _known_readers():
+    known = (model.weights for model in read_catalog().models.values())
+    readers = {_READER, *(weights.reader for weights in known if weights)}
+    if entry.weights is not None and entry.weights.reader not in readers:
         refused.append(entry.weights.reader)
     if refused:
         raise CatalogError(
@@ -123,11 +125,6 @@ def _harmless(entry: Model) -> Model:
     if entry.weights is None:
         return entry
     return entry.model_copy(update={"weights": entry.weights.model_copy(update={"addresses": ()})})
-
-
-def _known_readers() -> set[str]:
-    entries = read_catalog().models.values()
-    return {_READER, *(entry.weights.reader for entry in entries if entry.weights)}
 
 
 _READER: Final = Weights.model_fields["reader"].default

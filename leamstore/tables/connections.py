@@ -246,7 +246,7 @@ def _connected(
             connection = duckdb.connect(str(path), read_only=read_only, config=config)
             break
         except duckdb.Error as error:
-            if not _is_locked(error):
+            if not any(message in str(error) for message in _LOCKED):
                 raise LakeError(f"{path} cannot be opened: {line_of(error)}") from error
             wait.pause(_holder(error))
     try:
@@ -259,10 +259,8 @@ def _connected(
         connection.close()
 
 
-def _is_locked(error: duckdb.Error) -> bool:
-    # The second message is the same conflict between two threads of one process.
-    return "Could not set lock" in str(error) or "different configuration" in str(error)
-
+_LOCKED: Final = ("Could not set lock", "different configuration")
+"""DuckDB's messages of a lock held by another process, or by another thread of this one."""
 
 _HOLDER: Final = re.compile(r"held in (?P<program>.+) \(PID (?P<pid>\d+)\)")
 

@@ -47,7 +47,8 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
     """
     notes: list[str] = []
     images = [
-        (path, _composed(folder.name))
+        # Composed, since macOS and Linux write the same name differently.
+        (path, unicodedata.normalize("NFC", folder.name))
         for folder in _identity_folders(existing_folder(root), notes)
         for path in image_files(folder, notes)
     ]
@@ -69,11 +70,6 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
         for (path, identity), key in zip(images, keys, strict=True)
     ]
     return Dataset(dataset, root, tuple(photographs), tuple(notes))
-
-
-def _composed(name: str) -> str:
-    """Return a name in Unicode's composed form: macOS and Linux write the same name differently."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _hint(root: Path) -> str:
