@@ -144,13 +144,7 @@ def _initialise(network: nn.Module, model: Model) -> None:
 
 @contextmanager
 def running(model: Model) -> Iterator[None]:
-    """Turn any error raised while a network runs into a sentence; its code can raise anything.
-
-    Raises
-    ------
-    CatalogError
-        In place of it.
-    """
+    """Make any error raised while a network runs a `CatalogError`: its code can raise anything."""
     try:
         yield
     except LeamError:
