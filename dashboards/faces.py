@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import streamlit as st
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from analyses.overlays import Drawing, draw_maps
 from dashboards import selections
@@ -20,7 +19,6 @@ from dashboards.page import nothing_here
 from dashboards.room import HASHES, Room
 from ingest.faces.chips import warp
 from leamstore import arrays, geometry
-from leamstore.geometry import Affine
 from leamstore.layers import CellGrid, Layer
 from leamstore.poses import Frame, Poses
 from leamstore.schema import GRID, REGION_NAMES, UNLABELLED
@@ -144,7 +142,7 @@ def _read_face(
     pixels = np.full((size, size, 3), _NO_CROP, np.uint8)
     if settings.crops:
         pixels = warp(_read(room, "crop", image_id), to_crop, size)
-    return Face(pixels, nearest(labels, to_crop, size, UNLABELLED))
+    return Face(pixels, geometry.nearest(labels, to_crop, size, UNLABELLED))
 
 
 @st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
@@ -207,26 +205,7 @@ def in_frame(
     """Resample pixels (512, 512) of the grid over the chip to a picture (size, size) of a frame."""
     to_chip = poses.grid_to_chip(frame, size, grid.input_size)[0]
     to_grid = geometry.compose(geometry.scaling(grid.input_size, GRID), to_chip)
-    return nearest(activated, to_grid, size, False)
-
-
-def nearest(pixels: NDArray[Any], affine: Affine, size: int, outside: Any) -> NDArray[Any]:
-    """Return a picture (size, size) that takes the nearest pixel of another one.
-
-    Parameters
-    ----------
-    pixels : (height, width)
-    affine : (2, 3)
-        From the picture's pixels to those of `pixels`.
-    outside : Any
-        The value where there is no pixel.
-    """
-    # Rows come first; 1e-9, as in ingest's counting, makes a frame equal to itself stay itself.
-    linear, shift = affine[::-1, 1::-1], affine[::-1, 2] - 1e-9
-    taken = ndimage.affine_transform(
-        pixels, linear, shift, (size, size), order=0, mode="grid-constant", cval=outside
-    )
-    return np.asarray(taken)
+    return geometry.nearest(activated, to_grid, size, False)
 
 
 def outlines(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:

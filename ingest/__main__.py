@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
-_MODELS = "Models"
-_IMAGES = "Photographs"
-_MAPS = "Maps"
-_MACHINE = "Machine"
+# Options by the panel of --help in which they stand.
+_photographs = partial(typer.Option, rich_help_panel="Photographs")
+_models = partial(typer.Option, rich_help_panel="Models")
+_maps = partial(typer.Option, rich_help_panel="Maps")
+_machine = partial(typer.Option, rich_help_panel="Machine")
 
 
 @app.command(
@@ -40,159 +42,125 @@ _MACHINE = "Machine"
 def ingest(
     images: Annotated[
         Path | None,
-        typer.Option(
+        _photographs(
             help="Folder of identities, DIR/<identity>/<image>, with an optional identities.csv "
             "(identity, gender, ethnicity) and images.csv (path, age). Without it, the demo set.",
             metavar="DIR",
-            rich_help_panel=_IMAGES,
         ),
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option(
+        _photographs(
             help="Data set by its name in the catalog: lfw, fgnet, imdb-face, folder, demo.",
             metavar="NAME",
-            rich_help_panel=_IMAGES,
         ),
     ] = None,
     root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of that data set.", metavar="DIR", rich_help_panel=_IMAGES),
+        Path | None, _photographs(help="Folder of that data set.", metavar="DIR")
     ] = None,
     max_images: Annotated[
-        int | None,
-        typer.Option(help="Maximum number of images per identity.", rich_help_panel=_IMAGES),
+        int | None, _photographs(help="Maximum number of images per identity.")
     ] = None,
     min_images: Annotated[
-        int | None,
-        typer.Option(help="Leave identities with fewer images out.", rich_help_panel=_IMAGES),
+        int | None, _photographs(help="Leave identities with fewer images out.")
     ] = None,
     max_identities: Annotated[
-        int | None,
-        typer.Option(
-            help="Maximum number of identities, drawn with the seed.", rich_help_panel=_IMAGES
-        ),
+        int | None, _photographs(help="Maximum number of identities, drawn with the seed.")
     ] = None,
     prune: Annotated[
         bool,
-        typer.Option(
+        _photographs(
             "--prune",
             help="Remove photographs from the lake that are no longer in the folder, with their "
             "maps. Without it they stay.",
-            rich_help_panel=_IMAGES,
         ),
     ] = False,
     models: Annotated[
         str,
-        typer.Option(
+        _models(
             help="Models by name, separated by commas; all: every model whose weights are here "
             "or can be fetched.",
             metavar="all|A,B",
-            rich_help_panel=_MODELS,
         ),
     ] = "all",
     layers: Annotated[
-        str,
-        typer.Option(
-            help="Layers by name or position, separated by commas.",
-            metavar="all|...",
-            rich_help_panel=_MODELS,
-        ),
+        str, _models(help="Layers by name or position, separated by commas.", metavar="all|...")
     ] = "all",
     weights: Annotated[
         str | None,
-        typer.Option(
+        _models(
             help="random: random weights by --seed, for tests and sanity checks; the lake says "
             "so wherever it names the model.",
             metavar="random|FILE",
-            rich_help_panel=_MODELS,
         ),
     ] = None,
     catalog: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Your catalog, added to the built-in one.",
-            metavar="FILE",
-            rich_help_panel=_MODELS,
-        ),
+        list[Path] | None, _models(help="Your catalog, added to the built-in one.", metavar="FILE")
     ] = None,
     detector: Annotated[
         str,
-        typer.Option(
+        _photographs(
             help="Face detector: hog (dlib's, the fastest), cnn (dlib's; turned or covered "
             "faces, many seconds each on a CPU), mtcnn (small, turned or covered faces).",
             metavar="hog|cnn|mtcnn",
-            rich_help_panel=_IMAGES,
         ),
     ] = "hog",
     parser: Annotated[
         str,
-        typer.Option(
+        _maps(
             help="Parser of the facial regions, by its name in the catalog: farl, landmarks. "
             "auto: the first whose weights are here or can be fetched.",
             metavar="auto|NAME",
-            rich_help_panel=_MAPS,
         ),
     ] = "auto",
     target: Annotated[
         str,
-        typer.Option(
+        _maps(
             help="Score whose gradient is taken: cosine (the paper), dot, centred-cosine, "
-            "euclidean, contrastive; or a control: norm, impostor, impostor-random.",
-            rich_help_panel=_MAPS,
+            "euclidean, contrastive; or a control: norm, impostor, impostor-random."
         ),
     ] = "cosine",
     positives: Annotated[
         Literal["all", "mean"],
-        typer.Option(
+        _maps(
             help="all: a map for each ordered pair (the paper); mean: one an image, towards the "
-            "mean embedding of its positives, many times cheaper.",
-            rich_help_panel=_MAPS,
+            "mean embedding of its positives, many times cheaper."
         ),
     ] = "all",
     keep_pairs: Annotated[
         str,
-        typer.Option(
+        _maps(
             help="Pair maps kept for each anchor, besides the image maps: a number, none or all.",
             metavar="N|none|all",
-            rich_help_panel=_MAPS,
         ),
     ] = "2",
-    crops: Annotated[
-        bool, typer.Option(help="Whether the lake keeps the face crops.", rich_help_panel=_MAPS)
-    ] = True,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn.", rich_help_panel=_MAPS)] = 0,
+    crops: Annotated[bool, _maps(help="Whether the lake keeps the face crops.")] = True,
+    seed: Annotated[int, _maps(help="Seed of everything drawn.")] = 0,
     device: Annotated[
-        Literal["auto", "cpu", "cuda"],
-        typer.Option(help="Device that networks run on.", rich_help_panel=_MACHINE),
+        Literal["auto", "cpu", "cuda"], _machine(help="Device that networks run on.")
     ] = "auto",
     precision: Annotated[
         Literal["float32", "tf32", "bfloat16"],
-        typer.Option(
+        _machine(
             help="Precision of networks. tf32: float32, its factors rounded to ten bits by an "
-            "NVIDIA GPU, which is two to four times as fast.",
-            rich_help_panel=_MACHINE,
+            "NVIDIA GPU, which is two to four times as fast."
         ),
     ] = "float32",
-    batch_size: Annotated[
-        int, typer.Option(help="Images in one forward pass.", min=1, rich_help_panel=_MACHINE)
-    ] = 32,
+    batch_size: Annotated[int, _machine(help="Images in one forward pass.", min=1)] = 32,
     workers: Annotated[
         int,
-        typer.Option(
+        _machine(
             help="Processes that look for faces, and threads that read photographs.",
             min=1,
             show_default="as many as cores",
-            rich_help_panel=_MACHINE,
         ),
     ] = os.cpu_count() or 1,
     scheduler: Annotated[
         str | None,
-        typer.Option(
+        _machine(
             help="Address of a dask scheduler, whose workers do the work: one for each GPU. "
             "Without it, this process does.",
             metavar="tcp://HOST:PORT",
-            rich_help_panel=_MACHINE,
         ),
     ] = None,
     lake: LakeOption = "lake",
@@ -218,6 +186,7 @@ def ingest(
     from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.leam.targets import find_target  # noqa: PLC0415
     from ingest.networks.device import choose_device  # noqa: PLC0415
+    from ingest.photographs.datasets.selection import Limits, select  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
     from ingest.run.pipeline import (  # noqa: PLC0415
         done_models,
@@ -228,9 +197,9 @@ def ingest(
     from leamstore.lake import LakeSettings  # noqa: PLC0415
 
     find_target(target)
-    limits = options.Limits(max_images, min_images, max_identities, seed)
+    limits = Limits(max_images, min_images, max_identities, seed)
     data = options.choose_dataset(known, images, dataset, root, limits, console)
-    photographs = options.choose_photographs(data, limits)
+    photographs = select(data.photographs, limits)
     settings = options.ModelSettings(
         weights="random" if weights == "random" else Path(weights) if weights else None,
         layers=asked_layers,
@@ -239,7 +208,7 @@ def ingest(
         precision=precision,
         seed=seed,
     )
-    chosen = options.choose_models(known, models, settings, console)
+    requests, passed_over = options.choose_models(known, models, settings, console)
     torch_device = choose_device(device if scheduler is None else "cpu")
     parsing, stand_in = find_parser(known, parser, str(torch_device), console)
     lake_settings = LakeSettings(
@@ -255,7 +224,7 @@ def ingest(
         found = options.find_lake(lake, lake_settings)
         plan = Plan(
             photographs,
-            chosen.requests,
+            requests,
             parsing,
             torch_device,
             batch_size,
@@ -268,7 +237,7 @@ def ingest(
         plan = with_new_models(plan, lake_settings, done_models(found) if found else set())
         opened = options.open_lake(lake, lake_settings)
         outcome = ingest_photographs(opened, plan, progress)
-    facts = summary.summarise(opened, outcome, chosen.passed_over)
+    facts = summary.summarise(opened, outcome, passed_over)
     if as_json:
         print(json.dumps(facts, indent=2))
     elif not quiet:
@@ -276,13 +245,7 @@ def ingest(
 
 
 def choose_execution(scheduler: str | None, device: str) -> "AbstractContextManager[Execution]":
-    """Return the execution by the workers of a scheduler, or by this process if none is named.
-
-    Raises
-    ------
-    LeamError
-        If no scheduler answers at the address.
-    """
+    """Return the execution by a scheduler (`LeamError` if none answers), or by this process."""
     if scheduler is None:
         from ingest.run.plan import in_this_process  # noqa: PLC0415
 

@@ -1,4 +1,7 @@
-"""Options of ``python -m ingest``, resolved: photographs, models, parser, device, lake."""
+"""Options of ``python -m ingest``, resolved: photographs, models, parser, device, lake.
+
+Options that contradict each other, name what isn't there or don't fit the lake are a `LeamError`.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,11 +13,10 @@ from rich.console import Console
 
 from ingest.faces.detection import DETECTORS
 from ingest.leam.maps import Precision
-from ingest.leam.targets import find_target
 from ingest.networks.weights import find_weights
 from ingest.photographs.datasets import Dataset, Photograph, open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
-from ingest.photographs.datasets.selection import select
+from ingest.photographs.datasets.selection import Limits
 from ingest.run.models import Positives, Request
 from leamstore.catalog import Catalog, Model, files
 from leamstore.errors import LakeError, LeamError, WeightsError
@@ -35,24 +37,6 @@ class ModelSettings:
     seed: int
 
 
-@dataclass(frozen=True)
-class ChosenModels:
-    """The models to run, and for each one passed over what is needed to run it."""
-
-    requests: tuple[Request, ...]
-    passed_over: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits on the size of a data set; see `ingest.photographs.datasets.selection.select`."""
-
-    max_images: int | None
-    min_images: int | None
-    max_identities: int | None
-    seed: int
-
-
 def choose_dataset(
     catalog: Catalog,
     images: Path | None,
@@ -64,11 +48,6 @@ def choose_dataset(
     """Return the data set of ``--images``, or of ``--dataset`` and ``--root``, or the demo set.
 
     A data set that isn't at its root yet is fetched there, if the catalog says where from.
-
-    Raises
-    ------
-    LeamError
-        If the options contradict each other, or the data set can't be read.
     """
     if images is not None and (name is not None or root is not None):
         raise LeamError("--images names a folder of identities by itself: leave --dataset out.")
@@ -78,75 +57,47 @@ def choose_dataset(
         return open_dataset("demo", root or files.cache_folder() / "demo", catalog)
     if root is None:
         raise LeamError(f"--dataset {name} needs --root, the folder that holds it.")
-    fetch_dataset(
-        catalog.dataset(name),
-        root,
-        console,
-        max_images=limits.max_images,
-        max_identities=limits.max_identities,
-        seed=limits.seed,
-    )
+    fetch_dataset(catalog.dataset(name), root, console, limits)
     return open_dataset(name, root, catalog)
-
-
-def choose_photographs(dataset: Dataset, limits: Limits) -> list[Photograph]:
-    """Return the photographs of a data set within the limits, drawn by seed."""
-    return select(
-        dataset.photographs,
-        limits.max_images,
-        limits.min_images,
-        limits.max_identities,
-        limits.seed,
-    )
 
 
 def choose_models(
     catalog: Catalog, names: str, settings: ModelSettings, console: Console
-) -> ChosenModels:
-    """Return the named models, or all whose weights are here or can be fetched.
+) -> tuple[list[Request], dict[str, str]]:
+    """Return the named models, or all, and what each one that is passed over needs to be run.
 
-    Raises
-    ------
-    LeamError
-        If a model was named and is not known or can't be had, or none is left to run.
+    Of all models those are passed over whose weights are neither here nor can be fetched.
     """
-    find_target(settings.target)
-    if names == "all":
-        found = _all_models(catalog, settings, console)
-    else:
-        entries = catalog.named_models(names)
-        for entry in entries:
+    if names == "all" and isinstance(settings.weights, Path):
+        raise LeamError("--weights FILE is the file of one model: name it by --models.")
+    requests, passed_over = [], {}
+    for entry in catalog.named_models(names):
+        try:
             _require_weights(entry, settings, console)
-        found = ChosenModels(tuple(_request(entry, catalog, settings) for entry in entries), {})
-    if not found.requests:
+        except WeightsError as error:
+            if names != "all":
+                raise
+            passed_over[entry.name] = str(error)
+            continue
+        of_entry = vars(settings) | {"layers": entry.chosen_layers(settings.layers)}
+        requests.append(Request(entry, catalog, **of_entry))
+    if not requests:
         raise WeightsError(
             "no model can be run: their weights are not here. "
             "`python -m leamstore catalog` says how to get them; --weights random tries without."
         )
-    return found
+    return requests, passed_over
 
 
 def choose_detector(name: str) -> str:
-    """Return the name of a detector of faces, if it is one.
-
-    Raises
-    ------
-    LeamError
-        If there is no such detector.
-    """
+    """Return the name of a detector of faces, if it is one."""
     if name not in DETECTORS:
         raise LeamError(f"There is no detector {name!r}: choose one of {', '.join(DETECTORS)}.")
     return name
 
 
 def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
-    """Return the number of pair maps per anchor to keep: ``none``, ``all`` or a number.
-
-    Raises
-    ------
-    LeamError
-        If it is none of these.
-    """
+    """Return the number of pair maps per anchor to keep: ``none``, ``all`` or a number."""
     if text == "none":
         return 0
     if text == "all":
@@ -157,24 +108,12 @@ def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
 
 
 def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
-    """Open the lake, or create it; wait for other processes that hold its tables open.
-
-    Raises
-    ------
-    LakeError
-        If the lake there was made with other settings.
-    """
+    """Open the lake, or create it; wait for other processes that hold its tables open."""
     return find_lake(path, settings) or Lake.create(path, settings)
 
 
 def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
-    """Open the lake if it exists; None if it doesn't.
-
-    Raises
-    ------
-    LakeError
-        If it was made with other settings.
-    """
+    """Open the lake if it exists; None if it doesn't."""
     path = location(path)
     if not (path / "lake.duckdb").exists():
         return None
@@ -190,35 +129,8 @@ def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
     return lake
 
 
-def _all_models(catalog: Catalog, settings: ModelSettings, console: Console) -> ChosenModels:
-    if isinstance(settings.weights, Path):
-        raise LeamError("--weights FILE is the file of one model: name it by --models.")
-    requests, passed_over = [], {}
-    for entry in catalog.models.values():
-        try:
-            _require_weights(entry, settings, console)
-        except WeightsError as error:
-            passed_over[entry.name] = str(error)
-            continue
-        requests.append(_request(entry, catalog, settings))
-    return ChosenModels(tuple(requests), passed_over)
-
-
 def _require_weights(entry: Model, settings: ModelSettings, console: Console) -> None:
     if settings.weights is None and entry.weights is not None:
         find_weights(entry.weights, console)
     elif isinstance(settings.weights, Path) and not settings.weights.is_file():
         raise WeightsError(f"there is no file {settings.weights}.")
-
-
-def _request(entry: Model, catalog: Catalog, settings: ModelSettings) -> Request:
-    return Request(
-        entry=entry,
-        catalog=catalog,
-        weights=settings.weights,
-        layers=entry.chosen_layers(settings.layers),
-        target=settings.target,
-        positives=settings.positives,
-        precision=settings.precision,
-        seed=settings.seed,
-    )

@@ -6,7 +6,6 @@ surveyed again, and no unit in the ledger is changed.
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from leamstore.catalog import Catalog, read_catalog
-from leamstore.commandline import DebugOption, LakeOption, QuietOption, run
+from leamstore.commandline import CatalogOption, DebugOption, LakeOption, QuietOption, run
 from leamstore.errors import LakeError, LeamError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -22,10 +21,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command()
 def repair(
-    catalog: Annotated[
-        list[Path] | None,
-        typer.Option(help="Your catalog, added to the built-in one.", metavar="FILE"),
-    ] = None,
+    catalog: CatalogOption = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Device that networks run on.")
     ] = "auto",
@@ -84,8 +80,7 @@ def _unfinished_models(lake: Any) -> list[dict[str, Any]]:
     from leamstore.arrays.blocks import blocks_of  # noqa: PLC0415
     from leamstore.tables import ledger  # noqa: PLC0415
 
-    images = lake.images
-    blocks = {block.first_shard for block in blocks_of(images["image_id"], images["identity"])}
+    blocks = {block.first_shard for block in blocks_of(lake.images)}
     with lake.kept_open() as connection:
         done = ledger.done_units(connection)
     rows = lake.sql(

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from leamstore.allocator import keep_freed_memory
 from leamstore.errors import LeamError, printable
@@ -62,7 +63,8 @@ def run(command: Callable[[], object]) -> None:
         sentence = _sentence(ended) if isinstance(ended, Exception) else None
         if sentence is None or "--debug" in sys.argv:
             raise
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_escaped(sentence)}")
+        said = Text.assemble(("Error:", "bold red"), " ", shown(sentence))
+        Console(stderr=True, soft_wrap=True).print(said)
         sys.exit(1)
 
 
@@ -90,7 +92,3 @@ def _sentence(error: Exception) -> str | None:
 def shown(text: str) -> str:
     """Return text as a terminal may show it: no controls of it, which any name may hold."""
     return "\n".join(printable(line) for line in text.split("\n"))
-
-
-def _escaped(text: str) -> str:
-    return shown(text).replace("[", r"\[")

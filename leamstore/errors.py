@@ -1,6 +1,6 @@
 """Errors for users of the lake: each is one sentence with the place and the remedy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 
 class LeamError(Exception):
@@ -49,7 +49,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def some(names: Sequence[str]) -> str:
-    """Return the first three of some names, and how many more there are."""
-    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return printable(", ".join(names[:3])) + more
+def line_of(error: BaseException) -> str:
+    """Return the first line of an error, or its type if it has no message."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def some(names: Iterable[object], most: int = 3) -> str:
+    """Return the first few names, and how many more there are: ``"a, b, c and 2 more"``."""
+    listed = [str(name) for name in names]
+    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    return printable(", ".join(listed[:most])) + more

@@ -124,10 +124,6 @@ class Layer:
         """Return the maps (pair, y, x) of kept pairs, as `read` does those of images."""
         return self._read("pair_relevance", pair_ids)
 
-    def peaks(self, image_ids: ArrayLike) -> NDArray[np.float32]:
-        """Return the maxima (image,) that the maps of images had before they were normalised."""
-        return self._read("peak", image_ids)
-
     def mean_map(self, image_ids: ArrayLike) -> NDArray[np.float64]:
         """Return the mean map (y, x) of images; memory holds the maps of one shard at a time."""
         ids = np.asarray(image_ids, np.int64)
@@ -137,7 +133,7 @@ class Layer:
         return total / len(ids)
 
     def open(self, name: str = "relevance") -> "zarr.Array":
-        """Open one of the layer's arrays.
+        """Open one of the layer's two arrays of maps.
 
         Raises
         ------
@@ -147,19 +143,17 @@ class Layer:
             If it doesn't fit the layer.
         """
         stored = arrays.open_array(self.store, f"{self.model}/{self.name}/{name}")
-        size = () if name == "peak" else self.grid.shape
-        dtype = np.float32 if name == "peak" else np.float16
         # Metadata may claim anything, and maps of that size would be made in memory.
         shard = stored.shards or stored.chunks
-        stated = (shard[0] if name == "pair_relevance" else SHARD_IMAGES, *size)
-        if stored.dtype != dtype or shard != stated:
+        stated = (shard[0] if name == "pair_relevance" else SHARD_IMAGES, *self.grid.shape)
+        if stored.dtype != np.float16 or shard != stated:
             raise LakeError(
-                f"{self.store / stored.path} has other shards than {stated} "
-                f"{np.dtype(dtype).name}: run `python -m leamstore verify`."
+                f"{self.store / stored.path} has other shards than {stated} float16: "
+                "run `python -m leamstore verify`."
             )
         return stored
 
-    def _read(self, name: str, ids: ArrayLike) -> NDArray[np.float32]:
+    def _read(self, name: str, ids: ArrayLike) -> Maps:
         stored, ids = self.open(name), np.asarray(ids, np.int64)
         rows = np.full((len(ids), *stored.shape[1:]), np.nan, np.float32)
         held = np.flatnonzero((ids >= 0) & (ids < stored.shape[0]))

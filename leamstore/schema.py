@@ -5,6 +5,7 @@ counts and ``docs/schema.md`` all come from the specifications in this module.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 FORMAT_VERSION: Final = 1
@@ -121,25 +122,30 @@ class Array:
     meaning: str
 
 
+_nullable = partial(Column, nullable=True)
+
 _REGION_COLUMNS = tuple(
-    Column(
+    _nullable(
         region.name,
         "INTEGER",
         f"activated pixels on {region.name.replace('_', ' ')} ({region.meaning}); "
         "NULL where the parser can't see it",
-        nullable=True,
     )
     for region in REGIONS
 )
-_PIXELS = Column(
+_PIXELS = _nullable(
     "pixels",
     "INTEGER",
     f"activated pixels of the {GRID} x {GRID} grid, labelled or not; NULL for an all-zero map",
-    nullable=True,
 )
 _MODEL = Column("model", "VARCHAR", "name in models")
 _LAYER = Column("layer", "VARCHAR", "name of the convolution in the network")
 _AFFINE = "DOUBLE[3][2]"
+
+
+def _affine(name: str, between: str) -> Column:
+    return _nullable(name, _AFFINE, f"rows of the affine from {between}")
+
 
 TABLES: Final = (
     Table(
@@ -155,46 +161,26 @@ TABLES: Final = (
         "images",
         "an input image, kept or rejected",
         (
-            Column("image_id", "INTEGER", "position on the Zarr axis, if kept", nullable=True),
+            _nullable("image_id", "INTEGER", "position on the Zarr axis, if kept"),
             Column("identity", "VARCHAR", "whose face it is"),
             Column("dataset", "VARCHAR", "data set it was read from"),
             Column("path", "VARCHAR", "absolute path of the file"),
-            Column("sha256", "VARCHAR", "sha256 of the file's bytes", nullable=True),
-            Column("gender", "VARCHAR", "as stated, in one spelling", nullable=True),
-            Column("ethnicity", "VARCHAR", "as stated, in one spelling", nullable=True),
-            Column("age", "DOUBLE", "years, as the data set states it", nullable=True),
-            Column("bytes", "BIGINT", "size of the file", nullable=True),
-            Column("modified", "BIGINT", "its modification time in ns since 1970", nullable=True),
-            Column("width", "INTEGER", "pixels, upright (after EXIF orientation)", nullable=True),
-            Column("height", "INTEGER", "pixels, upright", nullable=True),
-            Column("box", "DOUBLE[4]", "x0, y0, x1, y1 of the face in image pixels", nullable=True),
-            Column(
-                "landmarks",
-                "DOUBLE[2][68]",
-                "dlib's 68 points (x, y) in image pixels",
-                nullable=True,
-            ),
-            Column(
-                "crop_to_image",
-                _AFFINE,
-                f"rows of the affine from {GRID} x {GRID} crop pixels to image pixels",
-                nullable=True,
-            ),
-            Column(
-                "crop_to_identity",
-                _AFFINE,
-                "rows of the affine from crop pixels into the identity's reference frame",
-                nullable=True,
-            ),
-            Column(
-                "crop_to_canonical",
-                _AFFINE,
-                "rows of the affine from crop pixels into the frame common to everybody",
-                nullable=True,
-            ),
+            _nullable("sha256", "VARCHAR", "sha256 of the file's bytes"),
+            _nullable("gender", "VARCHAR", "as stated, in one spelling"),
+            _nullable("ethnicity", "VARCHAR", "as stated, in one spelling"),
+            _nullable("age", "DOUBLE", "years, as the data set states it"),
+            _nullable("bytes", "BIGINT", "size of the file"),
+            _nullable("modified", "BIGINT", "its modification time in ns since 1970"),
+            _nullable("width", "INTEGER", "pixels, upright (after EXIF orientation)"),
+            _nullable("height", "INTEGER", "pixels, upright"),
+            _nullable("box", "DOUBLE[4]", "x0, y0, x1, y1 of the face in image pixels"),
+            _nullable("landmarks", "DOUBLE[2][68]", "dlib's 68 points (x, y) in image pixels"),
+            _affine("crop_to_image", f"{GRID} x {GRID} crop pixels to image pixels"),
+            _affine("crop_to_identity", "crop pixels into the identity's reference frame"),
+            _affine("crop_to_canonical", "crop pixels into the frame common to everybody"),
             Column("status", "VARCHAR", "kept, rejected, or pending (face found, no unit yet)"),
-            Column("reason", "VARCHAR", "why it was rejected", nullable=True),
-            Column("detail", "VARCHAR", "the rejection in a sentence", nullable=True),
+            _nullable("reason", "VARCHAR", "why it was rejected"),
+            _nullable("detail", "VARCHAR", "the rejection in a sentence"),
         ),
         ("path",),
     ),
@@ -208,8 +194,8 @@ TABLES: Final = (
             Column("loss", "VARCHAR", "loss it was trained with"),
             Column("trained_on", "VARCHAR", "data it was trained on"),
             Column("weights", "VARCHAR", "file of the weights, or random"),
-            Column("weights_sha256", "VARCHAR", "sha256 of that file", nullable=True),
-            Column("licence", "VARCHAR", "licence of the weights", nullable=True),
+            _nullable("weights_sha256", "VARCHAR", "sha256 of that file"),
+            _nullable("licence", "VARCHAR", "licence of the weights"),
             Column("input_size", "INTEGER", "side of the chip in pixels"),
             Column("alignment", "VARCHAR", "how the chip is cut from the photograph"),
             Column("embedding_size", "INTEGER", "length of the embedding"),
@@ -220,21 +206,17 @@ TABLES: Final = (
                 "all (a map per pair), mean (a map per image, towards the mean of its positives) "
                 "or none (a control that ignores them)",
             ),
-            Column(
+            _nullable(
                 "compared_with",
                 "VARCHAR",
                 "sha256 over all images, where the target compares with other people's",
-                nullable=True,
             ),
             Column("precision", "VARCHAR", "float32, tf32 or bfloat16"),
-            Column(
-                "entry", "VARCHAR", "its entry of the catalog, as JSON", nullable=True, added=True
-            ),
-            Column(
+            _nullable("entry", "VARCHAR", "its entry of the catalog, as JSON", added=True),
+            _nullable(
                 "weights_path",
                 "VARCHAR",
                 "absolute path of the file of the weights when it was last run",
-                nullable=True,
                 added=True,
             ),
         ),
@@ -277,11 +259,10 @@ TABLES: Final = (
             Column("anchor", "INTEGER", "image_id of the anchor"),
             Column("positive", "INTEGER", "image_id of the positive"),
             Column("cosine", "FLOAT", "cosine similarity of the embeddings"),
-            Column(
+            _nullable(
                 "pair_id",
                 "INTEGER",
                 "position on the pair axis; NULL when the pair's map was not kept",
-                nullable=True,
             ),
         ),
         ("model", "anchor", "positive"),
@@ -299,7 +280,7 @@ TABLES: Final = (
                 "VARCHAR",
                 f"full (relevance > {FULL_THRESHOLD}) or top (the most relevant percent)",
             ),
-            Column("percent", "DOUBLE", "percent of the grid; NULL for full", nullable=True),
+            _nullable("percent", "DOUBLE", "percent of the grid; NULL for full"),
             Column("peak", "FLOAT", "the map's maximum before it was normalised"),
             *_REGION_COLUMNS,
             _PIXELS,
@@ -328,8 +309,8 @@ TABLES: Final = (
             Column("versions", "JSON", "versions of Python and of the packages that matter"),
             Column("settings", "JSON", "settings of the run"),
             Column("started", "TIMESTAMPTZ", "when it began"),
-            Column("ended", "TIMESTAMPTZ", "when it ended; NULL while it runs", nullable=True),
-            Column("summary", "JSON", "what it kept, rejected and took", nullable=True),
+            _nullable("ended", "TIMESTAMPTZ", "when it ended; NULL while it runs"),
+            _nullable("summary", "JSON", "what it kept, rejected and took"),
         ),
         ("run_id",),
     ),
@@ -342,16 +323,14 @@ TABLES: Final = (
             Column("state", "VARCHAR", "done, or retiring: images have left, their maps have not"),
             Column("checksum", "VARCHAR", "sha256 over what the unit was made from"),
             Column("shards", "INTEGER", "shards of the image axis that it owns"),
-            Column(
-                "images", "INTEGER", "images in it that the model was run on"
-            ),
+            Column("images", "INTEGER", "images in it that the model was run on"),
             Column("pairs", "INTEGER", "ordered pairs in it"),
             Column("run_id", "VARCHAR", "run that made it"),
             Column("finished", "TIMESTAMPTZ", "when its rows were committed"),
         ),
         ("model", "block"),
     ),
-)  # fmt: skip
+)
 
 VIEWS: Final = (
     View(

@@ -3,7 +3,7 @@
 A folder is a `pathlib.Path` and stays one. A prefix is an `ObjectPath`, which joins and prints
 like a path, so that most code need not know which of the two it has. Three modules do: `arrays`
 gives Zarr the store, `tables` gives DuckDB a local copy (see `published_copy`), and `Lake` asks
-what is there.
+what is there. Where a store refuses or can't be asked, all functions raise a `LakeError`.
 """
 
 import os
@@ -19,7 +19,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, line_of
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -85,13 +85,7 @@ class ObjectPath:
         return self.head() is not None
 
     def head(self) -> "ObjectMeta | None":
-        """Return the store's metadata of the object with exactly this key; None if there is none.
-
-        Raises
-        ------
-        LakeError
-            If the store can't be asked, or has no such bucket.
-        """
+        """Return the store's metadata of the object with exactly this key, or None."""
         with as_lake_errors(self):
             try:
                 return obstore.head(self.store, self.key)
@@ -132,26 +126,14 @@ def zarr_store(place: Location) -> Any:
 
 
 def stored_bytes(place: Location) -> int:
-    """Return the total size of all files below a place.
-
-    Raises
-    ------
-    LakeError
-        If the store can't be asked.
-    """
+    """Return the total size of all files below a place."""
     if isinstance(place, Path):
         return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
     return sum(size for _, size in objects(place))
 
 
 def read_bytes(place: Location) -> bytes | None:
-    """Return the content of a file or an object; None if it doesn't exist.
-
-    Raises
-    ------
-    LakeError
-        If the store can't be asked.
-    """
+    """Return the content of a file or an object; None if it doesn't exist."""
     try:
         if isinstance(place, Path):
             return place.read_bytes()
@@ -162,13 +144,7 @@ def read_bytes(place: Location) -> bytes | None:
 
 
 def write_bytes(place: Location, content: bytes) -> None:
-    """Write a small file or object.
-
-    Raises
-    ------
-    LakeError
-        If the store refuses.
-    """
+    """Write a small file or object."""
     if isinstance(place, Path):
         place.write_bytes(content)
         return
@@ -177,13 +153,7 @@ def write_bytes(place: Location, content: bytes) -> None:
 
 
 def remove(place: Location) -> None:
-    """Remove a file or an object, if it is there.
-
-    Raises
-    ------
-    LakeError
-        If the store refuses.
-    """
+    """Remove a file or an object, if it is there."""
     if isinstance(place, Path):
         place.unlink(missing_ok=True)
         return
@@ -192,13 +162,7 @@ def remove(place: Location) -> None:
 
 
 def objects(place: ObjectPath) -> Iterator[tuple[str, int]]:
-    """Yield the name below a place and the size of each object there, as the pages come.
-
-    Raises
-    ------
-    LakeError
-        If the store can't be asked.
-    """
+    """Yield the name below a place and the size of each object there, as the pages come."""
     with as_lake_errors(place):
         for page in obstore.list(place.store, prefix=place.key or None):
             for found in page:
@@ -239,23 +203,27 @@ def _open_store(address: str) -> ObjectStore:
         raise LakeError(_sentence(address, error)) from error
 
 
+_SENTENCES: Final = {
+    ("NoSuchBucket", "ContainerNotFound"):
+        "there is no bucket {bucket}: make it, or name another.",
+    ("/latest/api/token", "metadata.google", "MissingAccount"):
+        "there are no credentials for {bucket}: set {variables}.",
+    ("BadScheme",):
+        "{bucket} is reached without encryption only if AWS_ALLOW_HTTP=true says so.",
+    ("error sending request", "timed out"):
+        "{bucket} does not answer: check the network and, for a store of your own, its address in "
+        "AWS_ENDPOINT_URL; the same command goes on where this one stopped.",
+    ("401 Unauthorized", "403 Forbidden"):
+        "{bucket} refuses these credentials: check {variables}, and that they may read, write, "
+        "delete and list.",
+}  # fmt: skip
+"""What an error means that has one of these parts in its text; the first that fits counts."""
+
+
 def _sentence(bucket: str, error: BaseException) -> str:
     text = str(error)
     variables = _CREDENTIALS.get(bucket.partition(":")[0], "the credentials")
-    if "NoSuchBucket" in text or "ContainerNotFound" in text:
-        return f"there is no bucket {bucket}: make it, or name another."
-    if any(part in text for part in ("/latest/api/token", "metadata.google", "MissingAccount")):
-        return f"there are no credentials for {bucket}: set {variables}."
-    if "BadScheme" in text:
-        return f"{bucket} is reached without encryption only if AWS_ALLOW_HTTP=true says so."
-    if "error sending request" in text or "timed out" in text:
-        return (
-            f"{bucket} does not answer: check the network and, for a store of your own, its "
-            "address in AWS_ENDPOINT_URL; the same command goes on where this one stopped."
-        )
-    if any(answer in text for answer in ("401 Unauthorized", "403 Forbidden")):
-        return (
-            f"{bucket} refuses these credentials: check {variables}, and that they may read, "
-            "write, delete and list."
-        )
-    return f"{bucket} can't be used: {text.strip().splitlines()[0]}"
+    for parts, sentence in _SENTENCES.items():
+        if any(part in text for part in parts):
+            return sentence.format(bucket=bucket, variables=variables)
+    return f"{bucket} can't be used: {line_of(error)}"

@@ -63,10 +63,7 @@ def read_chips(
         Rows of the table images, whole identities, in the order of their image_ids.
     kinds : set of (alignment, size)
     """
-    blocks = [
-        (block, ledger.block_images(images, block))
-        for block in blocks_of(images["image_id"], images["identity"])
-    ]
+    blocks = [(block, ledger.block_images(images, block)) for block in blocks_of(images)]
     places = {image_id: place for place, image_id in enumerate(images["image_id"])}
     if source == "photographs":
         read = load_chips([own for _, own in blocks], kinds, _READERS)

@@ -181,13 +181,7 @@ def _stacked(
 
 
 def _cut(row: Mapping[str, Any], ways: Affine, sizes: Sequence[int]) -> list[NDArray[np.uint8]]:
-    """Read one photograph and cut squares of each size from it; none if it isn't there any more.
-
-    Raises
-    ------
-    LeamError
-        If it has changed, or can't be read.
-    """
+    """Read one photograph and cut squares of each size from it; none if it isn't there any more."""
     path = Path(row["path"])
     if not path.exists():
         return []

@@ -47,14 +47,10 @@ def five_points(landmarks: Points) -> Points:
     return np.concatenate([eyes, landmarks[..., [30, 48, 54], :]], axis=-2)
 
 
-def _firm_points(landmarks: Points) -> Points:
-    """Return the landmarks to which dlib fits its chips: no jaw, eyebrows or lower lip."""
-    return landmarks[_FIRM]
-
-
 _FIRM: Final = np.r_[27:55, 60:65]
+"""The landmarks to which dlib fits its chips: no jaw, eyebrows or lower lip."""
 
-_DLIB: Final = Alignment(_firm_points, CANONICAL[_FIRM - INNER.start], GRID)
+_DLIB: Final = Alignment(lambda landmarks: landmarks[_FIRM], CANONICAL[_FIRM - INNER.start], GRID)
 _ARCFACE: Final = Alignment(
     five_points,
     np.array([
@@ -65,20 +61,8 @@ _ARCFACE: Final = Alignment(
 )  # fmt: skip
 
 ALIGNMENTS: Final = {"crop": _DLIB, "dlib": _DLIB, "arcface": _ARCFACE}
-"""The crop's frame is that of dlib's face chips; ArcFace's template is InsightFace's."""
-
-
-def crop_to_image(landmarks: Points) -> Affine:
-    """Return the affine from the face crop's pixels to the photograph's.
-
-    The crop is dlib's face chip with padding 0.25, at `GRID` x `GRID` pixels.
-
-    Parameters
-    ----------
-    landmarks : (68, 2)
-        In image pixels.
-    """
-    return chip_to_image(landmarks, "crop", GRID)
+"""The crop's frame is that of dlib's face chips with padding 0.25; ArcFace's template is
+InsightFace's."""
 
 
 def chip_to_image(landmarks: Points, alignment: str, size: int) -> Affine:

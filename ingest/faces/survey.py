@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from ingest.faces.chips import crop_to_image
+from ingest.faces.chips import chip_to_image
 from ingest.faces.detection import single_face
 from ingest.photographs.datasets import Photograph
 from ingest.photographs.decoding import read_photograph
@@ -76,7 +76,7 @@ def look_at(photograph: Photograph, detector: str = "hog") -> dict[str, Any]:
         "status": "pending",
         "box": face.box.tolist(),
         "landmarks": face.landmarks.tolist(),
-        "crop_to_image": crop_to_image(face.landmarks).tolist(),
+        "crop_to_image": chip_to_image(face.landmarks, "crop", schema.GRID).tolist(),
     }
 
 

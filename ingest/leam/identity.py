@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ingest.leam.maps import Precision, Round, Settings, rounds
+from ingest.leam.maps import Precision, Round, rounds
 from ingest.leam.region_counts import CLASSES, ClassGrid, classes_on_chip, count_regions
 from ingest.leam.targets import Target, has_direction, mean_of_positives
 from ingest.stopwatch import Stopwatch
@@ -302,20 +302,17 @@ def _pairs(images: int, by_pair: bool) -> NDArray[np.int64]:
 
 
 def _rounds(model: RunModel, identity: Identity, pairs: NDArray[np.int64]) -> Iterator[Round]:
-    settings: Settings = {
-        "references": identity.references,
-        "batch_size": model.batch_size,
-        "precision": model.precision,
-    }
-    if not model.by_pair and model.target.uses_counterpart:
-        settings["counterparts"] = _mean_of_positives
+    by_mean = not model.by_pair and model.target.uses_counterpart
     return rounds(
         model.network,
         torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float(),
         torch.from_numpy(pairs),
         list(model.layers),
         model.target,
-        **settings,
+        references=identity.references,
+        counterparts=_mean_of_positives if by_mean else lambda embeddings: embeddings,
+        batch_size=model.batch_size,
+        precision=model.precision,
     )
 
 

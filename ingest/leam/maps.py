@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ingest.leam.fast_backward import Frozen
 from ingest.leam.targets import Score, Target, find_target
-from ingest.networks.numbers import like
+from ingest.networks.device import like
 from leamstore.errors import LeamError
 
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -40,7 +40,7 @@ class Settings(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Explanation:
-    """The relevance of every pair.
+    """The relevance of pairs.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Explanation:
     peaks : dict of Tensor
         By layer (pair,) float32: each map's maximum before it was scaled to 1.
     embeddings : Tensor
-        (image, n) as the network gives them.
+        (image, n) of all images, as the network gives them.
     cosines : Tensor
         (pair,) cosines of the anchor's embedding and its counterpart.
     """
@@ -61,24 +61,16 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Round:
+class Round(Explanation):
     """The relevance of some pairs, no two of one anchor: what one backward pass gives.
 
     Attributes
     ----------
     pairs : Tensor
         (b,) positions in the list of pairs.
-    maps, peaks, cosines
-        As in `Explanation`, of these pairs.
-    embeddings : Tensor
-        (image, n) of all images.
     """
 
     pairs: Tensor
-    maps: dict[str, Tensor]
-    peaks: dict[str, Tensor]
-    embeddings: Tensor
-    cosines: Tensor
 
 
 def relevance_maps(

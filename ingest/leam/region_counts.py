@@ -11,7 +11,6 @@ all, none, or a stretch from one end; and blocks of pixels whose cells are less 
 k-th most relevant pixel hold none of the top k.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -100,9 +99,8 @@ def classes_on_chip(
         0 to 19; unlabelled where the chip reaches beyond the crop.
     """
     to_crop = geometry.compose(chip_to_crop, geometry.scaling(schema.GRID, input_size))
-    found = np.empty((schema.GRID, schema.GRID), np.uint8)
-    _find_nearest(labels, to_crop, found)
-    return found
+    found = geometry.nearest(labels, to_crop, schema.GRID, schema.UNLABELLED)
+    return np.minimum(found, UNLABELLED_CLASS)
 
 
 def count_regions(
@@ -161,30 +159,8 @@ def top_pixels(percent: float) -> int:
 
 
 def _first_pixels(axis: Resampling) -> NDArray[np.int64]:
-    """Return where on the grid the pixels of each cell begin, which lie up to the next one's.
-
-    Returns
-    -------
-    (cells + 1,) int64
-        Pixels ``first[i]`` to ``first[i + 1]`` mix the cells i and i + 1.
-    """
+    """Return first (cells + 1,): pixels ``first[i]`` to ``first[i + 1]`` mix cells i and i + 1."""
     return np.searchsorted(axis.low, np.arange(axis.cells + 1)).astype(np.int64)
-
-
-@numba.njit(cache=True)
-def _find_nearest(labels: Any, to_crop: Any, found: Any) -> None:
-    """Fill `found` with the class of the crop's pixel that is nearest to each of its own."""
-    height, width = labels.shape
-    # A tiny amount is subtracted, so that a frame equal to the crop's gives the same labels.
-    right, down = to_crop[0, 2] + 0.5 - 1e-9, to_crop[1, 2] + 0.5 - 1e-9
-    for y in range(found.shape[0]):
-        for x in range(found.shape[1]):
-            column = math.floor(to_crop[0, 0] * x + to_crop[0, 1] * y + right)
-            row = math.floor(to_crop[1, 0] * x + to_crop[1, 1] * y + down)
-            if 0 <= row < height and 0 <= column < width:
-                found[y, x] = min(labels[row, column], UNLABELLED_CLASS)
-            else:
-                found[y, x] = UNLABELLED_CLASS
 
 
 @numba.njit(parallel=True, cache=True)

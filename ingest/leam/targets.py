@@ -25,7 +25,15 @@ Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From anchors (b, n), counterparts (b, n) and references (b, c) to scores (b,)."""
 
 References = Callable[[Tensor, Sequence[str], int], Tensor]
-"""From embeddings (image, n), identities (image,) and a seed to references (image, c)."""
+"""From embeddings (image, n), identities (image,) and a seed to references (image, c).
+
+Those that compare with other people raise `LeamError` if there is only one identity.
+"""
+
+
+def no_references(embeddings: Tensor, _identities: Sequence[str], _seed: int = 0) -> Tensor:
+    """Return (image, 0): the score needs nothing else."""
+    return embeddings.new_empty(len(embeddings), 0)
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,6 @@ class Target:
     ----------
     name : str
         Its name on the command line and in the lake.
-    meaning : str
-        Meaning of relevance under it, in a phrase.
     score : Score
         The number whose gradient is followed.
     references : References
@@ -47,10 +53,9 @@ class Target:
     """
 
     name: str
-    meaning: str
     score: Score
-    references: References
-    uses_counterpart: bool
+    references: References = no_references
+    uses_counterpart: bool = True
 
     @property
     def needs_references(self) -> bool:
@@ -115,50 +120,27 @@ def impostor(anchor: Tensor, _counterpart: Tensor, stranger: Tensor) -> Tensor:
     return cosine(anchor, stranger, stranger)
 
 
-def no_references(embeddings: Tensor, _identities: Sequence[str], _seed: int = 0) -> Tensor:
-    """Return (image, 0): the score needs nothing else."""
-    return embeddings.new_empty(len(embeddings), 0)
-
-
 def mean_of_all(embeddings: Tensor, _identities: Sequence[str], _seed: int = 0) -> Tensor:
     """Return (image, n): for every image the mean of all embeddings."""
     return embeddings.mean(0).expand_as(embeddings)
 
 
 def mean_of_others(embeddings: Tensor, identities: Sequence[str], _seed: int = 0) -> Tensor:
-    """Return (image, n): for every image the mean unit vector of other people's images.
-
-    Raises
-    ------
-    LeamError
-        If there is only one identity.
-    """
+    """Return (image, n): for every image the mean unit vector of other people's images."""
     people = _People.of(identities, embeddings.device)
     units = F.normalize(embeddings, dim=1)
     return (units.sum(0) - people.sums(units)) / people.strangers[:, None]
 
 
 def stranger_of_person(embeddings: Tensor, identities: Sequence[str], seed: int = 0) -> Tensor:
-    """Return (image, n): an image of someone else, one and the same for all images of a person.
-
-    Raises
-    ------
-    LeamError
-        If there is only one identity.
-    """
+    """Return (image, n): an image of someone else, one and the same for all images of a person."""
     people = _People.of(identities, embeddings.device)
     draws = torch.from_numpy(np.random.default_rng(seed).random(len(people.counts)))
     return embeddings[people.draw_stranger(draws.to(embeddings.device)[people.codes])]
 
 
 def stranger_of_image(embeddings: Tensor, identities: Sequence[str], seed: int = 0) -> Tensor:
-    """Return (image, n): an image of someone else, drawn anew for every image.
-
-    Raises
-    ------
-    LeamError
-        If there is only one identity.
-    """
+    """Return (image, n): an image of someone else, drawn anew for every image."""
     people = _People.of(identities, embeddings.device)
     draws = torch.from_numpy(np.random.default_rng(seed).random(len(people.codes)))
     return embeddings[people.draw_stranger(draws.to(embeddings.device))]
@@ -167,38 +149,14 @@ def stranger_of_image(embeddings: Tensor, identities: Sequence[str], seed: int =
 TARGETS: Final = {
     target.name: target
     for target in (
-        Target("cosine", "likeness to the positive (the paper)", cosine, no_references, True),
-        Target("dot", "inner product with the positive", dot, no_references, True),
-        Target(
-            "centred-cosine",
-            "likeness to the positive beyond what all faces share",
-            centred_cosine,
-            mean_of_all,
-            True,
-        ),
-        Target("euclidean", "nearness to the positive", euclidean, no_references, True),
-        Target(
-            "contrastive",
-            "likeness to the positive beyond the likeness to others",
-            contrastive,
-            mean_of_others,
-            True,
-        ),
-        Target("norm", "control: length of the embedding", norm, no_references, False),
-        Target(
-            "impostor",
-            "control: likeness to one stranger a person",
-            impostor,
-            stranger_of_person,
-            False,
-        ),
-        Target(
-            "impostor-random",
-            "control: likeness to a new stranger an image",
-            impostor,
-            stranger_of_image,
-            False,
-        ),
+        Target("cosine", cosine),  # the paper's
+        Target("dot", dot),
+        Target("centred-cosine", centred_cosine, mean_of_all),
+        Target("euclidean", euclidean),
+        Target("contrastive", contrastive, mean_of_others),
+        Target("norm", norm, uses_counterpart=False),
+        Target("impostor", impostor, stranger_of_person, uses_counterpart=False),
+        Target("impostor-random", impostor, stranger_of_image, uses_counterpart=False),
     )
 }
 """The targets by name."""

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ingest.networks.numbers import like
+from ingest.networks.device import like
 from leamstore.errors import LeamError
 from leamstore.layers import CellGrid
 

@@ -4,7 +4,7 @@ A checkpoint may hold more than one network: a recogniser under ``model.`` or ``
 the head that it was trained with. The network is found at the prefix under which all its names are.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -39,11 +39,11 @@ def fill(
         for name, tensor in state.items()
         if name.startswith(prefix)
     }
-    left_out = weights.leave_out if weights else ()
+    left_out = tuple(f"{name}." for name in (weights.leave_out if weights else ()))
     state = {
         name: tensor
         for name, tensor in state.items()
-        if name in own or not _is_under(name, left_out)
+        if name in own or not f"{name}.".startswith(left_out)
     }
     odd = [name for name in own if name in state and state[name].shape != own[name].shape]
     fitting = {name: tensor for name, tensor in state.items() if name not in odd}
@@ -68,10 +68,6 @@ def _find_prefix(network: nn.Module, state: Mapping[str, Tensor], source: str) -
     return found[0] if found else ""
 
 
-def _is_under(name: str, left_out: Sequence[str]) -> bool:
-    return any(name == one or name.startswith(f"{one}.") for one in left_out)
-
-
 def _faults(prefix: str, missing: Sequence[str], unknown: Sequence[str], odd: Sequence[str]) -> str:
     """Describe what doesn't fit, and what to write in the entry if the file is the network's."""
     under = f" under {prefix}" if prefix else ""
@@ -82,7 +78,7 @@ def _faults(prefix: str, missing: Sequence[str], unknown: Sequence[str], odd: Se
     }
     clauses = "; ".join(f"{fault} {some(names)}" for fault, names in faults.items() if names)
     if unknown and not missing and not odd:
-        heads = ", ".join(_beginnings(unknown))
+        heads = ", ".join(dict.fromkeys(name.partition(".")[0] for name in unknown))
         remedy = (
             "If that is a head which the embedding does without, write "
             f"leave_out: [{heads}] under weights in the catalog entry."
@@ -94,7 +90,3 @@ def _faults(prefix: str, missing: Sequence[str], unknown: Sequence[str], odd: Se
             "makes the network's state of it (reader: package.module:function)."
         )
     return f"{under}: {clauses}. {remedy}"
-
-
-def _beginnings(names: Sequence[str]) -> Collection[str]:
-    return dict.fromkeys(name.partition(".")[0] for name in names)

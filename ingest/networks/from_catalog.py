@@ -11,8 +11,8 @@ from torch.nn.functional import interpolate
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import UninitializedParameter
 
+from ingest.networks.device import like
 from ingest.networks.fitting import fill
-from ingest.networks.numbers import like
 from ingest.networks.weights import find_weights, read_state_dict, require_finite
 from leamstore.catalog import Catalog, Model, read_catalog, resolve
 from leamstore.errors import CatalogError, LeamError, WeightsError
@@ -144,13 +144,7 @@ def _initialise(network: nn.Module, model: Model) -> None:
 
 @contextmanager
 def running(model: Model) -> Iterator[None]:
-    """Turn any error raised while a network runs into a sentence; its code can raise anything.
-
-    Raises
-    ------
-    CatalogError
-        In place of it.
-    """
+    """Make any error raised while a network runs a `CatalogError`: its code can raise anything."""
     try:
         yield
     except LeamError:

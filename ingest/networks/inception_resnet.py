@@ -18,9 +18,6 @@ class InceptionResnetV1(facenet_pytorch.InceptionResnetV1):
     them is a downsampling shortcut; this network has none before ``mixed_6a``.
     """
 
-    def __init__(self) -> None:
-        super().__init__(pretrained=None)
-
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:

@@ -10,24 +10,17 @@ import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import requests
 from filelock import FileLock, Timeout
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
-from ingest.photographs.http import Client, NoFileError, Policy
+from ingest.photographs.http import Client, NoFileError, Policy, Receiver
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 
@@ -128,22 +121,15 @@ class _Partial:
         self._note.unlink(missing_ok=True)
 
 
-class _Receiver:
+@dataclass
+class _PartialReceiver(Receiver):
     """Receiver that appends to a partial file, or starts it over."""
 
-    def __init__(
-        self,
-        partial: _Partial,
-        stream: BinaryIO,
-        size: int | None,
-        progress: Progress,
-        task: TaskID,
-    ) -> None:
-        self._partial = partial
-        self._stream = stream
-        self._size = size
-        self._progress = progress
-        self._task = task
+    _partial: _Partial
+    _stream: BinaryIO
+    _size: int | None
+    _progress: bars.Progress
+    _task: bars.TaskID
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the headers that request the rest of the file."""
@@ -193,20 +179,21 @@ class _Receiver:
 
 def _fetch(file: RemoteFile, partial: _Partial, console: Console, policy: Policy) -> None:
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
     )
     client = Client(policy)
     complaints = []
-    with Progress(*columns, console=console, transient=True) as progress:
+    with bars.Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(file.file, total=None)
         for address in file.addresses:
             try:
                 with partial.path.open("ab") as stream:
-                    client.receive(address, _Receiver(partial, stream, file.size, progress, task))
+                    receiver = _PartialReceiver(partial, stream, file.size, progress, task)
+                    client.receive(address, receiver)
             except NoFileError as error:
                 complaints.append(f"{address} {error.complaint}")
                 continue

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
 import requests
@@ -100,20 +100,28 @@ class NoFileError(Exception):
         self.retry_after = retry_after
 
 
-class Receiver(Protocol):
-    """Interface of receivers of a file, which may arrive in several attempts."""
+class Receiver:
+    """A receiver of a file that keeps it in memory, and starts over with every attempt."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.received = bytearray()
+        self._max_bytes = max_bytes
 
     def headers(self, url: str) -> Mapping[str, str]:
         """Return the headers of a request for the missing part."""
-        ...
+        return {}
 
     def begin(self, url: str, response: requests.Response) -> None:
         """Prepare for the body of a response; redirects and refusals are seen here too."""
-        ...
+        self._url = url
+        self.received.clear()
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes, or raise a NoFileError where they are too many."""
-        ...
+        self.received += chunk
+        if len(self.received) > self._max_bytes:
+            most = f"{self._max_bytes / 2**20:.0f} MiB"
+            raise NoFileError("too-large", f"gives more than {most}", self._url)
 
 
 class Client:
@@ -135,30 +143,19 @@ class Client:
         self._stopped.set()
 
     def get(self, url: str) -> bytes:
-        """Return the file at an address.
-
-        Raises
-        ------
-        NoFileError
-            If there is none to be had, or it is larger than the policy allows.
-        """
-        content = _Memory(self.policy.max_bytes)
+        """Return the file at an address; `NoFileError` if there is none or it is too large."""
+        content = Receiver(self.policy.max_bytes)
         self.receive(url, content)
         return bytes(content.received)
 
     def receive(self, url: str, receiver: Receiver) -> None:
-        """Hand the file at an address to a receiver, asking again as the policy says.
-
-        Raises
-        ------
-        NoFileError
-            If the file can't be had.
-        """
+        """Hand the file at an address to a receiver; `NoFileError` if all attempts fail."""
         try:
             name = urlsplit(url).netloc
         except ValueError as error:
             raise NoFileError("bad-address", f"is no address: {error}", url) from error
-        host = self._hosts.setdefault(name, _Host(self.policy.per_host))
+        places = threading.BoundedSemaphore(self.policy.per_host)
+        host = self._hosts.setdefault(name, _Host(places))
         with host.places:
             if host.failed_connections >= self.policy.connection_failures:
                 raise NoFileError("not-asked", "has a host that could not be reached before", url)
@@ -221,33 +218,12 @@ class Client:
             raise NoFileError("not-asked", "was not there when we were stopped", url)
 
 
+@dataclass
 class _Host:
     """The state of requests to one host."""
 
-    def __init__(self, per_host: int) -> None:
-        self.places = threading.BoundedSemaphore(per_host)
-        self.failed_connections = 0
-
-
-class _Memory:
-    """Receiver that keeps a file in memory, and starts over with every attempt."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.received = bytearray()
-        self._max_bytes = max_bytes
-
-    def headers(self, _url: str) -> Mapping[str, str]:
-        return {}
-
-    def begin(self, url: str, _response: requests.Response) -> None:
-        self._url = url
-        self.received.clear()
-
-    def write(self, chunk: bytes) -> None:
-        self.received += chunk
-        if len(self.received) > self._max_bytes:
-            most = f"{self._max_bytes / 2**20:.0f} MiB"
-            raise NoFileError("too-large", f"gives more than {most}", self._url)
+    places: threading.BoundedSemaphore
+    failed_connections: int = 0
 
 
 class _Retry(urllib3.Retry):

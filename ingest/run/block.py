@@ -99,7 +99,7 @@ def units_of(
             if len(result.images):
                 results.append((identity.at(result.images), result))
             seen(name, len(identity.image_ids))
-        yield ModelUnit(open_run.maps, model, todo.block, todo.images, results)
+        yield ModelUnit(open_run.maps, todo.block, todo.images, model, results)
 
 
 def _require_all(todo: Todo, loaded: LoadedBlock) -> None:

@@ -9,6 +9,7 @@ write any more (`leamstore.safety.run_token`).
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -60,54 +61,28 @@ _TIMES_THE_SLOWEST: Final = 10.0
 """A task that takes this many times as long as the slowest one before, for its size, hangs."""
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A scheduler that answers.
-
-    Attributes
-    ----------
-    client : Client
-    address : str
-        The scheduler's.
-    device : str
-        auto, cpu or cuda: on each worker.
-    """
-
-    client: Client
-    address: str
-    device: str
-
-
-@contextmanager
-def connected(address: str, device: str) -> Iterator[Cluster]:
-    """Connect to the scheduler at an address for the duration of the context.
-
-    Raises
-    ------
-    LeamError
-        If none answers.
-    """
-    with _silent_logs():
-        client = connect(address)
-        try:
-            with client.as_current():
-                yield Cluster(client, address, device)
-        finally:
-            with suppress(OSError):  # a scheduler that is gone can't be notified
-                client.close()
-
-
 @contextmanager
 def on_cluster(address: str, device: str) -> Iterator[Execution]:
     """Connect to a scheduler, and yield the execution of runs by its workers.
+
+    Parameters
+    ----------
+    device : str
+        auto, cpu or cuda: on each worker.
 
     Raises
     ------
     LeamError
         If none answers at the address.
     """
-    with connected(address, device) as cluster:
-        yield lambda run: cluster_executor(cluster, job_of(run, device), run.progress)
+    with _silent_logs():
+        client = connect(address)
+        try:
+            with client.as_current():
+                yield lambda run: cluster_executor(client, job_of(run, device), run.progress)
+        finally:
+            with suppress(OSError):  # a scheduler that is gone can't be notified
+                client.close()
 
 
 def job_of(run: Run, device: str) -> Job:
@@ -141,7 +116,7 @@ def _absolute(place: Location) -> Location:
 
 
 @contextmanager
-def cluster_executor(cluster: Cluster, job: Job, progress: Progress) -> Iterator["ClusterExecutor"]:
+def cluster_executor(client: Client, job: Job, progress: Progress) -> Iterator["ClusterExecutor"]:
     """Install the plugin of a run on the workers, check each, and remove it at the end.
 
     It waits for the first worker. Those that join later are checked before their first task.
@@ -151,13 +126,13 @@ def cluster_executor(cluster: Cluster, job: Job, progress: Progress) -> Iterator
     LeamError
         If a worker isn't what this process is, or can't see the photographs and the lake.
     """
-    executor = ClusterExecutor(cluster, job.name, progress)
+    executor = ClusterExecutor(client, job.name, progress)
     run_token.grant(job.lake, job.run_id)
     try:
         executor.gather()
         with executor.as_leam_errors():
-            cluster.client.register_plugin(JobPlugin(job), name=job.name)
-            found = cluster.client.run(dask_worker.check, job.name, on_error="return")
+            client.register_plugin(JobPlugin(job), name=job.name)
+            found = client.run(dask_worker.check, job.name, on_error="return")
             for answer in found.values():
                 # An OSError is that of a worker that has left meanwhile.
                 if isinstance(answer, Exception) and not isinstance(answer, OSError):
@@ -165,9 +140,9 @@ def cluster_executor(cluster: Cluster, job: Job, progress: Progress) -> Iterator
         yield executor
     finally:
         run_token.withdraw(job.lake)
-        if cluster.client.status == "running":
+        if client.status == "running":
             with suppress(OSError, ValueError):  # the order may not have come so far
-                cluster.client.unregister_worker_plugin(job.name)
+                client.unregister_worker_plugin(job.name)
 
 
 class ClusterExecutor:
@@ -175,16 +150,17 @@ class ClusterExecutor:
 
     Parameters
     ----------
-    cluster : Cluster
+    client : Client
+        Connected to the scheduler.
     job_name : str
-        The order that they have.
+        The job that they have.
     progress : Progress
-        Where it is shown who works where, and how fast.
+        Where the number of workers and their speed are shown.
     """
 
-    def __init__(self, cluster: Cluster, job_name: str, progress: Progress) -> None:
-        self._client = cluster.client
-        self._address = cluster.address
+    def __init__(self, client: Client, job_name: str, progress: Progress) -> None:
+        self._client = client
+        self._address = client.scheduler.address
         self._job_name = job_name
         self._progress = progress
         self._workers = 0
@@ -204,7 +180,7 @@ class ClusterExecutor:
         """Look at photographs, a few in a task."""
         absolute = (replace(one, path=one.path.absolute()) for one in photographs)
         tasks = (_Task((few,), len(few)) for few in chunks(absolute, _CHUNK))
-        for _, rows in self._done(dask_worker.look_at_all, tasks):
+        for _, rows in self._done(JobPlugin.look_at, tasks):
             yield from rows
 
     def embed(
@@ -214,7 +190,7 @@ class ClusterExecutor:
         named = (replace(one, names=tuple(open_run.models)) for one in blocks)
         tasks = (_Task((one,), one.images.height) for one in named)
         embeddings = {}
-        for number, embedded in self._done(dask_worker.embed, tasks):
+        for number, embedded in self._done(JobPlugin.embed, tasks):
             embeddings[number] = embedded
             seen(blocks[number].images.height)
         return [embeddings[number] for number in range(len(blocks))]
@@ -233,7 +209,7 @@ class ClusterExecutor:
             "", total=sum(_images_by_models(open_run, one) for one in todo)
         )
         began, maps = time.monotonic(), 0
-        for number, units in self._done(dask_worker.finish, tasks):
+        for number, units in self._done(JobPlugin.finish, tasks):
             for unit in units:
                 writer.commit(unit)
                 maps += unit.maps
@@ -247,7 +223,7 @@ class ClusterExecutor:
             )
 
     def _done(
-        self, function: Callable[..., Any], tasks: Iterable["_Task"]
+        self, method: Callable[..., Any], tasks: Iterable["_Task"]
     ) -> Iterator[tuple[int, Any]]:
         """Yield what workers make of each task, with its number, in the order of their ends."""
         numbered = enumerate(tasks)
@@ -256,7 +232,7 @@ class ClusterExecutor:
         while True:
             room = _AHEAD * max(self._workers, 1) - len(waiting)
             for number, task in islice(numbered, max(room, 0)):
-                waiting[self._send(function, task)] = number, task
+                waiting[self._send(method, task)] = number, task
             if not waiting:
                 return
             for future in self._ended(waiting):
@@ -265,22 +241,22 @@ class ClusterExecutor:
                 yield number, self._outcome(future)
             self._look_after({future.key: task for future, (_, task) in waiting.items()}, pace)
 
-    def _send(self, function: Callable[..., Any], task: "_Task") -> Future:
+    def _send(self, method: Callable[..., Any], task: "_Task") -> Future:
         with self.as_leam_errors():
             task.began = time.monotonic()
             return self._client.submit(
-                function, self._job_name, *task.arguments, pure=False, retries=_RETRIES
+                dask_worker.run_method,
+                *(method, self._job_name, *task.arguments),
+                key=f"{method.__name__}-{uuid.uuid4()}",  # by which the dashboard groups tasks
+                retries=_RETRIES,
             )
 
     def _ended(self, futures: Iterable[Future]) -> set[Future]:
         """Return those that have ended, after waiting a while for the first."""
         with self.as_leam_errors():
-            try:
-                done: set[Future] = wait(
-                    list(futures), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED"
-                ).done
-            except TimeoutError:
-                return set()
+            done: set[Future] = set()
+            with suppress(TimeoutError):
+                done = wait(list(futures), _LOOK_SECONDS, "FIRST_COMPLETED").done
             return done
 
     def _outcome(self, future: Future) -> Any:
@@ -358,16 +334,7 @@ class ClusterExecutor:
 
 @dataclass
 class _Task:
-    """A task for a worker.
-
-    Attributes
-    ----------
-    arguments : tuple
-    size : int
-        By which tasks of one kind are compared.
-    began : float
-        When it was sent, or given to another worker.
-    """
+    """A task for a worker, its size, and when it `began`: was sent, or given to another worker."""
 
     arguments: tuple[Any, ...]
     size: int

@@ -7,12 +7,12 @@ and writes arrays in place. It receives whole blocks and returns rows as Arrow.
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from distributed import WorkerPlugin, get_worker
@@ -110,13 +110,7 @@ class JobPlugin(WorkerPlugin):
         self._is_checked = False
 
     def check(self) -> None:
-        """Check once that this worker would compute the same as the others.
-
-        Raises
-        ------
-        LeamError
-            If not; the sentence names the worker.
-        """
+        """Raise a `LeamError` unless this worker would compute as the others; checked once."""
         with self._checking, self._saying_who():
             if not self._is_checked:
                 _check(self.job)
@@ -190,10 +184,8 @@ class JobPlugin(WorkerPlugin):
 
     @cached_property
     def _parser(self) -> Parser:
-        quiet = Console(quiet=True)
         name, device = self.job.settings.parser, str(self._device)
-        parser, _ = find_parser(self.job.catalog, name, device, quiet)
-        return parser
+        return find_parser(self.job.catalog, name, device, Console(quiet=True))[0]
 
     @contextmanager
     def _saying_who(self) -> Iterator[None]:
@@ -210,28 +202,12 @@ class JobPlugin(WorkerPlugin):
 
 async def check(job_name: str, dask_worker: Worker) -> None:
     """Run `JobPlugin.check` on this worker, in a thread, so that its heartbeat continues."""
-    await asyncio.to_thread(_plugin_of(dask_worker, job_name).check)
+    await asyncio.to_thread(cast(JobPlugin, dask_worker.plugins[job_name]).check)
 
 
-def look_at_all(job_name: str, photographs: Sequence[Photograph]) -> list[dict[str, Any]]:
-    """Run `JobPlugin.look_at` on this worker."""
-    return _plugin_of(get_worker(), job_name).look_at(photographs)
-
-
-def embed(job_name: str, block: Todo) -> dict[str, Tensor]:
-    """Run `JobPlugin.embed` on this worker."""
-    return _plugin_of(get_worker(), job_name).embed(block)
-
-
-def finish(job_name: str, todo: Todo, references: References) -> list[FinishedUnit]:
-    """Run `JobPlugin.finish` on this worker."""
-    return _plugin_of(get_worker(), job_name).finish(todo, references)
-
-
-def _plugin_of(worker: Worker, job_name: str) -> JobPlugin:
-    place = worker.plugins[job_name]
-    assert isinstance(place, JobPlugin)
-    return place
+def run_method(method: Callable[..., Any], job_name: str, *arguments: Any) -> Any:
+    """Run a method of `JobPlugin` on this worker."""
+    return method(get_worker().plugins[job_name], *arguments)
 
 
 def _check(job: Job) -> None:

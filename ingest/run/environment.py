@@ -12,6 +12,7 @@ import leamstore
 from ingest.networks.weights import find_weights
 from ingest.run.models import Request
 from leamstore.catalog import Catalog, built_in
+from leamstore.catalog.files import sha256_of
 
 _PACKAGES: Final = ("torch", "numpy", "pillow", "dlib-bin", "numba", "zarr")
 
@@ -41,10 +42,10 @@ def observe(catalog: Catalog, requests: Iterable[Request], parser: str) -> dict[
         # The part after the plus, as in 2.8.0+cpu, names the hardware that a build runs on.
         **{name: metadata.version(name).partition("+")[0] for name in _PACKAGES},
         "version of this project": _digest_of_code(),
-        "catalog.yaml": _digest_of(built_in()),
+        "catalog.yaml": sha256_of(built_in()),
         **{f"weights of {one.name}": str(one.row()["weights_sha256"]) for one in requests},
         **{
-            f"weights of {one.name}": _digest_of(find_weights(one.weights))
+            f"weights of {one.name}": sha256_of(find_weights(one.weights))
             for one in parsers
             if one.weights is not None
         },
@@ -68,11 +69,6 @@ def _digest_of_code() -> str:
             digest.update(str(file.relative_to(folder)).encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _digest_of(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _shortened(value: str) -> str:

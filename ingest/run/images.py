@@ -43,10 +43,9 @@ def update_images(run: Run, executor: Executor) -> None:
     found = reconcile([KnownPhotograph(*row) for row in known.iter_rows()], present)
     chosen = {stored_path(photograph.path) for photograph in plan.photographs}
     new = [photograph for photograph in found.new if stored_path(photograph.path) in chosen]
-    survey = _Survey(run, frozenset(known["path"]))
-    survey.look_at(new, executor)
+    held = _look_at(run, executor, new, frozenset(known["path"]))
     removed = (*found.replaced, *(one.path for one in found.departed if plan.prune))
-    changes = _Changes(removed, found.renewed, found.relabelled, as_frame(survey.held))
+    changes = _Changes(removed, found.renewed, found.relabelled, as_frame(held))
     _count_departed(run, [one.path for one in found.departed])
     run.outcome.looked_at = len(new)
     _place(run, changes)
@@ -63,55 +62,38 @@ def _count_departed(run: Run, paths: Sequence[str]) -> None:
         run.outcome.pruned = run.plan.prune
 
 
-class _Survey:
-    """New photographs looked at, and their rows entered as they come.
+def _look_at(
+    run: Run, executor: Executor, photographs: Sequence[Photograph], known_paths: frozenset[str]
+) -> list[dict[str, Any]]:
+    """Look at photographs, and enter their rows a few hundred at a time.
 
-    Attributes
-    ----------
-    held : list of dict
-        Rows of files under whose path the table has another photograph: both can't be there.
+    Rows under whose path the table has another photograph are returned: both can't be there.
     """
-
-    def __init__(self, run: Run, known_paths: frozenset[str]) -> None:
-        self.held: list[dict[str, Any]] = []
-        self._run = run
-        self._known_paths = known_paths
-
-    def look_at(self, photographs: Sequence[Photograph], executor: Executor) -> None:
-        """Look at photographs and enter what was seen, a few hundred at a time."""
-        if not photographs:
-            return
-        progress = self._run.progress
-        task = progress.add_task("Faces", total=len(photographs))
-        rows: list[dict[str, Any]] = []
+    held: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    if photographs:
+        task = run.progress.add_task("Faces", total=len(photographs))
         with closing(executor.look_at(photographs)) as seen:
             for row in seen:
-                (self.held if row["path"] in self._known_paths else rows).append(row)
-                progress.advance(task)
+                (held if row["path"] in known_paths else rows).append(row)
+                run.progress.advance(task)
                 if len(rows) == _SURVEY_COMMIT:
-                    self._enter(rows)
+                    _enter(run, rows)
                     rows = []
-        self._enter(rows)
+        _enter(run, rows)
+    return held
 
-    def _enter(self, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            with tables.writing(self._run.lake.tables_path) as connection:
-                ledger.require_running(connection, self._run.run_id)
-                tables.append(connection, "images", as_frame(rows))
+
+def _enter(run: Run, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        with tables.writing(run.lake.tables_path) as connection:
+            ledger.require_running(connection, run.run_id)
+            tables.append(connection, "images", as_frame(rows))
 
 
 @dataclass(frozen=True)
 class _Changes:
-    """Changes of the table ``images`` that a survey of the data set makes.
-
-    Attributes
-    ----------
-    removed : tuple of str
-        Paths in the table.
-    renewed, relabelled : tuple of Sighting
-    held : polars.DataFrame
-        New rows under paths that the table has for others.
-    """
+    """Changes of the table ``images``; `held` are new rows under paths that it has for others."""
 
     removed: tuple[str, ...]
     renewed: tuple[Sighting, ...]
@@ -193,21 +175,12 @@ def _placement(
 class _StoredFaces:
     """The crops that a lake holds, which replace photographs that are gone.
 
-    Attributes
-    ----------
-    faces : list of int
-        image_ids whose labels, and crops where the lake keeps them, are finished.
+    `faces` are the image_ids whose labels, and crops where the lake keeps them, are finished.
     """
 
     def __init__(self, lake: Lake) -> None:
-        self.faces = lake.sql(
-            f"""
-            SELECT image_id FROM images JOIN units
-            ON image_id // {arrays.SHARD_IMAGES} BETWEEN block AND block + shards - 1
-            WHERE model = ?
-            """,
-            [ledger.FACES],
-        )["image_id"].to_list()
+        with lake.kept_open() as connection:
+            self.faces = ledger.done_faces(connection)
         self._lake = lake
         self._with_crops = frozenset(self.faces if lake.settings.crops else ())
 
@@ -221,14 +194,9 @@ class _StoredFaces:
         }
 
     def carry(self, images: pl.DataFrame, placed: pl.DataFrame) -> None:
-        """Write crops of images whose photograph is gone where these are placed now.
+        """Write crops of images whose photograph is gone where these are `placed` now.
 
         No unit has written these shards; one that finds no photograph reads the crop there.
-
-        Parameters
-        ----------
-        images, placed : polars.DataFrame
-            Rows of the table images with the former and with the new image_ids.
         """
         former = images.select("path", former=pl.col("image_id"))
         columns = placed.filter(pl.col("status") == "kept").join(former, on="path")

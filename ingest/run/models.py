@@ -1,6 +1,5 @@
 """Models: as the user asks for them, as the lake records them, and as they run."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from ingest.leam.targets import find_target
 from ingest.networks.weights import find_weights
 from ingest.run.network_check import check_network
 from leamstore.catalog import Catalog, Model
+from leamstore.catalog.files import sha256_of
 
 Positives = Literal["all", "mean"]
 
@@ -84,27 +84,20 @@ class Request:
         }
 
     def _weights_facts(self) -> dict[str, str | None]:
-        if self.weights == "random":
-            name = f"random, seed {self.seed}"
-            return self._no_file(name)
-        if self.weights is None and self.entry.weights is None:
-            return self._no_file("the network's own")
-        if self.weights is None:
-            assert self.entry.weights is not None
-            path, licence = find_weights(self.entry.weights), self.entry.weights.licence
-        else:
+        named = self.entry.weights
+        if isinstance(self.weights, Path):
             path, licence = self.weights, None
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        elif self.weights is None and named is not None:
+            path, licence = find_weights(named), named.licence
+        else:
+            name = f"random, seed {self.seed}" if self.weights else "the network's own"
+            return {"weights": name, "weights_sha256": None, "licence": None, "weights_path": None}
         return {
             "weights": path.name,
-            "weights_sha256": digest,
+            "weights_sha256": sha256_of(path),
             "licence": licence,
             "weights_path": str(path.absolute()),
         }
-
-    def _no_file(self, weights: str) -> dict[str, str | None]:
-        return {"weights": weights, "weights_sha256": None, "licence": None, "weights_path": None}
 
 
 @dataclass(frozen=True)

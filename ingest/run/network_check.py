@@ -1,4 +1,7 @@
-"""Check that a network can be explained, on chips of noise before any photograph is read."""
+"""Check that a network can be explained, on chips of noise before any photograph is read.
+
+One that can't be run or explained, or isn't what its entry says, is a `LeamError`.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +13,8 @@ from torch import Tensor, nn
 
 from ingest.leam.maps import Precision, arithmetic, embed, explain
 from ingest.networks.cell_geometry import LayerGeometry, layer_geometry
+from ingest.networks.device import like
 from ingest.networks.from_catalog import running
-from ingest.networks.numbers import like
 from leamstore.catalog import Model
 from leamstore.errors import CatalogError, LeamError
 
@@ -19,13 +22,7 @@ from leamstore.errors import CatalogError, LeamError
 def check_network(
     network: nn.Module, entry: Model, layers: Sequence[str], precision: Precision
 ) -> dict[str, LayerGeometry]:
-    """Run a network as an ingest does, and return the positions of its layers' cells.
-
-    Raises
-    ------
-    LeamError
-        If it can't be run, is not what its entry says, or its layers can't be explained.
-    """
+    """Run a network as an ingest does, and return the positions of its layers' cells."""
     generator = torch.Generator().manual_seed(0)
     chips = 255 * torch.rand(2, 3, entry.input_size, entry.input_size, generator=generator)
     with _naming(entry):

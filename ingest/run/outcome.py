@@ -37,14 +37,6 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome for JSON, seconds rounded."""
-        return {
-            "looked_at": self.looked_at,
-            "departed": self.departed,
-            "departed_identities": self.departed_identities,
-            "pruned": self.pruned,
-            "units": self.units,
-            "images": self.images,
-            "pairs": self.pairs,
-            "maps": self.maps,
-            "seconds": {stage: round(s, 3) for stage, s in self.stopwatch.seconds.items()},
-        }
+        counts = {name: value for name, value in vars(self).items() if name != "stopwatch"}
+        seconds = {stage: round(s, 3) for stage, s in self.stopwatch.seconds.items()}
+        return counts | {"seconds": seconds}

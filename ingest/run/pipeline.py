@@ -179,13 +179,7 @@ def _end_run(run: Run) -> None:
 
 
 def _model_rows(lake: Lake, plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return the rows that the models will have, checked against those they have.
-
-    Raises
-    ------
-    LakeError
-        If a model of that name was made from other weights, with other settings or layers.
-    """
+    """Return the rows that the models will have, checked against those they have."""
     rows = {request.name: request.row() for request in plan.requests}
     _refuse_others(lake, rows)
     layers = lake.sql("SELECT model, list(layer ORDER BY position) FROM layers GROUP BY 1")
@@ -251,7 +245,7 @@ def _blocks_to_do(run: Run, images: pl.DataFrame) -> list[Todo]:
         done = ledger.done_units(connection)
     names = (ledger.FACES, *(request.name for request in run.plan.requests))
     todo = []
-    for block in blocks_of(images["image_id"], images["identity"]):
+    for block in blocks_of(images):
         own = ledger.block_images(images, block)
         checksum = ledger.block_checksum(own)
         missing = tuple(name for name in names if done.get((name, block.first_shard)) != checksum)
@@ -333,10 +327,7 @@ def _references(
     }
     if not asking:
         return lambda one: {}
-    blocks = [
-        Todo(block, ledger.block_images(images, block), ())
-        for block in blocks_of(images["image_id"], images["identity"])
-    ]
+    blocks = [Todo(block, ledger.block_images(images, block), ()) for block in blocks_of(images)]
     task = progress.add_task("Embeddings", total=images.height)
     embeddings = executor.embed(
         replace(open_run, models=asking), blocks, lambda seen: progress.advance(task, seen)

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from ingest.faces.survey import as_frame
@@ -69,7 +69,7 @@ def place_images(
         {identity: rows.height for identity, rows in groups.items()},
         first_shard=int(shards.max(initial=-1)) + 1,
     )
-    placed = [_posed(rows, places[name].first_image, seed) for name, rows in groups.items()]
+    placed = [_posed(rows, places[name], seed) for name, rows in groups.items()]
     verdict = ["path", "status", "reason", "detail"]
     of_places = ("image_id", "crop_to_identity", "crop_to_canonical")
     rejected = judged.filter(~is_kept).with_columns(
@@ -132,13 +132,9 @@ def _posed(rows: pl.DataFrame, first_image: int, seed: int) -> pl.DataFrame:
     image_to_crop = geometry.invert(rows["crop_to_image"].to_numpy())
     landmarks = geometry.apply(image_to_crop, rows["landmarks"].to_numpy())
     reference = poses.draw_reference(rows["identity"][0], rows["sha256"].to_list(), seed)
-    kind = rows.schema["crop_to_image"]
+    stored = partial(pl.Series, dtype=rows.schema["crop_to_image"])
     return rows.with_columns(
         image_id=pl.int_range(first_image, first_image + rows.height, dtype=pl.Int32),
-        crop_to_identity=_affines(poses.crop_to_identity(landmarks, reference), kind),
-        crop_to_canonical=_affines(poses.crop_to_canonical(landmarks), kind),
+        crop_to_identity=stored(poses.crop_to_identity(landmarks, reference).tolist()),
+        crop_to_canonical=stored(poses.crop_to_canonical(landmarks).tolist()),
     )
-
-
-def _affines(affines: np.ndarray, kind: pl.DataType) -> pl.Series:
-    return pl.Series(affines.tolist(), dtype=kind)

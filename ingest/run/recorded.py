@@ -1,6 +1,5 @@
 """Models rebuilt from a lake's records."""
 
-import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,13 +39,7 @@ class RecordedModel:
         return Catalog(models={self.entry.name: self.entry})
 
     def load(self) -> "nn.Module":
-        """Build the network and give it its weights.
-
-        Raises
-        ------
-        LeamError
-            If one of them can't be had.
-        """
+        """Build the network and give it its weights."""
         return networks.load(self.entry.name, self.weights, self.catalog, self.seed)
 
 
@@ -114,16 +107,15 @@ def _entry_of_the_lake(row: Mapping[str, Any]) -> Model:
 def _harmless(entry: Model) -> Model:
     """Return an entry that may come from anybody, as a lake may: nothing is fetched for it.
 
-    Raises
-    ------
-    CatalogError
-        If it names functions of Python's own library, in any form, or its own reader.
+    One that names functions of Python's own library, in any form, or its own reader is refused.
     """
     module, _, function = entry.network.partition(":")
     refused = []
     if module.partition(".")[0] in sys.stdlib_module_names or "." in function:
         refused.append(entry.network)
-    if entry.weights is not None and entry.weights.reader not in _known_readers():
+    known = (model.weights for model in read_catalog().models.values())
+    readers = {_READER, *(weights.reader for weights in known if weights)}
+    if entry.weights is not None and entry.weights.reader not in readers:
         refused.append(entry.weights.reader)
     if refused:
         raise CatalogError(
@@ -135,11 +127,6 @@ def _harmless(entry: Model) -> Model:
     return entry.model_copy(update={"weights": entry.weights.model_copy(update={"addresses": ()})})
 
 
-def _known_readers() -> set[str]:
-    entries = read_catalog().models.values()
-    return {_READER, *(entry.weights.reader for entry in entries if entry.weights)}
-
-
 _READER: Final = Weights.model_fields["reader"].default
 
 
@@ -149,13 +136,13 @@ def _are_the_entrys(row: Mapping[str, Any], entry: Model) -> bool:
         return False
     from ingest.networks.weights import find_weights  # noqa: PLC0415, torch loads slowly
 
-    return _sha256(find_weights(entry.weights)) == row["weights_sha256"]
+    return files.sha256_of(find_weights(entry.weights)) == row["weights_sha256"]
 
 
 def _find_file(row: Mapping[str, Any], entry: Model) -> Path:
     places = list(_places(row, entry))
     for path in places:
-        if path.is_file() and _sha256(path) == row["weights_sha256"]:
+        if path.is_file() and files.sha256_of(path) == row["weights_sha256"]:
             return path
     where = " or ".join(map(str, places)) or "any place that the lake or the catalog knows"
     raise WeightsError(
@@ -170,8 +157,3 @@ def _places(row: Mapping[str, Any], entry: Model) -> Iterator[Path]:
     located = files.locate(entry.weights) if entry.weights else None
     if located is not None:
         yield located
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

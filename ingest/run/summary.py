@@ -71,12 +71,13 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         )
     if run["units"]:
         console.print(f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps")
-        console.print(_stages(run))
+        stages = Table("stage", "seconds")
+        for stage, seconds in run["seconds"].items():
+            stages.add_row(stage, f"{seconds:,.1f}")
+        console.print(stages)
     console.print(f"{facts['lake']}: {facts['bytes'] / 2**20:,.1f} MiB on disk")
-    for sentence in _sentences(facts):
+    for sentence in (*_sentences(facts), *facts["brands"]):
         console.print(sentence, style="yellow", markup=False, soft_wrap=True)
-    for brand in facts["brands"]:
-        console.print(brand, style="yellow", markup=False, soft_wrap=True)
     console.print(
         "Next: python -m leamstore sql --lake "
         f'{facts["lake"]} "SELECT layer, avg(nose * 100 / pixels) AS nose_percent '
@@ -117,11 +118,4 @@ def _models(facts: Mapping[str, Any]) -> Table:
         table.add_row(model["model"], *counts, model["weights"])
     for name, reason in facts["passed_over"].items():
         table.add_row(name, "-", "-", f"passed over: {reason}", style="dim")
-    return table
-
-
-def _stages(run: Mapping[str, Any]) -> Table:
-    table = Table("stage", "seconds")
-    for stage, seconds in run["seconds"].items():
-        table.add_row(stage, f"{seconds:,.1f}")
     return table

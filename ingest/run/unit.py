@@ -1,9 +1,10 @@
 """A unit of work as the lake stores it: whole shards of arrays, and rows for the tables."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -54,22 +55,33 @@ class FinishedUnit:
     seconds: Counter[str]
 
 
-class Unit(Protocol):
-    """The results of one block, before they are written into the lake."""
+@dataclass(frozen=True)
+class Unit(ABC):
+    """The results of one block, before they are written into the lake.
 
-    @property
-    def store(self) -> Location:
-        """The Zarr store that its arrays belong to."""
+    Attributes
+    ----------
+    store : Location
+        The Zarr store that its arrays belong to.
+    images : polars.DataFrame
+        The block's rows of the table images.
+    """
 
+    store: Location
+    block: Block
+    images: pl.DataFrame
+
+    @abstractmethod
     def shards(self) -> Iterator[Shards]:
         """Yield its arrays."""
 
+    @abstractmethod
     def finished(self) -> FinishedUnit:
         """Return the unit without its arrays, once they are written."""
 
 
 @dataclass(frozen=True)
-class FacesUnit:
+class FacesUnit(Unit):
     """A block's crops and labels.
 
     Attributes
@@ -78,9 +90,6 @@ class FacesUnit:
         Rows of the images by the array's name.
     """
 
-    store: Location
-    block: Block
-    images: pl.DataFrame
     faces: Mapping[str, NDArray[np.uint8]]
     seconds: Counter[str]
 
@@ -97,13 +106,10 @@ class FacesUnit:
 
 
 @dataclass(frozen=True)
-class ModelUnit:
+class ModelUnit(Unit):
     """A model's results for those identities of a block for which it has any."""
 
-    store: Location
     model: RunModel
-    block: Block
-    images: pl.DataFrame
     results: Sequence[Result]
 
     def shards(self) -> Iterator[Shards]:
@@ -112,7 +118,34 @@ class ModelUnit:
         Positions where no image or kept pair belongs hold NaN, or -1 in anchor and positive; so
         do those of images that the model gives no direction.
         """
-        return _model_shards(self.model, self.block, self.results)
+        model, block = self.model, self.block
+        images = _joined((identity.image_ids for identity, _ in self.results), (0,), np.int64)
+        pairs = [_kept_pairs(model, identity, result) for identity, result in self.results]
+        pair_ids, anchors, positives = (
+            _joined((columns[number] for columns in pairs), (0,), np.int64) for number in range(3)
+        )
+        for layer, cells in model.layers.items():
+            of_layer = [result.layers[layer] for _, result in self.results]
+            maps = (0, *cells.shape)
+            by_image = {
+                "relevance": _joined((one.relevance for one in of_layer), maps, np.float16),
+                "peak": _joined((one.peak for one in of_layer), (0,), np.float32),
+            }
+            peaks = (r.layers[layer].pair_peak[r.kept_pairs] for _, r in self.results)
+            by_pair = {
+                "pair_relevance": _joined((one.kept for one in of_layer), maps, np.float16),
+                "pair_peak": _joined(peaks, (0,), np.float32),
+                "anchor": anchors.astype(np.int32),
+                "positive": positives.astype(np.int32),
+            }
+            for name, rows in by_image.items():
+                shards = _shards(rows, images - block.start, block.stop - block.start)
+                yield f"{model.name}/{layer}/{name}", block.start, shards
+            first = block.start * model.keep_pairs
+            length = (block.stop - block.start) * model.keep_pairs
+            for name, rows in by_pair.items() if length else ():
+                shards = _shards(rows, pair_ids - first, length)
+                yield f"{model.name}/{layer}/{name}", first, shards
 
     def finished(self) -> FinishedUnit:
         """Return the unit's rows, and what it took."""
@@ -130,36 +163,6 @@ class ModelUnit:
             maps=sum(maps) * len(self.model.layers),
             seconds=seconds,
         )
-
-
-def _model_shards(model: RunModel, block: Block, results: Sequence[Result]) -> Iterator[Shards]:
-    images = _joined((identity.image_ids for identity, _ in results), (0,), np.int64)
-    pairs = [_kept_pairs(model, identity, result) for identity, result in results]
-    pair_ids, anchors, positives = (
-        _joined((columns[number] for columns in pairs), (0,), np.int64) for number in range(3)
-    )
-    for layer, cells in model.layers.items():
-        of_layer = [result.layers[layer] for _, result in results]
-        maps = (0, *cells.shape)
-        by_image = {
-            "relevance": _joined((one.relevance for one in of_layer), maps, np.float16),
-            "peak": _joined((one.peak for one in of_layer), (0,), np.float32),
-        }
-        peaks = (result.layers[layer].pair_peak[result.kept_pairs] for _, result in results)
-        by_pair = {
-            "pair_relevance": _joined((one.kept for one in of_layer), maps, np.float16),
-            "pair_peak": _joined(peaks, (0,), np.float32),
-            "anchor": anchors.astype(np.int32),
-            "positive": positives.astype(np.int32),
-        }
-        for name, rows in by_image.items():
-            shards = _shards(rows, images - block.start, block.stop - block.start)
-            yield f"{model.name}/{layer}/{name}", block.start, shards
-        first = block.start * model.keep_pairs
-        length = (block.stop - block.start) * model.keep_pairs
-        for name, rows in by_pair.items() if length else ():
-            shards = _shards(rows, pair_ids - first, length)
-            yield f"{model.name}/{layer}/{name}", first, shards
 
 
 def _joined(

@@ -7,8 +7,8 @@ shares, with the same bytes on every machine. Only one process commits rows to t
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Final, Self
+from contextlib import AbstractContextManager
+from typing import Final
 
 import polars as pl
 
@@ -28,7 +28,7 @@ def write_arrays(unit: Unit) -> None:
         arrays.write_shards(unit.store, name, start, rows)
 
 
-class Writer:
+class Writer(AbstractContextManager["Writer"]):
     """The only writer of a lake's tables: a thread that writes one unit at a time.
 
     A model enters the lake with its first unit, by its `descriptions`: its rows of the tables
@@ -52,17 +52,9 @@ class Writer:
         self._thread = ThreadPoolExecutor(1)
         self._waiting: deque[Future[None]] = deque()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._thread.shutdown(wait=True)
-        for written in self._waiting if error is None else ():
+        for written in self._waiting if kind is None else ():
             written.result()
 
     def write(self, unit: Unit) -> None:

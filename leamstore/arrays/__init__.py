@@ -4,7 +4,6 @@ from leamstore.arrays.stores import (
     SHARD_IMAGES,
     clear_images,
     create_store,
-    line_of,
     open_array,
     open_root,
     open_tree,
@@ -13,17 +12,3 @@ from leamstore.arrays.stores import (
     require_layer,
     write_shards,
 )
-
-__all__ = [
-    "SHARD_IMAGES",
-    "clear_images",
-    "create_store",
-    "line_of",
-    "open_array",
-    "open_root",
-    "open_tree",
-    "remove_model",
-    "require_faces",
-    "require_layer",
-    "write_shards",
-]

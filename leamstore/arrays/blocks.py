@@ -1,7 +1,9 @@
 """Positions of images on the Zarr axis: whole identities in blocks of whole shards."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import polars as pl
 
 from leamstore.arrays import SHARD_IMAGES
 
@@ -30,15 +32,7 @@ class Block:
         return (self.first_shard + self.shards) * SHARD_IMAGES
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Position of one identity's images: image_ids from `first_image` on, inside `block`."""
-
-    block: Block
-    first_image: int
-
-
-def place(sizes: Mapping[str, int], first_shard: int) -> dict[str, Placement]:
+def place(sizes: Mapping[str, int], first_shard: int) -> dict[str, int]:
     """Place identities one after the other from `first_shard` on, none across a block's border.
 
     Parameters
@@ -48,27 +42,28 @@ def place(sizes: Mapping[str, int], first_shard: int) -> dict[str, Placement]:
 
     Returns
     -------
-    dict of str to Placement
+    dict of str to int
+        The first image_id of each identity.
     """
-    placements = {}
+    first_images = {}
     block, filled = Block(first_shard, 0), 0
     for identity, size in sizes.items():
         if filled + size > block.shards * SHARD_IMAGES:
             block = Block(block.first_shard + block.shards, -(-size // SHARD_IMAGES))
             filled = 0
-        placements[identity] = Placement(block, block.start + filled)
+        first_images[identity] = block.start + filled
         filled += size
-    return placements
+    return first_images
 
 
-def blocks_of(image_ids: Iterable[int], identities: Iterable[str]) -> list[Block]:
+def blocks_of(images: pl.DataFrame) -> list[Block]:
     """Return the blocks of a lake, read off its kept images in the order of their image_ids.
 
     Shards that one identity spans belong to one block, with all images in them.
     """
     blocks: list[Block] = []
     first_shard_of: dict[str, int] = {}
-    for image_id, identity in zip(image_ids, identities, strict=True):
+    for image_id, identity in images.select("image_id", "identity").iter_rows():
         shard = image_id // SHARD_IMAGES
         begun = first_shard_of.setdefault(identity, shard)
         if blocks and begun < blocks[-1].first_shard + blocks[-1].shards:

@@ -5,7 +5,6 @@ compress it. Here a shard is one task: its chunks, compressed and with their che
 the other, and the index of where each begins (Zarr's specification: ``sharding_indexed``).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -85,7 +84,7 @@ class ShardEncoder:
         encoded = [b"" if self._is_empty(chunk) else self._encode_chunk(chunk) for chunk in chunks]
         if not any(encoded):
             return None
-        return b"".join([*encoded, _index_of([len(part) for part in encoded])])
+        return b"".join([*encoded, _index_of(encoded)])
 
     def _encode_chunk(self, chunk: NDArray[Any]) -> bytes:
         compressed = self.compressor.encode(np.ascontiguousarray(chunk, self.dtype).view(np.uint8))
@@ -101,16 +100,13 @@ class ShardEncoder:
         return bool((values == self.fill_value).all())
 
 
-def _index_of(lengths: list[int]) -> bytes:
-    return _with_checksum(np.array(list(_slices(lengths)), "<u8").tobytes())
-
-
-def _slices(lengths: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield where each chunk begins, and its length."""
-    start = 0
-    for length in lengths:
-        yield (start, length) if length else _NOT_THERE
-        start += length
+def _index_of(chunks: list[bytes]) -> bytes:
+    """Return where each chunk begins, and its length."""
+    start, slices = 0, []
+    for chunk in chunks:
+        slices.append((start, len(chunk)) if chunk else _NOT_THERE)
+        start += len(chunk)
+    return _with_checksum(np.array(slices, "<u8").tobytes())
 
 
 def _with_checksum(content: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """The lake's arrays in Zarr 3: sharded along one axis, written only in whole shards.
 
 A shard holds `SHARD_IMAGES` images (or as many pairs as belong to them), so that a unit of work
-owns whole files and two units never write to the same one.
+owns whole files and two units never write to the same one. To open what has metadata that can't
+be understood is a `LakeError`.
 """
 
 import math
@@ -16,7 +17,7 @@ from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from leamstore import schema
 from leamstore.arrays.codec_pipeline import checked_pipeline
-from leamstore.errors import LakeError, MissingArrayError
+from leamstore.errors import LakeError, MissingArrayError, line_of
 from leamstore.storage import Location, error_sentence, zarr_store
 
 if TYPE_CHECKING:
@@ -136,27 +137,13 @@ def clear_images(store: Location, image_ids: Sequence[int]) -> None:
 
 
 def open_root(store: Location) -> zarr.Group:
-    """Open a store's root group for reading; FileNotFoundError if there is none.
-
-    Raises
-    ------
-    LakeError
-        If its metadata can't be understood.
-    """
+    """Open a store's root group for reading; FileNotFoundError if there is none."""
     with _understood(store):
         return zarr.open_group(store=zarr_store(store), mode="r", zarr_format=3)
 
 
 def open_array(store: Location, name: str) -> zarr.Array:
-    """Open an array for reading.
-
-    Raises
-    ------
-    MissingArrayError
-        If it is not there.
-    LakeError
-        If its metadata can't be understood.
-    """
+    """Open an array for reading; `MissingArrayError` if it is not there."""
     try:
         with _understood(store / name), checked_pipeline(store):
             return zarr.open_array(store=zarr_store(store), path=name, mode="r", zarr_format=3)
@@ -165,13 +152,7 @@ def open_array(store: Location, name: str) -> zarr.Array:
 
 
 def open_tree(store: Location) -> "xr.DataTree":
-    """Open a whole store lazily, as anyone with xarray would.
-
-    Raises
-    ------
-    LakeError
-        If its metadata can't be understood.
-    """
+    """Open a whole store lazily, as anyone with xarray would."""
     import xarray as xr  # noqa: PLC0415 - loads slowly, with pandas
 
     with _understood(store):
@@ -192,11 +173,6 @@ def _understood(place: Location) -> Iterator[None]:
             raise
         sentence = f"{place} can't be opened: its metadata can't be read ({line_of(error)})."
         raise LakeError(sentence) from error
-
-
-def line_of(error: BaseException) -> str:
-    """Return the first line of an error, or its type if it has no message."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _clear(array: zarr.Array, image_ids: NDArray[np.int64]) -> None:
@@ -225,6 +201,8 @@ def _require_array(
             array.resize((shards * per_shard, *array.shape[1:]))
         return
     chunk = (_entries_in_chunk(spec, size), *size) if size else (per_shard,)
+    # Similar bits lie together: in photographs those of one place in a byte, else whole bytes.
+    shuffle = BloscShuffle.bitshuffle if spec.path == "crop" else BloscShuffle.shuffle
     root.create_array(
         name,
         shape=(shards * per_shard, *size),
@@ -233,18 +211,13 @@ def _require_array(
         shards=(per_shard, *size),
         # The checksum makes a flipped bit an error on reading, never a wrong map.
         compressors=[
-            BloscCodec(cname="zstd", clevel=1, shuffle=_shuffle(spec)),
+            BloscCodec(cname="zstd", clevel=1, shuffle=shuffle),
             Crc32cCodec(),
         ],
         fill_value=_FILL[spec.dtype],
         dimension_names=spec.dims,
         attributes={"units": spec.units, "meaning": spec.meaning},
     )
-
-
-def _shuffle(spec: schema.Array) -> BloscShuffle:
-    """Return the shuffle that groups similar bits: by bit for photographs, else by byte."""
-    return BloscShuffle.bitshuffle if spec.path == "crop" else BloscShuffle.shuffle
 
 
 def _entries_in_chunk(spec: schema.Array, size: tuple[int, ...]) -> int:

@@ -11,15 +11,3 @@ from leamstore.catalog.entries import (
     read_catalog,
     resolve,
 )
-
-__all__ = [
-    "Catalog",
-    "Dataset",
-    "Model",
-    "Parser",
-    "RemoteFile",
-    "Weights",
-    "built_in",
-    "read_catalog",
-    "resolve",
-]

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PositiveFloat,
     PositiveInt,
     PrivateAttr,
     StringConstraints,
@@ -34,7 +35,6 @@ Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 LayerName = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*\.?$")]
-Channels = tuple[float, float, float]
 
 
 class _Entry(BaseModel):
@@ -110,9 +110,9 @@ class Model(_Entry):
     alignment: Literal["dlib", "arcface", "crop"]
     """Alignment of the chip: dlib's, ArcFace's five-point template, or the face crop resized."""
     colour_order: Literal["RGB", "BGR"]
-    mean: Channels
+    mean: tuple[float, float, float]
     """Subtracted from each channel (0 to 255), in the colour order."""
-    std: Channels
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
     """Divisor of each channel after the subtraction."""
     embedding_size: PositiveInt
     layers: Annotated[tuple[LayerName, ...], Field(min_length=1)]
@@ -120,13 +120,6 @@ class Model(_Entry):
     layer_sizes: tuple[PositiveInt, ...] = ()
     """Side of each layer's output in cells; none: not stated."""
     citation: Text
-
-    @field_validator("std")
-    @classmethod
-    def _divides(cls, std: Channels) -> Channels:
-        if min(std) <= 0:
-            raise ValueError("each number must be greater than 0")
-        return std
 
     @field_validator("layers")
     @classmethod
@@ -222,13 +215,7 @@ class Catalog(_Entry):
     metadata: dict[str, Any] = {}
 
     def model(self, name: str) -> Model:
-        """Return the model of that name.
-
-        Raises
-        ------
-        CatalogError
-            If there is none; names the closest one.
-        """
+        """Return the model of that name, or raise a `CatalogError` with the closest."""
         return _find(self.models, name, "model")
 
     def named_models(self, names: str) -> tuple[Model, ...]:
@@ -244,23 +231,11 @@ class Catalog(_Entry):
         return tuple(self.model(name.strip()) for name in names.split(",") if name.strip())
 
     def parser(self, name: str) -> Parser:
-        """Return the parser of that name.
-
-        Raises
-        ------
-        CatalogError
-            If there is none; names the closest one.
-        """
+        """Return the parser of that name, or raise a `CatalogError` with the closest."""
         return _find(self.parsers, name, "parser")
 
     def dataset(self, name: str) -> Dataset:
-        """Return the data set of that name.
-
-        Raises
-        ------
-        CatalogError
-            If there is none; names the closest one.
-        """
+        """Return the data set of that name, or raise a `CatalogError` with the closest."""
         return _find(self.datasets, name, "data set")
 
 

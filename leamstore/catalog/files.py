@@ -73,14 +73,17 @@ def fault(file: RemoteFile, path: Path) -> str | None:
     with path.open("rb") as stream:
         if stream.read(512).lstrip().lower().startswith(_WEB_PAGE):
             return "is a web page instead of the file"
-        if file.size is not None and size != file.size:
-            return f"has {size:,} bytes instead of {file.size:,}"
-        stream.seek(0)
-        if file.sha256 is not None:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            if sha256 != file.sha256:
-                return f"has the sha256 {sha256} instead of {file.sha256}"
+    if file.size is not None and size != file.size:
+        return f"has {size:,} bytes instead of {file.size:,}"
+    if file.sha256 is not None and (found := sha256_of(path)) != file.sha256:
+        return f"has the sha256 {found} instead of {file.sha256}"
     return None
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def by_hand(file: RemoteFile) -> str:

@@ -86,15 +86,18 @@ def _construct(path: Path, text: bytes) -> tuple[YamlFile | None, list[Mistake]]
             return YamlFile(path, {}, None), []
         if _written_out(root, {}) > MAX_NODES:
             return None, [Mistake(path, 1, f"stands for more than {MAX_NODES:,} values.")]
-        long = next(_long_numbers(root, set()), None)
-        if long is not None:
-            sentence = f"has a number of more than {MAX_DIGITS} characters."
-            return None, [Mistake(path, long.start_mark.line + 1, sentence)]
-        repeated = sorted(_repeated_keys(root, set()), key=lambda key: key.start_mark.line)
+        nodes = list(_nodes(root, set()))
+        for node in nodes:
+            if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
+                sentence = f"has a number of more than {MAX_DIGITS} characters."
+                return None, [Mistake(path, node.start_mark.line + 1, sentence)]
         mistakes = [
-            Mistake(path, key.start_mark.line + 1, f"{key.value} occurs twice.") for key in repeated
+            Mistake(path, key.start_mark.line + 1, f"{key.value} occurs twice.")
+            for node in nodes
+            for key in _repeated_keys(node)
         ]
-        return YamlFile(path, loader.construct_document(root), root), mistakes
+        data = loader.construct_document(root)
+        return YamlFile(path, data, root), sorted(mistakes, key=lambda mistake: mistake.line)
     finally:
         loader.dispose()
 
@@ -107,29 +110,23 @@ def _written_out(node: yaml.Node, counted: dict[int, int]) -> int:
     return counted[id(node)]
 
 
-def _long_numbers(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
+def _nodes(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
+    """Yield a node and all below it, each once."""
     if id(node) in seen:
         return
     seen.add(id(node))
-    if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
-        yield node
+    yield node
     for child in _children(node):
-        yield from _long_numbers(child, seen)
+        yield from _nodes(child, seen)
 
 
-def _repeated_keys(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        keys: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in keys:
-                    yield key
-                keys.add(key.value)
-    for child in _children(node):
-        yield from _repeated_keys(child, seen)
+def _repeated_keys(node: yaml.Node) -> Iterator[yaml.Node]:
+    keys: set[str] = set()
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in keys:
+                yield key
+            keys.add(key.value)
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

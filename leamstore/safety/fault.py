@@ -46,10 +46,9 @@ class Owners:
     """Lookup of the unit that owns a row of a table or a shard of an array."""
 
     def __init__(self, lake: Lake) -> None:
-        images = lake.images
         self.block_of_shard = {
             shard: block.first_shard
-            for block in blocks_of(images["image_id"], images["identity"])
+            for block in blocks_of(lake.images)
             for shard in range(block.first_shard, block.first_shard + block.shards)
         }
 

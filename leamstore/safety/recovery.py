@@ -10,10 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from leamstore import arrays, tables
+from leamstore import arrays, schema, tables
 from leamstore.lake import Lake
 from leamstore.safety import run_token
-from leamstore.safety.migrate import add_columns
 from leamstore.tables import ledger
 
 PARTIAL: Final = ".partial"
@@ -59,3 +58,21 @@ def clear_retired(lake: Lake) -> None:
         arrays.clear_images(store, empty)
     with tables.writing(lake.tables_path) as connection:
         ledger.end_retirement(connection)
+
+
+def add_columns(lake: Lake) -> None:
+    """Add the columns to a lake that the schema has gained since it was made; they hold NULL."""
+    with lake.kept_open() as connection:
+        found = connection.sql("SELECT table_name, column_name FROM duckdb_columns()").fetchall()
+    missing = [
+        (table, column)
+        for table in schema.TABLES
+        for column in table.columns
+        if (table.name, column.name) not in found
+    ]
+    if not missing:
+        return
+    with tables.writing(lake.tables_path) as connection:
+        for table, column in missing:
+            connection.execute(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {column.type}')
+            tables.describe_column(connection, table, column)

@@ -30,13 +30,7 @@ def withdraw(lake: Location) -> None:
 
 
 def require(lake: Location, run_id: str) -> None:
-    """Raise an error if a run has no token.
-
-    Raises
-    ------
-    LakeError
-        If it has ended, or this is another place of the same name as the run's.
-    """
+    """Raise a `LakeError` if a run has ended, or this is another place of its lake's name."""
     if read_bytes(lake / RUN_TOKEN_FILE) != run_id.encode():
         raise LakeError(
             f"{lake} is not the lake of the run that sent this work, or that run has ended: see "
@@ -45,13 +39,7 @@ def require(lake: Location, run_id: str) -> None:
 
 
 def try_to_write(lake: Location) -> None:
-    """Write a file to a lake and remove it; an error if that can't be done from here.
-
-    Raises
-    ------
-    LakeError
-        If so.
-    """
+    """Write a file to a lake and remove it; a `LakeError` if that can't be done from here."""
     trial = lake / f"{RUN_TOKEN_FILE}.{uuid.uuid4().hex}"
     try:
         write_bytes(trial, b"")

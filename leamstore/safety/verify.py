@@ -3,17 +3,16 @@
 A repair takes away all that is broken; the next ingest does again just what is then missing.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from leamstore import arrays, schema, tables
-from leamstore.arrays import line_of
 from leamstore.arrays.blocks import blocks_of
 from leamstore.catalog import Catalog
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, line_of
 from leamstore.lake import Lake, face_arrays
 from leamstore.safety.fault import Fault, Owners, Unit
 from leamstore.safety.lock import ingest_lock
@@ -40,23 +39,12 @@ def verify(lake: Lake, catalog: Catalog | None = None) -> list[Fault]:
     unreadable = [*_no_files(lake), *_unreadable_tables(lake)]
     if unreadable or (unreadable := list(_scattered_identities(lake))):
         return unreadable
-    of_tables = (
-        _duplicate_rows,
-        _ledger_against_images,
-        _rows_without_unit,
-        _missing_rows,
-        _counts_that_do_not_add_up,
-        _cosines_that_are_none,
-    )
-    found = [fault for check in of_tables for fault in _at_once(check, lake)]
+    with lake.kept_open():
+        found = list(_ledger_against_images(lake))
+    found += _wrong_rows(lake)
     found += _other_weights(lake, catalog) if catalog else ()
     found += [*_attributes_against_tables(lake), *check_arrays(lake), *_stray_files(lake)]
     return found or list(_trees_that_do_not_open(lake))
-
-
-def _at_once(check: Callable[[Lake], Iterator[Fault]], lake: Lake) -> list[Fault]:
-    with lake.kept_open():
-        return list(check(lake))
 
 
 def remove_broken(lake: Lake, faults: Iterable[Fault]) -> set[Unit]:
@@ -73,9 +61,7 @@ def remove_broken(lake: Lake, faults: Iterable[Fault]) -> set[Unit]:
         If an ingest is at work on the lake.
     """
     faults = list(faults)
-    images = lake.images
-    blocks = blocks_of(images["image_id"], images["identity"])
-    shards = {block.first_shard: block.shards for block in blocks}
+    shards = {block.first_shard: block.shards for block in blocks_of(lake.images)}
     units = {unit for fault in faults for unit in fault.units}
     with ingest_lock(lake.path):
         recover(lake)
@@ -124,25 +110,12 @@ def _scattered_identities(lake: Lake) -> Iterator[Fault]:
         yield Fault(f"images, {identity}", "its image_ids are far apart, or below 0")
 
 
-def _duplicate_rows(lake: Lake) -> Iterator[Fault]:
-    owners = Owners(lake)
-    for table in schema.TABLES:
-        key = ", ".join(table.key)
-        twice = lake.sql(f"SELECT {key} FROM {table.name} GROUP BY {key} HAVING count(*) > 1")
-        if twice.height:
-            yield Fault(
-                table.name,
-                f"keys ({key}) that occur more than once: {twice.height}",
-                owners.of_rows(table.name, twice),
-            )
-
-
 def _ledger_against_images(lake: Lake) -> Iterator[Fault]:
     images = lake.images
     units = lake.sql("SELECT model, block, checksum FROM units")
     checksums = {
         block.first_shard: block_checksum(block_images(images, block))
-        for block in blocks_of(images["image_id"], images["identity"])
+        for block in blocks_of(images)
     }
     models = [FACES, *lake.sql("SELECT model FROM models ORDER BY model")["model"]]
     done = {(row["model"], row["block"]): row["checksum"] for row in units.to_dicts()}
@@ -160,32 +133,37 @@ def _ledger_against_images(lake: Lake) -> Iterator[Fault]:
         yield Fault(f"units, {model}, block {block}", problem, ((model, block),))
 
 
-def _rows_without_unit(lake: Lake) -> Iterator[Fault]:
+def _wrong_rows(lake: Lake) -> Iterator[Fault]:
+    """Yield tables with rows that contradict their keys, the ledger or themselves, or lack some."""
     owners = Owners(lake)
+    for table, problem, query in _queries_for_wrong_rows():
+        rows = lake.sql(query)
+        if rows.height:
+            yield Fault(table, problem.format(rows.height), owners.of_rows(table, rows))
+
+
+def _queries_for_wrong_rows() -> Iterator[tuple[str, str, str]]:
+    """Yield a table, what is wrong with it, and the query for the rows in which it shows."""
+    for spec in schema.TABLES:
+        key = ", ".join(spec.key)
+        query = f"SELECT {key} FROM {spec.name} GROUP BY {key} HAVING count(*) > 1"
+        yield spec.name, f"keys ({key}) that occur more than once: {{}}", query
     for table, column in IMAGE_COLUMN.items():
-        lost = lake.sql(
-            f"""
+        query = f"""
             SELECT model, {column} FROM {table} AS r
             WHERE NOT EXISTS (
                 FROM units AS u WHERE u.model = r.model
-                AND r.{column} // {arrays.SHARD_IMAGES} BETWEEN u.block AND u.block + u.shards - 1)
-            """
-        )
-        if lost.height:
-            yield Fault(
-                table,
-                f"rows that belong to no unit of the ledger: {lost.height}",
-                owners.of_rows(table, lost),
-            )
-
-
-def _missing_rows(lake: Lake) -> Iterator[Fault]:
-    """Yield tables in which a unit has fewer rows than its images and pairs ask for."""
-    owners = Owners(lake)
+                AND r.{column} // {_SHARD} BETWEEN u.block AND u.block + u.shards - 1)"""
+        yield table, "rows that belong to no unit of the ledger: {}", query
     for table, query in _MISSING.items():
-        rows = lake.sql(query)
-        if rows.height:
-            yield Fault(table, "rows are missing", owners.of_rows(table, rows))
+        yield table, "rows are missing", query
+    total = " + ".join(f"coalesce({name}, 0)" for name in schema.REGION_NAMES)
+    for table in ("pair_regions", "image_regions"):
+        column = IMAGE_COLUMN[table]
+        query = f"SELECT model, {column} FROM {table} WHERE {total} > coalesce(pixels, 0)"
+        yield table, "rows that count more region pixels than pixels: {}", query
+    infinite = "SELECT model, anchor FROM pairs WHERE NOT isfinite(cosine)"
+    yield "pairs", "cosines that are not finite: {}", infinite
 
 
 _SHARD: Final = arrays.SHARD_IMAGES
@@ -232,28 +210,6 @@ _MISSING: Final = {
         LEFT JOIN found AS f USING (model, layer, percent, shard) WHERE coalesce(f.n, 0) < e.n""",
 }
 """Queries for the model and an image of each shard in which a table lacks rows."""
-
-
-def _counts_that_do_not_add_up(lake: Lake) -> Iterator[Fault]:
-    owners = Owners(lake)
-    total = " + ".join(f"coalesce({name}, 0)" for name in schema.REGION_NAMES)
-    for table in ("pair_regions", "image_regions"):
-        wrong = lake.sql(
-            f"SELECT model, {IMAGE_COLUMN[table]} FROM {table} WHERE {total} > coalesce(pixels, 0)"
-        )
-        if wrong.height:
-            yield Fault(
-                table,
-                f"rows that count more region pixels than pixels: {wrong.height}",
-                owners.of_rows(table, wrong),
-            )
-
-
-def _cosines_that_are_none(lake: Lake) -> Iterator[Fault]:
-    none = lake.sql("SELECT model, anchor FROM pairs WHERE NOT isfinite(cosine)")
-    if none.height:
-        problem = f"cosines that are not finite: {none.height}"
-        yield Fault("pairs", problem, Owners(lake).of_rows("pairs", none))
 
 
 def _other_weights(lake: Lake, catalog: Catalog) -> Iterator[Fault]:

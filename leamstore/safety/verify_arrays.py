@@ -12,12 +12,12 @@ import zarr
 from numpy.typing import NDArray
 
 from leamstore import arrays, schema
-from leamstore.arrays import SHARD_IMAGES, line_of
-from leamstore.errors import LakeError, MissingArrayError
+from leamstore.arrays import SHARD_IMAGES
+from leamstore.errors import LakeError, MissingArrayError, line_of
 from leamstore.lake import Lake, face_arrays
 from leamstore.safety.fault import Fault, Owners
 from leamstore.storage import Location, objects
-from leamstore.tables.ledger import FACES
+from leamstore.tables.ledger import FACES, done_faces
 
 
 @dataclass(frozen=True)
@@ -156,14 +156,8 @@ def _of_maps(lake: Lake) -> Iterator[ArrayCheck]:
 
 
 def _of_faces(lake: Lake) -> Iterator[ArrayCheck]:
-    places = lake.sql(
-        f"""
-        SELECT image_id FROM images JOIN units
-        ON image_id // {arrays.SHARD_IMAGES} BETWEEN block AND block + shards - 1
-        WHERE model = ? ORDER BY image_id
-        """,
-        [FACES],
-    )["image_id"].to_numpy()
+    with lake.kept_open() as connection:
+        places = np.array(done_faces(connection), np.int64)
     for name in face_arrays(lake.settings):
         size = (schema.GRID, schema.GRID, 3) if name == "crop" else (schema.GRID, schema.GRID)
         yield ArrayCheck(lake.faces_path, name, FACES, size, "uint8", SHARD_IMAGES, places)

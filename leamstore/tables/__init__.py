@@ -11,15 +11,3 @@ from leamstore.tables.connections import (
     too_long,
     writing,
 )
-
-__all__ = [
-    "append",
-    "create_tables",
-    "describe_column",
-    "ended_after",
-    "frame_of",
-    "reading",
-    "rewrite",
-    "too_long",
-    "writing",
-]

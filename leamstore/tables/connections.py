@@ -17,7 +17,7 @@ import polars as pl
 from polars import selectors
 
 from leamstore import schema
-from leamstore.errors import LakeError
+from leamstore.errors import LakeError, line_of
 from leamstore.storage import Location
 from leamstore.tables.published_copy import current_copy, working_copy
 from leamstore.tables.waiting import READER_PATIENCE, WITHOUT_END, Wait
@@ -91,7 +91,7 @@ def writing(
             connection.commit()
     except (duckdb.IOException, duckdb.FatalException) as error:
         raise LakeError(
-            f"{path} can't be written ({_first_line(error)}): what was committed before is kept."
+            f"{path} can't be written ({line_of(error)}): what was committed before is kept."
         ) from error
 
 
@@ -118,7 +118,7 @@ def rewrite(path: Location) -> None:
                 # In its place before the connection ends: nobody writes to the old file meanwhile.
                 fresh.replace(file)
     except (duckdb.IOException, duckdb.FatalException) as error:
-        raise LakeError(f"{path} can't be written ({_first_line(error)}).") from error
+        raise LakeError(f"{path} can't be written ({line_of(error)}).") from error
 
 
 @contextmanager
@@ -150,13 +150,7 @@ def reading(
 
 @contextmanager
 def ended_after(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
-    """Interrupt a query within the context that takes longer; None: never.
-
-    Raises
-    ------
-    LakeError
-        If one was ended.
-    """
+    """End a query within the context with a `LakeError` after so many seconds; None: never."""
     if seconds is None:
         yield
         return
@@ -180,20 +174,14 @@ def too_long(seconds: float) -> str:
 
 
 def frame_of(answer: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
-    """Return the result of a query.
-
-    Raises
-    ------
-    LakeError
-        If there was no query, or polars lacks the answer's types.
-    """
+    """Return the result of a query; `LakeError` if polars lacks its types, or there is none."""
     if answer is None:
         raise LakeError("the query asks nothing: write one.")
     try:
         rows = answer.pl()
     except pl.exceptions.PolarsError as error:
         raise LakeError(
-            f"the answer can't be read ({_first_line(error)}): cast its columns to VARCHAR."
+            f"the answer can't be read ({line_of(error)}): cast its columns to VARCHAR."
         ) from error
     for column in rows.select(selectors.date() | selectors.datetime()):
         first, last = pl.Series([date.min, date.max]).cast(column.dtype).to_physical()
@@ -246,23 +234,21 @@ def _connected(
             connection = duckdb.connect(str(path), read_only=read_only, config=config)
             break
         except duckdb.Error as error:
-            if not _is_locked(error):
-                raise LakeError(f"{path} cannot be opened: {_first_line(error)}") from error
+            if not any(message in str(error) for message in _LOCKED):
+                raise LakeError(f"{path} cannot be opened: {line_of(error)}") from error
             wait.pause(_holder(error))
     try:
         yield connection
     except duckdb.Error as error:
         if "checksum" not in str(error):
             raise
-        raise LakeError(f"{path} is damaged: {_first_line(error)}") from error
+        raise LakeError(f"{path} is damaged: {line_of(error)}") from error
     finally:
         connection.close()
 
 
-def _is_locked(error: duckdb.Error) -> bool:
-    # The second message is the same conflict between two threads of one process.
-    return "Could not set lock" in str(error) or "different configuration" in str(error)
-
+_LOCKED: Final = ("Could not set lock", "different configuration")
+"""DuckDB's messages of a lock held by another process, or by another thread of this one."""
 
 _HOLDER: Final = re.compile(r"held in (?P<program>.+) \(PID (?P<pid>\d+)\)")
 
@@ -283,7 +269,3 @@ def _create_table_sql(table: schema.Table) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

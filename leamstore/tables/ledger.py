@@ -59,16 +59,21 @@ def done_models(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {model for (model,) in rows}
 
 
+def done_faces(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """Return the image_ids whose crops and labels are done, in order."""
+    rows = connection.execute(
+        f"SELECT image_id FROM images JOIN units ON image_id // {SHARD_IMAGES} "
+        "BETWEEN block AND block + shards - 1 WHERE model = ? ORDER BY 1",
+        [FACES],
+    ).fetchall()
+    return [image_id for (image_id,) in rows]
+
+
 def require_running(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Raise an error if a later run has marked this one as interrupted.
 
     On one machine the lock keeps two ingests apart. In an object store nobody can know whether a
-    writer elsewhere still lives: there the later one goes on, and this ends the former.
-
-    Raises
-    ------
-    LakeError
-        If that is so.
+    writer elsewhere still lives: there the later one goes on, and a `LakeError` ends the former.
     """
     entered = connection.execute("SELECT summary FROM runs WHERE run_id = ?", [run_id]).fetchall()
     if any(summary is not None for (summary,) in entered):
@@ -177,18 +182,19 @@ def end_retirement(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _placed_blocks(connection: duckdb.DuckDBPyConnection) -> list[Block]:
-    placed = connection.sql(
-        "SELECT image_id, identity FROM images WHERE image_id IS NOT NULL ORDER BY image_id"
+    return blocks_of(_placed_images(connection))
+
+
+def _placed_images(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    return connection.sql(
+        "SELECT image_id, identity, sha256 FROM images WHERE image_id IS NOT NULL ORDER BY image_id"
     ).pl()
-    return blocks_of(placed["image_id"], placed["identity"])
 
 
 def _retire_block(connection: duckdb.DuckDBPyConnection, block: Block, left: list[Block]) -> None:
     """Hand a block's units on to the blocks that are left of it, and mark its shards."""
     units = connection.sql("SELECT * FROM units WHERE block = ?", params=[block.first_shard]).pl()
-    images = connection.sql(
-        "SELECT image_id, identity, sha256 FROM images WHERE image_id IS NOT NULL ORDER BY image_id"
-    ).pl()
+    images = _placed_images(connection)
     connection.execute("DELETE FROM units WHERE block = ?", [block.first_shard])
     for unit in units.filter(pl.col("model") != RETIRED).to_dicts():
         for remaining in left:

@@ -13,7 +13,6 @@ ELSEWHERE: Final = {
     "leamstore/schema_page.py":
         "docs/test_documented.py::test_every_table_column_and_array_of_a_lake_is_documented",
     "leamstore/safety/fault.py": "leamstore/safety/test_verify.py",
-    "leamstore/safety/recovery.py": "robustness/test_kills.py",
     "leamstore/safety/verify_arrays.py": "leamstore/safety/test_verify.py",
     "leamstore/tables/export.py": "leamstore/test_commandline.py",
     "leamstore/tables/waiting.py": "leamstore/tables/test_connections.py",
@@ -25,8 +24,6 @@ ELSEWHERE: Final = {
     "ingest/photographs/plugins.py":
         "ingest/photographs/test_decoding.py::test_a_format_that_needs_a_plugin_is_rejected_with_the_remedy",
     "ingest/photographs/reconciliation.py": "ingest/run/test_images.py",
-    "ingest/networks/device.py":
-        "ingest/test_commandline.py::test_a_mistake_is_one_sentence_and_leaves_no_lake",
     "ingest/photographs/datasets/photograph.py": "ingest/photographs/datasets/test_folder.py",
     "ingest/run/block.py": "ingest/run/test_pipeline.py",
     "ingest/run/execution.py": "ingest/run/test_pipeline.py",

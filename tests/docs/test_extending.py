@@ -36,7 +36,7 @@ def checkout(tmp_path_factory):
     register(
         folder / "ingest/leam/targets.py",
         '        Target("norm",',
-        '        Target("sharpened", "cubed", sharpened_cosine, no_references, True),\n',
+        '        Target("sharpened", sharpened_cosine),\n',
         "from ingest.leam.sharpened import sharpened_cosine\n",
     )
     add(folder, "analyses/peaks.py", code_of("An analysis"))

@@ -1,7 +1,7 @@
 import pytest
 
 from leamstore import errors
-from leamstore.errors import LeamError, UnusableImageError, printable
+from leamstore.errors import LeamError, UnusableImageError, printable, some
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,14 @@ from leamstore.errors import LeamError, UnusableImageError, printable
 )  # fmt: skip
 def test_controls_of_a_terminal_are_shown_as_escapes(text, shown):
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [("", ""), ("ab", "a, b"), ("abc", "a, b, c"), ("abcde", "a, b, c and 2 more")],
+)
+def test_a_long_list_is_cut(names, words):
+    assert some(names) == words
 
 
 def test_an_unusable_image_has_its_reason_and_one_line():

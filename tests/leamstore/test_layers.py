@@ -45,10 +45,9 @@ def test_no_images_have_no_maps(layer):
     assert layer.read([]).shape == (0, 3, 2)
 
 
-def test_pair_maps_are_read_by_pair_and_peaks_by_image(layer):
+def test_pair_maps_are_read_by_pair(layer):
     # Two pairs are kept of each image: those of image 3 are 6 and 7.
     assert values(layer.read_pairs([7, 0, 6])) == [1 + 3 / 256, 1, 1 + 3 / 256]
-    assert layer.peaks([2, 128]).tolist() == [4 / 256, 1]
 
 
 def test_the_mean_map_is_of_the_images_named_over_all_shards(layer):

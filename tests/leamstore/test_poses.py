@@ -36,7 +36,7 @@ def real_landmarks():
         turned = [photograph.rotate(angle, Image.Resampling.BICUBIC) for angle in (0, 12, -15)]
         images = [*turned, ImageOps.mirror(photograph)]
         points = [detection.single_face(np.asarray(image)).landmarks for image in images]
-        to_image = np.stack([chips.crop_to_image(landmarks) for landmarks in points])
+        to_image = np.stack([chips.chip_to_image(landmarks, "crop", 512) for landmarks in points])
         found.append(geometry.apply(geometry.invert(to_image), np.stack(points)))
     return found
 

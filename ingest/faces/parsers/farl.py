@@ -21,19 +21,6 @@ MODEL: Final = "farl/celebm/448"
 """facer's name of the network."""
 
 
-def open_farl(weights: Path | None, device: str) -> "FarlParser":
-    """Return the parser, as the catalog names it.
-
-    Raises
-    ------
-    WeightsError
-        If no weights are given, or a file that isn't its weights.
-    """
-    if weights is None:
-        raise WeightsError("The parser farl needs its weights: give their file.")
-    return FarlParser(weights, device)
-
-
 class FarlParser:
     """A `Parser` that runs FaRL on batches of crops.
 
@@ -49,13 +36,15 @@ class FarlParser:
     Raises
     ------
     WeightsError
-        If the file is missing or not TorchScript.
+        If no file is given, or it is missing or not TorchScript.
     """
 
     name: Final = "farl"
     regions: Final = tuple(region.name for region in REGIONS)
 
-    def __init__(self, weights: Path, device: str = "cpu", batch_size: int = 8) -> None:
+    def __init__(self, weights: Path | None, device: str = "cpu", batch_size: int = 8) -> None:
+        if weights is None:
+            raise WeightsError("The parser farl needs its weights: give their file.")
         if not weights.is_file():
             raise WeightsError(f"The weights of the parser farl are not at {weights}.")
         self._weights = weights

@@ -43,16 +43,14 @@ _CONTOUR: Final = slice(0, 27)
 """Landmarks of the jaw and the eyebrows, whose hull is the face."""
 
 
-def open_landmarks(_weights: Path | None, _device: str) -> "LandmarkParser":
-    """Return the parser, as the catalog names it: the landmarks it is given are all it needs."""
-    return LandmarkParser()
-
-
 class LandmarkParser:
-    """A `Parser` that fills the outlines which dlib's landmarks draw."""
+    """A `Parser` that fills the outlines which dlib's landmarks draw; it needs nothing else."""
 
     name: Final = "landmarks"
     regions: Final = ("face", "nose", *_BROWS, *_OUTLINES)
+
+    def __init__(self, _weights: Path | None = None, _device: str = "cpu") -> None:
+        pass
 
     def parse(self, crops: NDArray[np.uint8], landmarks: Points) -> NDArray[np.uint8]:
         """Label crops (image, 512, 512, 3) by their landmarks (image, 68, 2) in crop pixels."""

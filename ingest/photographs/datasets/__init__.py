@@ -1,6 +1,7 @@
 """Data sets: photographs on disk with their identities and, where stated, attributes.
 
-Every data set is a module with ``read(root) -> Dataset``, which its entry in the catalog names.
+Every data set is a module with ``read(root) -> Dataset``, which its entry in the catalog names; a
+folder that is missing or laid out otherwise is a `LeamError`.
 The module `fetching` downloads published data sets, and `selection` takes a part of one.
 """
 

@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 @dataclass(frozen=True)
 class Answer:
     """The outcome of a request to an address.
@@ -33,7 +29,7 @@ class Answer:
     url: str
     reason: str | None = None
     detail: str | None = None
-    asked: str = field(default_factory=_now)
+    asked: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 class Answers:

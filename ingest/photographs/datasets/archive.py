@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from leamstore.errors import LeamError
+from leamstore.errors import LeamError, line_of
 
 _BROKEN: Final = (
     tarfile.TarError,
@@ -50,8 +50,7 @@ def unpack(archive: Path, root: Path) -> None:
             _extract(archive, unpacked)
             unpacked.replace(root)
     except _BROKEN as error:
-        reason = str(error).partition("\n")[0].rstrip(".:")
-        raise LeamError(f"{archive} can't be unpacked: {reason}.") from error
+        raise LeamError(f"{archive} can't be unpacked: {line_of(error).rstrip('.:')}.") from error
     except OSError as error:
         raise LeamError(f"{archive} can't be unpacked to {root}: {error}.") from error
 

@@ -15,16 +15,16 @@ import posixpath
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Final
 
 from ingest.photographs.datasets.photograph import Photograph
-from ingest.photographs.datasets.sentences import counted, some_of
+from ingest.photographs.datasets.sentences import counted
 from ingest.photographs.datasets.tables import find_table, read_csv
-from leamstore.errors import LeamError
+from leamstore.errors import LeamError, some
 
 MAX_AGE: Final = 150
 """Age in years above which it is taken for a mistake."""
@@ -69,20 +69,9 @@ IDENTITIES: Final = AttributeTable("identities.csv", "identity", ("gender", "eth
 IMAGES: Final = AttributeTable("images.csv", "path", ("age",))
 
 
-@dataclass(frozen=True)
-class Attributes:
-    """The attributes in a csv file, by key."""
-
-    rows: dict[str, dict[str, str]]
-
-    def of(self, key: str) -> dict[str, str]:
-        """Return the attributes of an identity or an image, empty if none are stated."""
-        return self.rows.get(_comparable(key), {}) if self.rows else {}
-
-
 def read_attributes(
-    root: Path, table: AttributeTable, keys: Iterable[str], notes: list[str]
-) -> Attributes:
+    root: Path, table: AttributeTable, keys: Collection[str], notes: list[str]
+) -> dict[str, dict[str, str]]:
     """Read the attributes from the csv file in `root` or next to it.
 
     Parameters
@@ -91,10 +80,15 @@ def read_attributes(
         Folder of the data set.
     table : AttributeTable
         Specification of the file.
-    keys : iterable of str
+    keys : collection of str
         Identities, or paths relative to `root`, that the data set holds.
     notes : list of str
         Gets a sentence about the file that was used or why it wasn't.
+
+    Returns
+    -------
+    dict of dict
+        The stated attributes of each key, by their names.
 
     Raises
     ------
@@ -102,28 +96,28 @@ def read_attributes(
         If the file in `root` can't be understood, or there are two that differ by case.
     """
     own = find_table(root, table.file_name)
-    if own:
-        rows = _read(own, table, notes)
-        notes.append(_usage(own, rows.keys(), _known(keys)))
-        return Attributes(rows)
     said: list[str] = []
     try:
-        beside = find_table(root.resolve().parent, table.file_name)
-        rows = _read(beside, table, said) if beside else {}
+        path = own or find_table(root.resolve().parent, table.file_name)
+        rows = _read(path, table, said) if path else {}
     except LeamError as error:
+        if own:
+            raise
         notes.append(f"Not used, as it lies outside {root}: {error}")
-        return Attributes({})
-    if not beside:
-        return Attributes({})
-    known = _known(keys)
-    if 2 * len(rows.keys() & known) < len(known):
+        path = None
+    if path is None:
+        return {key: {} for key in keys}
+    comparable = {key: _comparable(key) for key in keys}
+    known = set(comparable.values())
+    covered = len(rows.keys() & known)
+    if not own and 2 * covered < len(known):
         notes.append(
-            f"{beside} is not used, as it lies outside {root} and covers only "
-            f"{len(rows.keys() & known):,} of its {len(known):,} {Path(table.file_name).stem}."
+            f"{path} is not used, as it lies outside {root} and covers only {covered:,} of its "
+            f"{len(known):,} {Path(table.file_name).stem}."
         )
-        return Attributes({})
-    notes += [*said, _usage(beside, rows.keys(), known)]
-    return Attributes(rows)
+        return {key: {} for key in keys}
+    notes += [*said, _usage(path, rows.keys(), known)]
+    return {key: rows.get(plain, {}) for key, plain in comparable.items()}
 
 
 def note_other_tables(root: Path, tables: Sequence[AttributeTable], notes: list[str]) -> None:
@@ -136,7 +130,7 @@ def note_other_tables(root: Path, tables: Sequence[AttributeTable], notes: list[
     )
     if others:
         notes.append(
-            f"Not read in {root}: {some_of(others)}; attributes come from {' and '.join(read)}."
+            f"Not read in {root}: {some(others)}; attributes come from {' and '.join(read)}."
         )
 
 
@@ -197,7 +191,7 @@ def distinct_values(photographs: Sequence[Photograph]) -> list[str]:
             value for person in people.values() if (value := getattr(person, attribute)) is not None
         )
         if counts:
-            values = some_of((f"{value} {n:,}" for value, n in counts.most_common()), 8)
+            values = some((f"{value} {n:,}" for value, n in counts.most_common()), 8)
             stated = f"stated of {counts.total():,} of {len(people):,} identities"
             said.append(
                 f"{attribute}: {counted(len(counts), 'distinct value')}, {stated}: {values}."
@@ -211,7 +205,7 @@ def distinct_values(photographs: Sequence[Photograph]) -> list[str]:
         ]
         if alike:
             said.append(
-                f"{attribute}: {some_of(alike)} differ by one letter; if one group is meant, give "
+                f"{attribute}: {some(alike)} differ by one letter; if one group is meant, give "
                 f"it one spelling in {IDENTITIES.file_name}."
             )
     ages = [photograph.age for photograph in photographs if photograph.age is not None]
@@ -241,11 +235,7 @@ def _usage(source: Path, stated: Iterable[str], known: set[str]) -> str:
     used = f"{source} covers {len(known & set(stated)):,} of {len(known):,} {kind}"
     if not unknown:
         return f"{used}."
-    return f"{used}; {counted(len(unknown), 'row')} without a match here ({some_of(unknown)})."
-
-
-def _known(keys: Iterable[str]) -> set[str]:
-    return {_comparable(key) for key in keys}
+    return f"{used}; {counted(len(unknown), 'row')} without a match here ({some(unknown)})."
 
 
 def _comparable(key: str) -> str:
@@ -257,18 +247,13 @@ def _read(path: Path, table: AttributeTable, notes: list[str]) -> dict[str, dict
     """Return the attributes in a csv file by comparable key; what says nothing is left out.
 
     `notes` gets a sentence on values that are read differently than written.
-
-    Raises
-    ------
-    LeamError
-        If it isn't csv in UTF-8, lacks its columns, or contradicts itself.
     """
     frame = read_csv(path)
     attributes = [column for column in table.attributes if column in frame.columns]
     if table.key not in frame.columns or not attributes:
         raise LeamError(
             f"{path} needs the columns {table.key} and {' or '.join(table.attributes)}, "
-            f"separated by commas, but has {some_of(frame.columns)}."
+            f"separated by commas, but has {some(frame.columns)}."
         )
     rows: dict[str, dict[str, str]] = {}
     for key, *cells in frame.select(table.key, *attributes).iter_rows():
@@ -294,4 +279,4 @@ def _respelled(path: Path, attribute: str, cells: Iterable[str]) -> str:
         for cell in sorted(cells)
         if cell.strip() and cell.strip() != (value := value_of(attribute, cell))
     ]
-    return f"{path}: {attribute} reads {some_of(ways, 8)}." if ways else ""
+    return f"{path}: {attribute} reads {some(ways, 8)}." if ways else ""

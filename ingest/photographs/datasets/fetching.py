@@ -8,6 +8,7 @@ from rich.console import Console
 from ingest.photographs import download
 from ingest.photographs.datasets import imdb_face
 from ingest.photographs.datasets.archive import unpack
+from ingest.photographs.datasets.selection import NO_LIMITS, Limits
 from leamstore.catalog import Dataset, RemoteFile, files
 from leamstore.errors import LeamError
 
@@ -16,10 +17,7 @@ def fetch_dataset(
     entry: Dataset,
     root: Path,
     console: Console | None = None,
-    *,
-    max_images: int | None = None,
-    max_identities: int | None = None,
-    seed: int = 0,
+    limits: Limits = NO_LIMITS,
 ) -> None:
     """Download a data set to its folder, unless it is there or has no address.
 
@@ -35,7 +33,7 @@ def fetch_dataset(
         Folder of the data set.
     console : Console, optional
         Where progress is shown; by default standard error.
-    max_images, max_identities, seed
+    limits : Limits
         Which images of IMDb-Face to ask for (see `ingest.photographs.datasets.imdb_face.fetch`).
 
     Raises
@@ -50,13 +48,7 @@ def fetch_dataset(
         if not table.exists():
             _copy(_archive(entry.archive, console), table)
         if not files.is_offline():
-            imdb_face.fetch(
-                root,
-                max_images=max_images,
-                max_identities=max_identities,
-                seed=seed,
-                console=console,
-            )
+            imdb_face.fetch(root, limits, console=console)
     elif not root.exists() or (root.is_dir() and not any(root.iterdir())):
         unpack(_archive(entry.archive, console), root)
 

@@ -12,8 +12,8 @@ from typing import Final
 from ingest.photographs.datasets.attributes import IDENTITIES, note_other_tables, read_attributes
 from ingest.photographs.datasets.folder import existing_folder, image_files
 from ingest.photographs.datasets.photograph import Dataset, Photograph
-from ingest.photographs.datasets.sentences import counted, some_of
-from leamstore.errors import LeamError
+from ingest.photographs.datasets.sentences import counted
+from leamstore.errors import LeamError, some
 
 NAME: Final = "fgnet"
 
@@ -24,13 +24,7 @@ _FILE_NAME: Final = re.compile(r"([0-9]{3})A([0-9]{2})[a-z]?\.(jpe?g|png|bmp|tif
 
 
 def read(root: Path) -> Dataset:
-    """Read FG-NET; files that are named otherwise are left out, with a note.
-
-    Raises
-    ------
-    LeamError
-        If no file is named as FG-NET's are.
-    """
+    """Read FG-NET; files that are named otherwise are left out, with a note."""
     existing_folder(root)
     for folder in (root / name for name in FOLDERS):
         notes: list[str] = []
@@ -44,7 +38,7 @@ def read(root: Path) -> Dataset:
         )
     others = [path.name for path, match in matches.items() if match is None]
     if others:
-        named = f"named like 001A02.JPG: {some_of(others)}"
+        named = f"named like 001A02.JPG: {some(others)}"
         notes.append(f"Left out {counted(len(others), 'file')} of {folder} that are not {named}.")
     known = {path: match for path, match in matches.items() if match is not None}
     attributes = read_attributes(root, IDENTITIES, {match[1] for match in known.values()}, notes)
@@ -54,9 +48,8 @@ def read(root: Path) -> Dataset:
             path,
             identity=match[1],
             dataset=NAME,
-            gender=attributes.of(match[1]).get("gender"),
-            ethnicity=attributes.of(match[1]).get("ethnicity"),
             age=float(match[2]),
+            **attributes[match[1]],
         )
         for path, match in known.items()
     ]

@@ -16,8 +16,8 @@ from ingest.photographs.datasets.attributes import (
     years,
 )
 from ingest.photographs.datasets.photograph import Dataset, Photograph
-from ingest.photographs.datasets.sentences import counted, some_of
-from leamstore.errors import LeamError
+from ingest.photographs.datasets.sentences import counted
+from leamstore.errors import LeamError, some
 
 NAME: Final = "folder"
 
@@ -47,7 +47,8 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
     """
     notes: list[str] = []
     images = [
-        (path, _composed(folder.name))
+        # Composed, since macOS and Linux write the same name differently.
+        (path, unicodedata.normalize("NFC", folder.name))
         for folder in _identity_folders(existing_folder(root), notes)
         for path in image_files(folder, notes)
     ]
@@ -63,18 +64,12 @@ def read(root: Path, dataset: str = NAME) -> Dataset:
             path,
             identity,
             dataset,
-            gender=of_identities.of(identity).get("gender"),
-            ethnicity=of_identities.of(identity).get("ethnicity"),
-            age=years(of_images.of(key).get("age"), path),
+            age=years(of_images[key].get("age"), path),
+            **of_identities[identity],
         )
         for (path, identity), key in zip(images, keys, strict=True)
     ]
     return Dataset(dataset, root, tuple(photographs), tuple(notes))
-
-
-def _composed(name: str) -> str:
-    """Return a name in Unicode's composed form: macOS and Linux write the same name differently."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _hint(root: Path) -> str:
@@ -84,13 +79,7 @@ def _hint(root: Path) -> str:
 
 
 def existing_folder(root: Path) -> Path:
-    """Return `root` if it is a folder with something in it.
-
-    Raises
-    ------
-    LeamError
-        If it is missing, not a folder, unreadable or empty.
-    """
+    """Return `root`; `LeamError` if it is missing, not a folder, unreadable or empty."""
     remedy = "name the folder that holds the images"
     try:
         if next(root.iterdir(), None) is None:
@@ -110,7 +99,7 @@ def image_files(folder: Path, notes: list[str]) -> list[Path]:
     # A link stays, wherever it leads: reading it gives an image or a row with a reason.
     others = [entry.name for entry in entries if not (entry.is_symlink() or entry.is_file())]
     if others:
-        notes.append(f"Left out of {folder}, as they are not files: {some_of(others)}.")
+        notes.append(f"Left out of {folder}, as they are not files: {some(others)}.")
     return [folder / entry.name for entry in entries if entry.name not in set(others)]
 
 
@@ -124,7 +113,7 @@ def _identity_folders(root: Path, notes: list[str]) -> list[Path]:
         raise LeamError(f"{root} holds {found}: {LAYOUT}.")
     if loose:
         left_out = counted(len(loose), "file")
-        notes.append(f"Left out {left_out} right in {root}, of no identity: {some_of(loose)}.")
+        notes.append(f"Left out {left_out} right in {root}, of no identity: {some(loose)}.")
     return folders
 
 
@@ -138,7 +127,7 @@ def _visible(folder: Path, notes: list[str]) -> list[os.DirEntry[str]]:
         return []
     odd = [entry.name for entry in entries if not _is_text(entry.name)]
     if odd:
-        shown = some_of(name.encode("utf-8", "backslashreplace").decode() for name in odd)
+        shown = some(name.encode("utf-8", "backslashreplace").decode() for name in odd)
         notes.append(f"Left out of {folder}, as their names are not UTF-8: {shown}.")
     return [
         entry

@@ -37,7 +37,7 @@ from ingest.photographs.datasets import folder
 from ingest.photographs.datasets.answers import Answer, Answers
 from ingest.photographs.datasets.files import write_atomically
 from ingest.photographs.datasets.photograph import Dataset
-from ingest.photographs.datasets.selection import select
+from ingest.photographs.datasets.selection import NO_LIMITS, Limits, select
 from ingest.photographs.datasets.sentences import counted, tally
 from ingest.photographs.datasets.tables import find_table, read_csv
 from ingest.photographs.decoding import decode_photograph
@@ -114,13 +114,7 @@ class Link:
 
 
 def read(root: Path) -> Dataset:
-    """Read the images that have been fetched.
-
-    Raises
-    ------
-    LeamError
-        If there are none.
-    """
+    """Read the images that have been fetched."""
     images = folder.existing_folder(root) / IMAGES
     if not images.is_dir():
         raise LeamError(f"No image of IMDb-Face has been fetched to {images} yet: fetch it first.")
@@ -135,10 +129,8 @@ def read(root: Path) -> Dataset:
 
 def fetch(
     root: Path,
+    limits: Limits = NO_LIMITS,
     *,
-    max_images: int | None = None,
-    max_identities: int | None = None,
-    seed: int = 0,
     policy: Policy = POLICY,
     workers: int = 8,
     console: Console | None = None,
@@ -149,9 +141,9 @@ def fetch(
     ----------
     root : Path
         Folder that holds the csv and gets the images and the ledger.
-    max_images, max_identities, seed
-        Which addresses to ask, as in `selection.select`; as most addresses are
-        dead by now, far fewer images will come.
+    limits : Limits
+        Which addresses to ask, as in `selection.select`, without `min_images`; as most addresses
+        are dead by now, far fewer images will come.
     policy : ingest.photographs.http.Policy
         Policy of the requests.
     workers : int
@@ -174,7 +166,7 @@ def fetch(
     if files.is_offline():
         raise LeamError("LEAM_OFFLINE forbids downloading the images of IMDb-Face: unset it.")
     links, bad_rows = read_links(root)
-    links = select(links, max_images, None, max_identities, seed)
+    links = select(links, dataclasses.replace(limits, min_images=None))
     answers = Answers(root / LEDGER)
     dead = {asked for asked, reason in answers.failed().items() if reason not in ASKED_AGAIN}
     missing = [link for link in links if not link.path.exists()]

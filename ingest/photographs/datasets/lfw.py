@@ -19,13 +19,7 @@ FOLDERS: Final = ("lfw_home", "lfw_funneled", "lfw-deepfunneled", "lfw")
 
 
 def read(root: Path) -> Dataset:
-    """Read LFW from the folder of its identities or from one that holds it.
-
-    Raises
-    ------
-    LeamError
-        If there is no such folder or it is laid out otherwise.
-    """
+    """Read LFW from the folder of its identities or from one that holds it."""
     identities = _identities(folder.existing_folder(root))
     return dataclasses.replace(folder.read(identities, NAME), root=root)
 

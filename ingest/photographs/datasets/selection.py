@@ -3,8 +3,10 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from ingest.photographs.datasets.sentences import counted
 from leamstore.errors import LeamError
@@ -23,14 +25,33 @@ class _OfIdentity(Protocol):
 _Item = TypeVar("_Item", bound=_OfIdentity)
 
 
-def select(
-    photographs: Iterable[_Item],
-    max_images: int | None = None,
-    min_images: int | None = None,
-    max_identities: int | None = None,
-    seed: int = 0,
-) -> list[_Item]:
-    """Take at most so many images of at most so many identities, drawn by seed.
+@dataclass(frozen=True)
+class Limits:
+    """Limits on the size of a data set.
+
+    Attributes
+    ----------
+    max_images : int, optional
+        Most images of an identity; the rest is left out.
+    min_images : int, optional
+        Identities with fewer images are left out; counted before `max_images` takes any away.
+    max_identities : int, optional
+        Most identities, among those with enough images.
+    seed : int
+        Draws the images and identities that are taken.
+    """
+
+    max_images: int | None = None
+    min_images: int | None = None
+    max_identities: int | None = None
+    seed: int = 0
+
+
+NO_LIMITS: Final = Limits()
+
+
+def select(photographs: Iterable[_Item], limits: Limits) -> list[_Item]:
+    """Take as many images of as many identities as the limits allow, drawn by their seed.
 
     Each identity and each image has a place in line that depends on nothing but the seed, the
     identity and the file's name: other identities and images, their order and the folder don't
@@ -40,14 +61,7 @@ def select(
     ----------
     photographs : iterable
         Photographs, or anything else with a path and an identity.
-    max_images : int, optional
-        Most images of an identity; the rest is left out.
-    min_images : int, optional
-        Identities with fewer images are left out; counted before `max_images` takes any away.
-    max_identities : int, optional
-        Most identities, among those with enough images.
-    seed : int
-        Draws the line.
+    limits : Limits
 
     Returns
     -------
@@ -59,27 +73,28 @@ def select(
     LeamError
         If a limit is below 1, or nothing is left.
     """
-    if any(limit is not None and limit < 1 for limit in (max_images, min_images, max_identities)):
+    most = (limits.max_images, limits.min_images, limits.max_identities)
+    if any(limit is not None and limit < 1 for limit in most):
         raise LeamError("A limit on images or identities must be 1 or more.")
+
+    def place_of(one: _Item) -> bytes:
+        return _place(limits.seed, one.identity, one.path.name)
+
     offered = list(photographs)
     of_identity: dict[str, list[int]] = defaultdict(list)
     for position, photograph in enumerate(offered):
         of_identity[photograph.identity].append(position)
-    enough = [name for name, images in of_identity.items() if len(images) >= (min_images or 1)]
+    least = limits.min_images or 1
+    enough = [name for name, images in of_identity.items() if len(images) >= least]
     if offered and not enough:
         largest = counted(max(map(len, of_identity.values())), "image")
         raise LeamError(
-            f"No identity has {min_images} images, the most is {largest}: ask for a lower minimum."
+            f"No identity has {least} images, the most is {largest}: ask for a lower minimum."
         )
     chosen: list[int] = []
-    for identity in sorted(enough, key=lambda name: _place(seed, name))[:max_identities]:
-        line = sorted(
-            of_identity[identity],
-            key=lambda position: _place(
-                seed, offered[position].identity, offered[position].path.name
-            ),
-        )
-        chosen += line[:max_images]
+    for identity in sorted(enough, key=partial(_place, limits.seed))[: limits.max_identities]:
+        line = sorted(of_identity[identity], key=lambda position: place_of(offered[position]))
+        chosen += line[: limits.max_images]
     return [offered[position] for position in sorted(chosen)]
 
 

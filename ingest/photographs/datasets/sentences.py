@@ -1,19 +1,11 @@
-"""Words for counts and lists in sentences."""
+"""Words for counts in sentences."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Return ``"1 file"`` or ``"2,000 files"``; of nouns that take no s, `plural` is the plural."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or f'{noun}s'}"
-
-
-def some_of(names: Iterable[object], most: int = 3) -> str:
-    """Return the first few names: ``"a, b, c and 2 more"``."""
-    listed = [str(name) for name in names]
-    more = len(listed) - most
-    return ", ".join(listed[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def tally(counts: Counter[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars
 
-from leamstore.errors import LeamError
+from leamstore.errors import LeamError, line_of
 
 MAX_NAMES: Final = 2**16
 """Most bytes of the header row: a million columns take a minute to read."""
@@ -27,13 +27,7 @@ _SEPARATOR_LINE: Final = re.compile(r"\ufeff?\"?sep=(.)\"?", re.IGNORECASE)
 
 
 def find_table(folder: Path, name: str) -> Path | None:
-    """Return the file of a name in a folder, without regard to case, or None.
-
-    Raises
-    ------
-    LeamError
-        If there are several.
-    """
+    """Return the file of a name in a folder, in any case, or None; `LeamError` if there are two."""
     try:
         with os.scandir(folder) as scan:
             found = sorted(one.name for one in scan if one.name.lower() == name and one.is_file())
@@ -70,7 +64,7 @@ def read_csv(path: Path) -> polars.DataFrame:
     except UnicodeDecodeError as error:
         raise LeamError(f"{path} can't be read as csv in UTF-8: {error}; {_SAVE_AS}.") from error
     except (polars.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = line_of(error).rstrip(".")
         remedy = f"; {_SAVE_AS}" if "utf-8" in reason.lower() else ""
         raise LeamError(f"{path} can't be read as csv in UTF-8: {reason}{remedy}.") from error
 

@@ -37,7 +37,7 @@ def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch):
     monkeypatch.setattr("leamstore.dask_client._CONNECT_SECONDS", 0.2)
     with (
         pytest.raises(LeamError, match="no dask scheduler answers"),
-        dask_cluster.connected("tcp://127.0.0.1:9", "cpu"),
+        dask_cluster.on_cluster("tcp://127.0.0.1:9", "cpu"),
     ):
         pass
 
@@ -49,9 +49,7 @@ def test_it_says_when_the_last_worker_has_left_and_only_then():
         LocalCluster(n_workers=1, processes=False, dashboard_address=None) as workers,
         Client(workers) as client,
     ):
-        executor = dask_cluster.ClusterExecutor(
-            dask_cluster.Cluster(client, "tcp://here", "cpu"), "order", progress
-        )
+        executor = dask_cluster.ClusterExecutor(client, "order", progress)
         executor.gather()
         executor._count_workers()
         assert "no worker" not in said.getvalue()

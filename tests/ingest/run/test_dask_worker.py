@@ -90,7 +90,7 @@ def test_a_worker_looks_at_photographs_as_this_process_does(job, photographs, tm
 def test_a_worker_whose_run_has_ended_writes_nothing(job, photographs, tmp_path):
     other = new_lake(tmp_path / "placed.lake")
     run(other, photographs, *job.requests)
-    (block,) = blocks_of(other.images["image_id"], other.images["identity"])
+    (block,) = blocks_of(other.images)
     place = plugin(job)
     place.check()
     run_token.grant(job.lake, "a later run")

@@ -145,7 +145,7 @@ def test_a_catalog_cannot_be_changed():
             9,
             "models.MINE.alignment: Input should be 'dlib', 'arcface' or 'crop', not 'eyes'.",
         ),
-        ({"std": "[1, 0, 1]"}, 12, "models.MINE.std: each number must be greater than 0."),
+        ({"std": "[1, 0, 1]"}, 12, "models.MINE.std.1: Input should be greater than 0, not 0."),
         (
             {"mean": "[1, .nan, 1]"},
             11,

@@ -24,30 +24,30 @@ def test_without_a_file_nothing_is_known_of_anybody(tmp_path):
     notes = []
     root = tmp_path / "deep" / "images"
     root.mkdir(parents=True)
-    assert read_attributes(root, IDENTITIES, KEYS, notes).of("Ann") == {}
+    assert read_attributes(root, IDENTITIES, KEYS, notes)["Ann"] == {}
     assert notes == []
 
 
 def test_the_columns_may_come_in_any_order_and_case_with_others_between(tmp_path):
     attributes, _ = read(tmp_path, "Ethnicity, born, GENDER ,identity\nAsian,1900,female,Ann\n")
-    assert attributes.of("Ann") == {"gender": "female", "ethnicity": "Asian"}
+    assert attributes["Ann"] == {"gender": "female", "ethnicity": "Asian"}
 
 
 def test_a_byte_order_mark_is_not_part_of_a_column(tmp_path):
     attributes, _ = read(tmp_path, b"\xef\xbb\xbfidentity,gender\nAnn,female\n")
-    assert attributes.of("Ann") == {"gender": "female"}
+    assert attributes["Ann"] == {"gender": "female"}
 
 
 def test_cells_are_text_quoted_or_not_and_blank_ones_say_nothing(tmp_path):
     attributes, _ = read(tmp_path, 'identity,gender\n"Ann", female \nBo,\nCy,"  "\n,male\n')
-    assert attributes.of("Ann") == {"gender": "female"}
-    assert attributes.of("Bo") == attributes.of("Cy") == {}
+    assert attributes["Ann"] == {"gender": "female"}
+    assert attributes["Bo"] == attributes["Cy"] == {}
 
 
 def test_identities_like_numbers_keep_their_zeros(tmp_path):
-    attributes, _ = read(tmp_path, "identity,gender\n001,female\n")
-    assert attributes.of("001") == {"gender": "female"}
-    assert attributes.of("1") == {}
+    attributes, _ = read(tmp_path, "identity,gender\n001,female\n", keys=("001", "1"))
+    assert attributes["001"] == {"gender": "female"}
+    assert attributes["1"] == {}
 
 
 def test_a_note_tells_how_many_the_file_speaks_of_and_whom_it_alone_knows(tmp_path):
@@ -60,7 +60,7 @@ def test_a_note_tells_how_many_the_file_speaks_of_and_whom_it_alone_knows(tmp_pa
 
 def test_a_repeated_row_counts_once(tmp_path):
     attributes, _ = read(tmp_path, "identity,gender\nAnn,female\nAnn,female\n")
-    assert attributes.of("Ann") == {"gender": "female"}
+    assert attributes["Ann"] == {"gender": "female"}
 
 
 def test_rows_that_contradict_each_other_are_an_error(tmp_path):
@@ -97,7 +97,7 @@ def test_a_file_beside_the_folder_is_taken_if_it_speaks_of_half_of_it(tmp_path):
     root.mkdir()
     (tmp_path / "identities.csv").write_text("identity,gender\nAnn,female\nBo,male\n")
     notes = []
-    assert read_attributes(root, IDENTITIES, KEYS, notes).of("Bo") == {"gender": "male"}
+    assert read_attributes(root, IDENTITIES, KEYS, notes)["Bo"] == {"gender": "male"}
     assert notes == [f"{tmp_path / 'identities.csv'} covers 2 of 3 identities."]
 
 
@@ -106,7 +106,7 @@ def test_a_file_beside_the_folder_that_speaks_of_others_is_not_taken(tmp_path):
     root.mkdir()
     (tmp_path / "identities.csv").write_text("identity,gender\nAnn,female\nEve,female\n")
     notes = []
-    assert read_attributes(root, IDENTITIES, KEYS, notes).of("Ann") == {}
+    assert read_attributes(root, IDENTITIES, KEYS, notes)["Ann"] == {}
     assert "is not used" in notes[0]
     assert "covers only 1 of its 3 identities" in notes[0]
 
@@ -116,7 +116,7 @@ def test_a_file_beside_the_folder_of_another_kind_is_not_an_error(tmp_path):
     root.mkdir()
     (tmp_path / "identities.csv").write_text("a,b\n1,2\n")
     notes = []
-    assert read_attributes(root, IDENTITIES, KEYS, notes).of("Ann") == {}
+    assert read_attributes(root, IDENTITIES, KEYS, notes)["Ann"] == {}
     assert notes[0].startswith("Not used")
 
 
@@ -125,8 +125,8 @@ def test_the_file_in_the_folder_goes_before_the_one_beside_it(tmp_path):
     root.mkdir()
     (tmp_path / "identities.csv").write_text("identity,gender\nAnn,male\nBo,male\n")
     attributes, _ = read(root, "identity,gender\nAnn,female\n")
-    assert attributes.of("Ann") == {"gender": "female"}
-    assert attributes.of("Bo") == {}
+    assert attributes["Ann"] == {"gender": "female"}
+    assert attributes["Bo"] == {}
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_any_other_age_is_an_error_that_names_the_image(age):
 
 def test_spellings_of_one_value_do_not_contradict_each_other_and_are_told(tmp_path):
     attributes, notes = read(tmp_path, "identity,gender\nAnn,Female\nAnn,F\nBo,NA\n")
-    assert attributes.of("Ann") == {"gender": "female"}
-    assert attributes.of("Bo") == {}
+    assert attributes["Ann"] == {"gender": "female"}
+    assert attributes["Bo"] == {}
     assert notes[0] == (
         f"{tmp_path / 'identities.csv'}: gender reads "
         "'F' as female, 'Female' as female, 'NA' as unknown."
@@ -183,7 +183,7 @@ def test_spellings_of_one_value_do_not_contradict_each_other_and_are_told(tmp_pa
 def test_the_case_of_the_files_name_does_not_matter(tmp_path, name):
     (tmp_path / name).write_text("identity,gender\nAnn,female\n")
     notes = []
-    assert read_attributes(tmp_path, IDENTITIES, KEYS, notes).of("Ann") == {"gender": "female"}
+    assert read_attributes(tmp_path, IDENTITIES, KEYS, notes)["Ann"] == {"gender": "female"}
     assert notes == [f"{tmp_path / name} covers 1 of 3 identities."]
 
 
@@ -199,7 +199,7 @@ def test_two_files_beside_the_folder_whose_names_differ_by_case_are_not_taken(tm
     for name in ("Identities.CSV", "identities.csv"):
         (tmp_path / name).write_text("identity,gender\nAnn,female\n")
     notes = []
-    assert read_attributes(root, IDENTITIES, KEYS, notes).of("Ann") == {}
+    assert read_attributes(root, IDENTITIES, KEYS, notes)["Ann"] == {}
     assert "keep one of them" in notes[0]
 
 
@@ -207,7 +207,7 @@ def test_two_files_beside_the_folder_whose_names_differ_by_case_are_not_taken(tm
 def test_a_path_may_have_backslashes_and_roundabout_parts(tmp_path, path):
     (tmp_path / "images.csv").write_text(f"path,age\n{path},31\n")
     attributes = read_attributes(tmp_path, IMAGES, ["Ann/1.jpg"], [])
-    assert attributes.of("Ann/1.jpg") == {"age": "31"}
+    assert attributes["Ann/1.jpg"] == {"age": "31"}
 
 
 def people(**genders):

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from ingest.photographs.datasets import open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
+from ingest.photographs.datasets.selection import Limits
 from leamstore.catalog import Dataset, read_catalog
 from leamstore.errors import LeamError
 
@@ -82,7 +83,7 @@ def test_images_are_fetched_from_a_csv_that_lies_in_the_folder(tmp_path, host, a
     rows = [f"P{n},nm{n},{n}.jpg,80 40 100 50,100 200,{url}\n" for n in range(5)]
     (root / "IMDb-Face.csv").write_text(CSV + "".join(rows))
     imdb = entry("imdb-face", [], file="IMDb-Face.csv")
-    fetch_dataset(imdb, root, QUIET, max_identities=2)
+    fetch_dataset(imdb, root, QUIET, Limits(max_identities=2))
     assert len(open_dataset("imdb-face", root).photographs) == 2
     assert host.asked["/1"] == 2
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ingest.photographs.datasets import demo, imdb_face
 from ingest.photographs.datasets.imdb_face import Link, crop_face, fetch, read, read_links
+from ingest.photographs.datasets.selection import Limits
 from ingest.photographs.http import NoFileError, Policy
 from leamstore.errors import LeamError
 
@@ -241,7 +242,7 @@ class TestFetching:
                 for n in range(4)
             ),
         )
-        assert fetched(tmp_path, max_identities=3, max_images=2) == {"saved": 6}
+        assert fetched(tmp_path, limits=Limits(max_identities=3, max_images=2)) == {"saved": 6}
         assert host.asked["/good"] == 6
         assert len(list((tmp_path / "images").iterdir())) == 3
 

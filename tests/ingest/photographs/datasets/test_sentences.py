@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from ingest.photographs.datasets.sentences import counted, some_of, tally
+from ingest.photographs.datasets.sentences import counted, tally
 
 
 @pytest.mark.parametrize(
@@ -10,14 +10,6 @@ from ingest.photographs.datasets.sentences import counted, some_of, tally
 )
 def test_a_count_agrees_with_its_noun(count, words):
     assert counted(count, "file") == words
-
-
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [("", ""), ("ab", "a, b"), ("abc", "a, b, c"), ("abcde", "a, b, c and 2 more")],
-)
-def test_a_long_list_is_cut(names, words):
-    assert some_of(names) == words
 
 
 def test_a_tally_has_the_largest_first_and_no_zeros():

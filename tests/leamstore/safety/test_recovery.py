@@ -1,6 +1,6 @@
 from leamstore import schema, tables
 from leamstore.lake import Lake
-from leamstore.safety.migrate import add_columns
+from leamstore.safety.recovery import add_columns
 from leamstore.tables.results import inputs_checksum
 
 

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from ingest.networks.numbers import like
+from ingest.networks.device import like
 
 CHIPS = torch.zeros(1)
 
