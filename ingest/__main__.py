@@ -245,7 +245,13 @@ def ingest(
 
 
 def choose_execution(scheduler: str | None, device: str) -> "AbstractContextManager[Execution]":
-    """Return the execution by a scheduler (`LeamError` if none answers), or by this process."""
+    """Return the execution by the workers of a scheduler, or by this process if none is named.
+
+    Raises
+    ------
+    LeamError
+        If no scheduler answers at the address.
+    """
     if scheduler is None:
         from ingest.run.plan import in_this_process  # noqa: PLC0415
 

@@ -10,7 +10,13 @@ _CONNECT_SECONDS: Final = 20
 
 
 def connect(address: str) -> Client:
-    """Connect to the scheduler at an address, ``tcp://host:8786``; `LeamError` if none answers."""
+    """Connect to the scheduler at an address, ``tcp://host:8786``.
+
+    Raises
+    ------
+    LeamError
+        If none answers there.
+    """
     try:
         return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -85,7 +85,13 @@ class ObjectPath:
         return self.head() is not None
 
     def head(self) -> "ObjectMeta | None":
-        """Return the store's metadata of the object with exactly this key, or None."""
+        """Return the store's metadata of the object with exactly this key; None if there is none.
+
+        Raises
+        ------
+        LakeError
+            If the store can't be asked, or has no such bucket.
+        """
         with as_lake_errors(self):
             try:
                 return obstore.head(self.store, self.key)

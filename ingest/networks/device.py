@@ -9,7 +9,13 @@ from leamstore.errors import LeamError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name (auto: a GPU if there is one); `LeamError` if it is missing."""
+    """Return the device of that name; ``auto`` is a GPU where there is one.
+
+    Raises
+    ------
+    LeamError
+        If ``cuda`` was asked for and there is none.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise LeamError("there is no CUDA device here: use --device cpu, or auto.")
     if name == "auto":

@@ -144,7 +144,13 @@ def _initialise(network: nn.Module, model: Model) -> None:
 
 @contextmanager
 def running(model: Model) -> Iterator[None]:
-    """Make any error raised while a network runs a `CatalogError`: its code can raise anything."""
+    """Turn any error raised while a network runs into a sentence; its code can raise anything.
+
+    Raises
+    ------
+    CatalogError
+        In place of it.
+    """
     try:
         yield
     except LeamError:

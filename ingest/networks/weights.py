@@ -98,7 +98,13 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 
 
 def require_finite(state: Mapping[str, Tensor], source: str) -> None:
-    """Raise a `WeightsError` that names the first tensors with NaN or infinite numbers, if any."""
+    """Raise an error unless all values of a network's state are finite.
+
+    Raises
+    ------
+    WeightsError
+        If one is NaN or infinite; names the first tensors that hold such.
+    """
     broken = [
         name
         for name, tensor in state.items()

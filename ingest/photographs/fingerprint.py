@@ -30,7 +30,13 @@ def stored_path(path: Path) -> str:
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Return the fingerprint of a file; `UnusableImageError` if it can't be read."""
+    """Return the fingerprint of a file.
+
+    Raises
+    ------
+    UnusableImageError
+        If it can't be read.
+    """
     with open_file(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         status = path.stat()

@@ -143,13 +143,25 @@ class Client:
         self._stopped.set()
 
     def get(self, url: str) -> bytes:
-        """Return the file at an address; `NoFileError` if there is none or it is too large."""
+        """Return the file at an address.
+
+        Raises
+        ------
+        NoFileError
+            If there is none to be had, or it is larger than the policy allows.
+        """
         content = Receiver(self.policy.max_bytes)
         self.receive(url, content)
         return bytes(content.received)
 
     def receive(self, url: str, receiver: Receiver) -> None:
-        """Hand the file at an address to a receiver; `NoFileError` if all attempts fail."""
+        """Hand the file at an address to a receiver, asking again as the policy says.
+
+        Raises
+        ------
+        NoFileError
+            If the file can't be had.
+        """
         try:
             name = urlsplit(url).netloc
         except ValueError as error:

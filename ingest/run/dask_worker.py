@@ -110,7 +110,13 @@ class JobPlugin(WorkerPlugin):
         self._is_checked = False
 
     def check(self) -> None:
-        """Raise a `LeamError` unless this worker would compute as the others; checked once."""
+        """Check once that this worker would compute the same as the others.
+
+        Raises
+        ------
+        LeamError
+            If not; the sentence names the worker.
+        """
         with self._checking, self._saying_who():
             if not self._is_checked:
                 _check(self.job)

@@ -143,7 +143,13 @@ def open_root(store: Location) -> zarr.Group:
 
 
 def open_array(store: Location, name: str) -> zarr.Array:
-    """Open an array for reading; `MissingArrayError` if it is not there."""
+    """Open an array for reading.
+
+    Raises
+    ------
+    MissingArrayError
+        If it is not there.
+    """
     try:
         with _understood(store / name), checked_pipeline(store):
             return zarr.open_array(store=zarr_store(store), path=name, mode="r", zarr_format=3)

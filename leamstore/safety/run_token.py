@@ -30,7 +30,13 @@ def withdraw(lake: Location) -> None:
 
 
 def require(lake: Location, run_id: str) -> None:
-    """Raise a `LakeError` if a run has ended, or this is another place of its lake's name."""
+    """Raise an error if a run has no token.
+
+    Raises
+    ------
+    LakeError
+        If it has ended, or this is another place of the same name as the run's.
+    """
     if read_bytes(lake / RUN_TOKEN_FILE) != run_id.encode():
         raise LakeError(
             f"{lake} is not the lake of the run that sent this work, or that run has ended: see "

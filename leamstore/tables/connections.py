@@ -150,7 +150,13 @@ def reading(
 
 @contextmanager
 def ended_after(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
-    """End a query within the context with a `LakeError` after so many seconds; None: never."""
+    """Interrupt a query within the context that takes longer; None: never.
+
+    Raises
+    ------
+    LakeError
+        If one was ended.
+    """
     if seconds is None:
         yield
         return
@@ -174,7 +180,13 @@ def too_long(seconds: float) -> str:
 
 
 def frame_of(answer: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
-    """Return the result of a query; `LakeError` if polars lacks its types, or there is none."""
+    """Return the result of a query.
+
+    Raises
+    ------
+    LakeError
+        If there was no query, or polars lacks the answer's types.
+    """
     if answer is None:
         raise LakeError("the query asks nothing: write one.")
     try:

@@ -79,7 +79,13 @@ def _hint(root: Path) -> str:
 
 
 def existing_folder(root: Path) -> Path:
-    """Return `root`; `LeamError` if it is missing, not a folder, unreadable or empty."""
+    """Return `root` if it is a folder with something in it.
+
+    Raises
+    ------
+    LeamError
+        If it is missing, not a folder, unreadable or empty.
+    """
     remedy = "name the folder that holds the images"
     try:
         if next(root.iterdir(), None) is None:

@@ -27,7 +27,13 @@ _SEPARATOR_LINE: Final = re.compile(r"\ufeff?\"?sep=(.)\"?", re.IGNORECASE)
 
 
 def find_table(folder: Path, name: str) -> Path | None:
-    """Return the file of a name in a folder, in any case, or None; `LeamError` if there are two."""
+    """Return the file of a name in a folder, without regard to case, or None.
+
+    Raises
+    ------
+    LeamError
+        If there are several.
+    """
     try:
         with os.scandir(folder) as scan:
             found = sorted(one.name for one in scan if one.name.lower() == name and one.is_file())
