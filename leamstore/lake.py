@@ -124,9 +124,9 @@ class Lake:
         """Size of the lake in bytes, tables and arrays together."""
         return stored_bytes(self.path)
 
-    @property
+    @cached_property
     def settings(self) -> LakeSettings:
-        """Settings of the whole lake."""
+        """Settings of the whole lake, which stay as they were when it was created."""
         return _settings_of(dict(self.sql("SELECT name, value FROM settings").iter_rows()))
 
     @property

@@ -40,8 +40,7 @@ def verify(lake: Lake, catalog: Catalog | None = None) -> list[Fault]:
     if unreadable or (unreadable := list(_scattered_identities(lake))):
         return unreadable
     with lake.kept_open():
-        found = list(_ledger_against_images(lake))
-    found += _wrong_rows(lake)
+        found = [*_ledger_against_images(lake), *_wrong_rows(lake)]
     found += _other_weights(lake, catalog) if catalog else ()
     found += [*_attributes_against_tables(lake), *check_arrays(lake), *_stray_files(lake)]
     return found or list(_trees_that_do_not_open(lake))

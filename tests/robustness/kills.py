@@ -112,11 +112,12 @@ def scenarios(folder: Path) -> list[Scenario]:
         write_photographs(folder / "new")
         write_photographs(folder / "changed")
         ingest(photographs, before)
+        verify(Lake(before))
         change_photographs(folder / "changed")
         return list(sys.modules)
 
     for name in answer_of(make, folder):
-        # What one ingest has loaded is loaded here, for all that follow.
+        # What one ingest and a look at its lake have loaded is loaded here, for all that follow.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     look_at(Photograph(min(photographs.rglob("*_0001.jpg")), "", ""))
