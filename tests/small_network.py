@@ -5,10 +5,11 @@ Its maps take a hundredth of the time that those of the catalog's smallest netwo
 
 import torch
 import torch.nn.functional as F
+import yaml
 from torch import nn
 
 from ingest.run.models import Request
-from leamstore.catalog import Catalog
+from leamstore.catalog import Catalog, read_catalog
 
 NAME = "SMALL"
 LAYERS = ("conv1", "conv2")
@@ -42,8 +43,15 @@ class SmallNetwork(nn.Module):
 
 def small_request(**settings):
     """Return what an ingest is asked for: the small network, or that with other settings."""
-    catalog = Catalog(models={NAME: ENTRY})
+    models = Catalog(models={NAME: ENTRY}).models
+    catalog = read_catalog().model_copy(update={"models": models})
     return Request(**{
-        "entry": catalog.model(NAME), "catalog": catalog, "weights": None, "layers": LAYERS,
+        "entry": models[NAME], "catalog": catalog, "weights": None, "layers": LAYERS,
         "target": "cosine", "positives": "all", "precision": "float32", "seed": 0,
     } | settings)  # fmt: skip
+
+
+def write_small_catalog(file):
+    """Write a catalog of the small network, as a user has one, and return its path."""
+    file.write_text(yaml.safe_dump({"models": {NAME: ENTRY}}))
+    return file

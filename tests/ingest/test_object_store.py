@@ -18,15 +18,19 @@ from leamstore.lake import Lake
 from leamstore.safety.verify import verify
 from leamstore.storage import zarr_store
 from tests.s3_host import S3Host
+from tests.small_network import NAME, write_small_catalog
 
 NOT_ALIKE = {"runs": None, "units": ["run_id", "finished"]}
 """Columns that no two ingests share, by table; None: all of them."""
 
 
-def arguments(lake):
-    """Six photographs, one model, one layer."""
-    return [
-        *("--max-images", "3", "--workers", "1", "--models", "DLIB_R29", "--layers", "conv1"),
+@pytest.fixture(scope="module")
+def arguments(tmp_path_factory):
+    """The words that ask for six photographs, one model and one layer in a lake."""
+    catalog = write_small_catalog(tmp_path_factory.mktemp("catalog") / "small.yaml")
+    return lambda lake: [
+        *("--catalog", str(catalog)),
+        *("--max-images", "3", "--workers", "1", "--models", NAME, "--layers", "conv1"),
         *("--parser", "landmarks", "--keep-pairs", "1", "--lake", str(lake), "--quiet"),
     ]
 
@@ -59,14 +63,14 @@ def run(settings):
 
 
 @pytest.fixture(scope="module")
-def in_folder(run, tmp_path_factory):
+def in_folder(run, arguments, tmp_path_factory):
     lake = tmp_path_factory.mktemp("lakes") / "a.lake"
     run(ingest.app, *arguments(lake))
     return lake
 
 
 @pytest.fixture(scope="module")
-def in_bucket(run, settings, host, in_folder):
+def in_bucket(run, arguments, settings, host, in_folder):
     """A lake whose first ingest was killed when it had begun to write maps, and was run again."""
     lake = "s3://lakes/here/a.lake"
     command = [sys.executable, "-m", "ingest", *arguments(lake)]
@@ -117,7 +121,7 @@ def test_a_lake_that_was_made_in_a_bucket_is_whole(in_bucket, opened):
     assert verify(opened(in_bucket)) == []
 
 
-def test_a_finished_ingest_into_a_bucket_writes_no_array_again(in_bucket, run, host):
+def test_a_finished_ingest_into_a_bucket_writes_no_array_again(in_bucket, run, arguments, host):
     host.forget()
     run(ingest.app, *arguments(in_bucket))
     written = {path for method, path in host.requests if method == "PUT"}

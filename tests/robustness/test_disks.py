@@ -11,13 +11,16 @@ from leamstore.lake import Lake
 from leamstore.safety.verify import verify
 from tests.commandlines import run_command
 from tests.robustness.contents import contents, differences
+from tests.small_network import NAME, write_small_catalog
 
-SAME = ("--models", "DLIB_R29", "--layers", "layer2.0.conv2", "--max-images", "2",
+SAME = ("--models", NAME, "--layers", "conv2", "--max-images", "2",
         "--keep-pairs", "1", "--workers", "1", "--parser", "landmarks")  # fmt: skip
 
 
 def ingest(lake, cache):
-    return run_command("ingest", *SAME, "--lake", lake, LEAM_CACHE=cache)
+    cache.mkdir(exist_ok=True)
+    catalog = write_small_catalog(cache / "small.yaml")
+    return run_command("ingest", *SAME, "--catalog", catalog, "--lake", lake, LEAM_CACHE=cache)
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ def test_readers_see_whole_units_and_analyses_write_their_tables_meanwhile(at_wo
         for model, image_id in lake.sql(
             "SELECT model, max(image_id) FROM embeddings GROUP BY 1"
         ).rows():
-            maps = arrays.open_array(lake.maps_path, f"{model}/layer2.0.conv2/relevance")
+            maps = arrays.open_array(lake.maps_path, f"{model}/conv2/relevance")
             assert np.isfinite(maps[image_id]).all()
         seen.add(units.height)
         time.sleep(0.02)
