@@ -17,7 +17,7 @@ from leamstore.lake import Lake, face_arrays
 from leamstore.safety.fault import Fault, Owners, Unit
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.recovery import PARTIAL, recover
-from leamstore.safety.verify_arrays import check_arrays
+from leamstore.safety.verify_arrays import array_checks
 from leamstore.tables.ledger import (
     FACES,
     IMAGE_COLUMN,
@@ -37,12 +37,17 @@ def verify(lake: Lake, catalog: Catalog | None = None) -> list[Fault]:
         Catalog by which the models' weights are checked, too.
     """
     unreadable = [*_no_files(lake), *_unreadable_tables(lake)]
-    if unreadable or (unreadable := list(_scattered_identities(lake))):
+    if unreadable:
         return unreadable
     with lake.kept_open():
+        if scattered := list(_scattered_identities(lake)):
+            return scattered
         found = [*_ledger_against_images(lake), *_wrong_rows(lake)]
-    found += _other_weights(lake, catalog) if catalog else ()
-    found += [*_attributes_against_tables(lake), *check_arrays(lake), *_stray_files(lake)]
+        found += _other_weights(lake, catalog) if catalog else ()
+        found += _attributes_against_tables(lake)
+        checks, owners = list(array_checks(lake)), Owners(lake)
+    found += [fault for check in checks for fault in check.faults(owners)]
+    found += _stray_files(lake)
     return found or list(_trees_that_do_not_open(lake))
 
 
@@ -87,11 +92,22 @@ def _no_files(lake: Lake) -> Iterator[Fault]:
 
 
 def _unreadable_tables(lake: Lake) -> Iterator[Fault]:
-    for table in schema.TABLES:
-        try:
-            lake.sql(f"SELECT bit_xor(hash(t)) FROM {table.name} AS t")
-        except (duckdb.Error, LakeError) as error:
-            yield Fault(f"lake.duckdb, table {table.name}", f"it can't be read ({line_of(error)})")
+    queries = {
+        table.name: f"SELECT bit_xor(hash(t)) FROM {table.name} AS t" for table in schema.TABLES
+    }
+    if _failure_of(lake, " UNION ALL ".join(queries.values())) is None:
+        return
+    for name, query in queries.items():
+        if problem := _failure_of(lake, query):
+            yield Fault(f"lake.duckdb, table {name}", f"it can't be read ({problem})")
+
+
+def _failure_of(lake: Lake, query: str) -> str | None:
+    try:
+        lake.sql(query)
+    except (duckdb.Error, LakeError) as error:
+        return line_of(error)
+    return None
 
 
 _MOST_IMAGES: Final = 1_000_000
