@@ -19,12 +19,12 @@ class Executor(Protocol):
     """Interface of executors, which survey, embed and explain photographs with equal results."""
 
     def look_at(self, photographs: Sequence[Photograph]) -> Generator[dict[str, Any]]:
-        """Yield a row of ``images`` for each photograph, in any job."""
+        """Yield a row of ``images`` for each photograph, in any order."""
 
     def embed(
         self, open_run: OpenRun, blocks: Sequence[Todo], seen: Callable[[int], object]
     ) -> list[dict[str, Tensor]]:
-        """Return what each model of a open_run makes of each block's images, block by block."""
+        """Return what each model of an open run makes of each block's images, block by block."""
 
     def finish(
         self,

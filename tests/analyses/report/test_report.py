@@ -198,7 +198,7 @@ def test_programs_can_read_what_a_report_is_made_of(lake, report):
     }
 
 
-ODD_GROUPS = ("a/b $x^$ {", "a b", "../c", ".hidden", "女", "x" * 300)
+ODD_GROUPS = ("../a $x^$ {", "a b", "女" * 300)
 
 
 def test_names_of_groups_and_models_become_safe_names_of_files(tmp_path):

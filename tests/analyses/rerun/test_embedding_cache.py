@@ -27,6 +27,12 @@ class Otherwise(Counting):
         return super().forward(chips) ** 2
 
 
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    """No test finds what those before it in this process have embedded."""
+    recall.cache.clear()
+
+
 @pytest.fixture
 def measure(tmp_path):
     """Measure drops in a lake of a network's own, and count the batches that takes."""

@@ -90,9 +90,7 @@ def test_deep_nesting_is_refused(tmp_path, text):
 
 @pytest.mark.parametrize("text", ["[", "{a: ", "- "])
 def test_a_file_that_does_nothing_but_nest_is_refused(tmp_path, text):
-    [(line, sentence)] = complaints(written(tmp_path, text * 200_000))
-    assert line == 1
-    assert "nest" in sentence
+    assert complaints(written(tmp_path, text * 200_000)) == [(1, "is nested too deeply.")]
 
 
 def test_a_file_too_long_for_a_catalog_is_refused(tmp_path):
