@@ -5,9 +5,9 @@ A question is a value of `question.Question` in a module of its subject; `questi
 ======================  ========================================================================
 regions                 where models look: by model and layer (question), person (individuals) and
                         percent (thresholds), from the lake's pixel counts (shares)
-similarity              how alike maps are: which pairs (groups), what pairs say of people
-                        (pairwise), in one pose (canonical), compared with what the image alone
-                        says (baselines)
+similarity              how alike maps are: which pairs (groups), one person's pairs
+                        against strangers' (contrasts), in one pose (canonical), compared with what
+                        the image alone says (baselines)
 occlusion               what hiding pixels costs: means and contrasts (averages), and faces hidden
                         to the end (curves)
 rerun                   faces shown to their networks again, with pixels hidden: what occlusion,

@@ -17,6 +17,11 @@ DRAWS: Final = 2000
 ENDS: Final = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
 """Quantiles of the draws that end an interval: it covers 95 %."""
 
+PERMUTATIONS: Final = 20_000
+"""Number of permutations of signs, large enough for p to pass Holm over all layers."""
+
+_PERMUTED_AT_ONCE: Final = 2000
+
 Array = NDArray[np.float64]
 
 
@@ -166,6 +171,49 @@ def signed_rank(means: ArrayLike) -> Array:
     columns = means.reshape(len(means), -1).T
     p = [stats.wilcoxon(column).pvalue if column.any() else np.nan for column in columns]
     return np.array(p).reshape(means.shape[1:])
+
+
+def signed_rank_of_people(values: Array, people: NDArray[np.int64]) -> float:
+    """Return p as `signed_rank` does, of one column of several values for a person.
+
+    Parameters
+    ----------
+    values : (n,)
+    people : (n,)
+        Whose each is, as numbers from 0.
+
+    Returns
+    -------
+    float
+        NaN where nobody's mean differs from 0, which is no test.
+    """
+    counts = np.bincount(people)
+    means = np.bincount(people, values)[counts > 0] / counts[counts > 0]
+    return float(signed_rank(means))
+
+
+def smallest_signed_rank_p(people: int) -> float:
+    """Return the least p that `signed_rank_of_people` can give: all people point one way."""
+    return min(1.0, 2.0 ** (1 - people))
+
+
+def sign_permutation(differences: Array, *, seed: int) -> float:
+    """Return the two-sided p that differences (identity,) of random sign have so far a mean.
+
+    All choices of signs are tried if they are no more than `PERMUTATIONS`. Else so many are drawn
+    together with the signs as they are: p is never 0.
+    """
+    return float(
+        stats.permutation_test(
+            (differences,),
+            lambda signed, axis: np.abs(signed.mean(axis)),
+            permutation_type="samples",
+            alternative="greater",
+            n_resamples=PERMUTATIONS,
+            batch=_PERMUTED_AT_ONCE,
+            rng=np.random.default_rng(seed),
+        ).pvalue
+    )
 
 
 def holm(p_values: ArrayLike) -> Array:

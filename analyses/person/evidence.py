@@ -27,8 +27,8 @@ from analyses.rerun.experiment import Experiment
 from analyses.rerun.lake_models import RunnableModels
 from analyses.similarity.baselines import lay_baselines
 from analyses.similarity.canonical import CanonicalFaces
-from analyses.similarity.pairwise import Likeness, draw_contrasts, interval_of, signed_rank_p
-from analyses.statistics import bootstrap_mean
+from analyses.similarity.contrasts import Likeness, draw_contrasts, interval_of
+from analyses.statistics import bootstrap_mean, signed_rank_of_people
 from analyses.work import Work
 from leamstore.lake import Lake
 from leamstore.layers import Layer, Maps
@@ -127,7 +127,7 @@ def weigh_drops(drops: pl.DataFrame, settings: Settings) -> pl.DataFrame:
             interval = bootstrap_mean(values, people, seed=settings.seed, draws=settings.draws)
             facts = {"claim": claim, "fill": fill, **interval_row(interval)}
             counts = {"identities": int(people.max()) + 1, "observations": len(values)}
-            rows.append(facts | counts | {"p": signed_rank_p(values, people)})
+            rows.append(facts | counts | {"p": signed_rank_of_people(values, people)})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -214,7 +214,7 @@ def _compare_maps(settings: Settings, task: _Task) -> pl.DataFrame:
     own_draws = draw(own)
     facts = {"model": layer.model, "position": layer.position, "layer": layer.name}
     facts |= {"identities": len(np.unique(whose)), "observations": len(whose)}
-    p_chance = signed_rank_p(own.placements - 0.5, whose)
+    p_chance = signed_rank_of_people(own.placements - 0.5, whose)
     rows = [facts | {"claim": AUC, **interval_row(interval_of(own_draws)), "p": p_chance}]
     for control in (*CONTROLS, *task.baselines):
         if control not in controls:
@@ -225,7 +225,7 @@ def _compare_maps(settings: Settings, task: _Task) -> pl.DataFrame:
         rows += [
             of | {"claim": AUC, **interval_row(interval_of(draws)), "p": None},
             of | {"claim": ALIKE, **interval_row(interval_of(own_draws - draws)),
-                  "p": signed_rank_p(beyond, whose)},
+                  "p": signed_rank_of_people(beyond, whose)},
         ]  # fmt: skip
     return _evidence(rows)
 

@@ -38,7 +38,7 @@ import polars as pl
 
 from analyses.person.controls import RANDOM
 from analyses.similarity.baselines import BASELINES
-from analyses.similarity.pairwise import smallest_p
+from analyses.statistics import smallest_signed_rank_p
 
 SENSITIVE: Final = "finds sensitive pixels"
 IMAGE: Final = "fits its image"
@@ -121,7 +121,7 @@ def decide(evidence: pl.DataFrame, asked: int) -> Verdict:
     claims[ALIKE] = "not asked" if compared.is_empty() else alike
     missing = tuple(name for name in REQUIRED if name not in compared["control"])
     people = int(evidence["identities"].to_numpy().max(initial=0))
-    enough = smallest_p(people) * asked < ALPHA
+    enough = smallest_signed_rank_p(people) * asked < ALPHA
     return Verdict(_words(claims, missing, enough), claims, missing)
 
 

@@ -24,14 +24,14 @@ from analyses.paper import beside_paper, read_table
 from analyses.question import LackingError, Layout, Question, Settings
 from analyses.similarity import groups
 from analyses.similarity.canonical import MOST_PAIRS, SIZE
-from analyses.similarity.pairwise import (
-    PERMUTATIONS,
+from analyses.similarity.contrasts import (
     Likeness,
     draw_contrasts,
     interval_of,
     mean_likeness,
     permutation_p,
 )
+from analyses.statistics import PERMUTATIONS
 from analyses.work import Work
 from leamstore import geometry
 from leamstore.lake import Lake

@@ -114,6 +114,48 @@ def test_the_signed_rank_test_of_a_column_is_scipys_and_no_test_without_a_differ
     assert np.isnan(p[1])
 
 
+def test_the_signed_rank_test_takes_each_persons_mean():
+    values = np.array([1.0, 3.0, -1.0, 0.5, 4.0, 4.0])
+    people = np.array([0, 0, 1, 2, 4, 4])
+    assert (
+        statistics.signed_rank_of_people(values, people)
+        == stats.wilcoxon([2.0, -1.0, 0.5, 4.0]).pvalue
+    )
+
+
+def test_nobody_who_differs_is_no_test():
+    assert np.isnan(statistics.signed_rank_of_people(np.zeros(4), np.arange(4)))
+
+
+@pytest.mark.parametrize("people", [3, 6, 10])
+def test_no_p_is_smaller_than_that_of_people_who_all_point_one_way(people):
+    p = statistics.signed_rank_of_people(np.arange(1.0, people + 1), np.arange(people))
+    assert statistics.smallest_signed_rank_p(people) == pytest.approx(p)
+
+
+def test_signs_of_few_people_are_permuted_exactly():
+    # All 8 choices of signs; the mean is as far from 0 in two of them.
+    p = statistics.sign_permutation(np.array([1.0, 2.0, 3.0]), seed=0)
+
+    assert p == pytest.approx(2 / 8)
+
+
+def test_signs_of_many_people_are_drawn_and_p_is_never_zero(generator):
+    differences = generator.normal(0.4, 1, 40)
+    signs = np.random.default_rng(1).choice([-1, 1], (20_000, 40))
+    expected = (np.abs(signs @ differences) >= np.abs(differences.sum())).mean()
+    assert statistics.sign_permutation(differences, seed=0) == pytest.approx(expected, abs=0.005)
+    assert 0 < statistics.sign_permutation(np.ones(40), seed=0) < 1e-4
+
+
+def test_permuted_signs_of_no_effect_are_found_at_the_nominal_rate(generator):
+    found = sum(
+        statistics.sign_permutation(generator.normal(size=10), seed=0) < 0.05 for _ in range(200)
+    )
+    # 10 expected; the binomial's 99.8 % lies within 2 to 21.
+    assert 2 <= found <= 21
+
+
 def icc(values, people):
     return statistics.bootstrap_intraclass_correlation(values, people, draws=2).estimate
 

@@ -1,16 +1,13 @@
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu, wilcoxon
+from scipy.stats import mannwhitneyu
 
-from analyses.similarity.pairwise import (
+from analyses.similarity.contrasts import (
     Likeness,
     draw_contrasts,
     interval_of,
     mean_likeness,
     permutation_p,
-    sign_permutation,
-    signed_rank_p,
-    smallest_p,
 )
 from analyses.statistics import identity_weights
 
@@ -47,22 +44,6 @@ def test_contrasts_of_the_same_pairs_differ_draw_by_draw():
     )
     np.testing.assert_allclose(doubled.differences, 2 * once.differences)
     np.testing.assert_array_equal(doubled.aucs, once.aucs)
-
-
-def test_the_signed_rank_test_takes_each_persons_mean():
-    values = np.array([1.0, 3.0, -1.0, 0.5, 4.0, 4.0])
-    people = np.array([0, 0, 1, 2, 4, 4])
-    assert signed_rank_p(values, people) == wilcoxon([2.0, -1.0, 0.5, 4.0]).pvalue
-
-
-def test_nobody_who_differs_is_no_test():
-    assert np.isnan(signed_rank_p(np.zeros(4), np.arange(4)))
-
-
-@pytest.mark.parametrize("people", [3, 6, 10])
-def test_no_p_is_smaller_than_that_of_people_who_all_point_one_way(people):
-    p = signed_rank_p(np.arange(1.0, people + 1), np.arange(people))
-    assert smallest_p(people) == pytest.approx(p)
 
 
 def test_the_mean_of_pairs_has_an_interval_over_people():
@@ -154,24 +135,3 @@ def test_one_person_alone_has_no_interval():
     assert found.estimate == 1
     assert np.isnan(found.low)
     assert np.isnan(permutation_p(alike, *pairs, seed=0))
-
-
-def test_signs_of_few_people_are_permuted_exactly():
-    # All 8 choices of signs; the mean is as far from 0 in two of them.
-    p = sign_permutation(np.array([1.0, 2.0, 3.0]), seed=0)
-
-    assert p == pytest.approx(2 / 8)
-
-
-def test_signs_of_many_people_are_drawn_and_p_is_never_zero(generator):
-    differences = generator.normal(0.4, 1, 40)
-    signs = np.random.default_rng(1).choice([-1, 1], (20_000, 40))
-    expected = (np.abs(signs @ differences) >= np.abs(differences.sum())).mean()
-    assert sign_permutation(differences, seed=0) == pytest.approx(expected, abs=0.005)
-    assert 0 < sign_permutation(np.ones(40), seed=0) < 1e-4
-
-
-def test_permuted_signs_of_no_effect_are_found_at_the_nominal_rate(generator):
-    found = sum(sign_permutation(generator.normal(size=10), seed=0) < 0.05 for _ in range(200))
-    # 10 expected; the binomial's 99.8 % lies within 2 to 21.
-    assert 2 <= found <= 21

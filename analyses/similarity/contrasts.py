@@ -1,4 +1,4 @@
-"""Tests of likeness between one person's pairs and strangers' pairs.
+"""Contrasts of likeness between one person's pairs and strangers' pairs, and their tests.
 
 Pairs of one person aren't independent, and neither are pairs that share a stranger. So people are
 redrawn, not pairs: a pair of one person occurs in a draw as often as the person, a pair of
@@ -11,16 +11,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import permutation_test
 
 from analyses.likeness import Pairs
-from analyses.statistics import Array, Interval, identity_weights, signed_rank
-
-PERMUTATIONS: Final = 20_000
-"""Number of permutations of signs, large enough for p to pass Holm over all layers."""
+from analyses.statistics import Array, Interval, identity_weights, sign_permutation
 
 _DRAWS_AT_ONCE: Final = 250
-_PERMUTED_AT_ONCE: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -70,13 +65,12 @@ def mean_likeness(
     """
     values = np.asarray(values, np.float64)
     sums, counts = _sums_by_people(values, people, people.max() + 1)
-    estimate = np.asarray(values.mean())
     weights = identity_weights(len(sums), draws, seed)
-    samples = _weighted(weights, sums) / np.maximum(_weighted(weights, counts), 1e-12)
-    samples = samples[_weighted(weights, counts) > 0]
-    if np.count_nonzero(counts.any(0)) < 2 or not len(samples):
-        return Interval(estimate, np.array(np.nan), np.array(np.nan))
-    return Interval(estimate, *np.quantile(samples, [0.025, 0.975]))
+    drawn = _weighted(weights, counts)
+    samples = _weighted(weights, sums) / np.where(drawn > 0, drawn, np.nan)
+    if np.count_nonzero(counts.any(0)) < 2:
+        samples[:] = np.nan
+    return interval_of(np.concatenate([[values.mean()], samples]))
 
 
 def draw_contrasts(
@@ -132,49 +126,6 @@ def permutation_p(likeness: Likeness, same: Pairs, strangers: Pairs, *, seed: in
     if len(people) < 2:
         return float("nan")
     return sign_permutation(with_self - 2 * with_others + with_others.mean(), seed=seed)
-
-
-def sign_permutation(differences: Array, *, seed: int) -> float:
-    """Return the two-sided p that differences (identity,) of random sign have so far a mean.
-
-    All choices of signs are tried if they are no more than `PERMUTATIONS`. Else so many are drawn
-    together with the signs as they are: p is never 0.
-    """
-    return float(
-        permutation_test(
-            (differences,),
-            lambda signed, axis: np.abs(signed.mean(axis)),
-            permutation_type="samples",
-            alternative="greater",
-            n_resamples=PERMUTATIONS,
-            batch=_PERMUTED_AT_ONCE,
-            rng=np.random.default_rng(seed),
-        ).pvalue
-    )
-
-
-def signed_rank_p(values: Array, people: NDArray[np.int64]) -> float:
-    """Return the two-sided p of Wilcoxon's signed-rank test that people's means lie around 0.
-
-    Parameters
-    ----------
-    values : (n,)
-    people : (n,)
-        Whose each is, as numbers from 0.
-
-    Returns
-    -------
-    float
-        NaN where nobody's mean differs from 0, which is no test.
-    """
-    counts = np.bincount(people)
-    means = np.bincount(people, values)[counts > 0] / counts[counts > 0]
-    return float(signed_rank(means))
-
-
-def smallest_p(people: int) -> float:
-    """Return the least p that `signed_rank_p` can give: all people point one way."""
-    return min(1.0, 2.0 ** (1 - people))
 
 
 def _weigh(
