@@ -74,17 +74,14 @@ def read_yaml(path: Path) -> tuple[YamlFile | None, list[Mistake]]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).replace("\n", " ")
-        if "nesting depth" in problem:  # libyaml's own limit
-            return None, [_too_deep(path)]
-        return None, [Mistake(path, mark.line + 1 if mark else 1, f"is not plain YAML: {problem}.")]
+        # libyaml has a limit of its own.
+        is_deep = "nesting depth" in problem
+        sentence = "is nested too deeply." if is_deep else f"is not plain YAML: {problem}."
+        return None, [Mistake(path, mark.line + 1 if mark else 1, sentence)]
     except RecursionError:
-        return None, [_too_deep(path)]
+        return None, [Mistake(path, 1, "is nested too deeply.")]
     except Exception as error:  # values that aren't what their tags say make PyYAML raise anything
         return None, [Mistake(path, 1, f"holds a value that can't be read: {error}.")]
-
-
-def _too_deep(path: Path) -> Mistake:
-    return Mistake(path, 1, "is nested too deeply.")
 
 
 def _construct(path: Path, text: bytes) -> tuple[YamlFile | None, list[Mistake]]:
