@@ -69,9 +69,9 @@ def test_nothing_of_the_lake_is_imported():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_without_a_gpu_it_says_so_in_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["gpu"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match=r"^No GPU that torch can use is here: "):
         gpu.main()
     assert capsys.readouterr().out == ""

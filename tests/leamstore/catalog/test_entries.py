@@ -317,8 +317,8 @@ def test_intake_reads_tables_and_queries(lake):
 def test_intake_leaves_the_tables_to_their_writer(lake):
     source = sources(lake=lake).table
     source.read()
-    with tables.writing(lake / "lake.duckdb") as connection:
-        connection.execute("SELECT 1")
+    with tables.writing(lake / "lake.duckdb", patience=0) as connection:
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
 
 
 def test_intake_reads_tables_without_writing(lake):
