@@ -50,7 +50,7 @@ class ShardEncoder:
 
     @classmethod
     def of(cls, metadata: ArrayMetadata) -> Self | None:
-        """Return the encoder of an array laid out by `stores`; of others, None."""
+        """Return the encoder of an array laid out by `shards`; of others, None."""
         match metadata:
             case ArrayV3Metadata(
                 chunk_grid=RegularChunkGrid(chunk_shape=shard),

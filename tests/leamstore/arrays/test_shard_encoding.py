@@ -4,7 +4,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from leamstore import arrays, schema, storage
-from leamstore.arrays import stores
+from leamstore.arrays import shards
 from leamstore.arrays.codec_pipeline import CheckedPipeline
 from leamstore.arrays.shard_encoding import ShardEncoder
 
@@ -25,7 +25,7 @@ def written(folder, spec, rows, start=0):
     """Return the files of an array after rows were written into it."""
     arrays.create_store(folder, {})
     root = zarr.open_group(store=storage.zarr_store(folder), mode="r+")
-    stores._require_array(root, "array", spec, size_of(spec), PER_SHARD, 3)
+    shards._require_array(root, "array", spec, size_of(spec), PER_SHARD, 3)
     arrays.write_shards(folder, "array", start, rows)
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
@@ -45,7 +45,7 @@ def zarrs_own_way(monkeypatch):
 @pytest.mark.parametrize("path", SPECS)
 def test_files_are_those_that_zarr_writes(tmp_path, zarrs_own_way, path):
     spec = SPECS[path]
-    fill = stores._FILL[spec.dtype]
+    fill = shards._FILL[spec.dtype]
     rows = rows_of(spec, 3 * PER_SHARD)
     rows[:40] = fill  # the first chunk, or more, and then a part of one
     rows[PER_SHARD : 2 * PER_SHARD] = fill  # a whole shard
