@@ -14,7 +14,7 @@ from scipy import stats
 DRAWS: Final = 2000
 """Bootstrap draws behind an interval."""
 
-ENDS: Final = ((1 - 0.95) / 2, 1 - (1 - 0.95) / 2)
+ENDS: Final = (0.025, 0.975)
 """Quantiles of the draws that end an interval: it covers 95 %."""
 
 PERMUTATIONS: Final = 20_000

@@ -18,7 +18,9 @@ def explain_pairs(
     precision: Precision = "float32",
 ) -> None:
     """Make the maps of all pairs and layers, all chips in one forward pass."""
-    for _ in rounds(network, chips, pairs, layers, batch_size=len(chips), precision=precision):
+    for _ in backward_passes(
+        network, chips, pairs, layers, batch_size=len(chips), precision=precision
+    ):
         pass
 
 

@@ -11,7 +11,7 @@ from benchmarks.benchmark import Measured, Settings
 from benchmarks.maps import explain_pairs
 from benchmarks.material import Study, studies
 from benchmarks.timing import medians
-from ingest.leam.maps import rounds
+from ingest.leam.maps import backward_passes
 from ingest.leam.region_counts import ClassGrid, count_regions
 from ingest.networks.cell_geometry import layer_geometry
 from leamstore import schema
@@ -20,7 +20,7 @@ from leamstore.layers import CellGrid
 
 
 class _Maps(NamedTuple):
-    """Maps (n, y, x) of a layer that LEAM makes in one round, and their anchors (n,)."""
+    """Maps (n, y, x) of a layer that LEAM makes in one backward pass, and their anchors (n,)."""
 
     layer: str
     maps: NDArray[np.float16]
@@ -28,7 +28,7 @@ class _Maps(NamedTuple):
 
 
 def share_of_leam(settings: Settings) -> Iterator[Measured]:
-    """Measure the region counts of the rounds that LEAM makes, layer by layer as ingest does."""
+    """Measure the region counts of the passes that LEAM makes, layer by layer as ingest does."""
     for study in studies(settings):
         count = partial(
             _count_all,
@@ -58,7 +58,7 @@ def _maps_by_round(study: Study) -> list[_Maps]:
     anchors = np.array(study.pairs)[:, 0]
     return [
         _Maps(layer, part.maps[layer].half().numpy(), anchors[part.pairs])
-        for part in rounds(*study.leam)
+        for part in backward_passes(*study.leam)
         for layer in study.layers
     ]
 

@@ -12,8 +12,8 @@ from analyses.question import Question, Settings
 from analyses.questions import QUESTIONS, with_all_guides
 from analyses.results import recorded_settings
 from dashboards import selections
+from dashboards.context import HASHES, Context
 from dashboards.page import no_model_here, nothing_here
-from dashboards.room import HASHES, Room
 from leamstore.errors import LakeError
 from leamstore.tables import results
 
@@ -48,39 +48,40 @@ class Answer:
     is_current: bool
 
 
-def show_answer(room: Room, question: str) -> Answer:
+def show_answer(context: Context, question: str) -> Answer:
     """Show the findings of a question's answer, and return the answer.
 
     Without an answer the page ends by the command that computes it.
     """
-    answer = find_answer(room, question)
-    if answer is None and room.filters.model is None:
-        no_model_here(room)
+    answer = find_answer(context, question)
+    if answer is None and context.filters.model is None:
+        no_model_here(context)
     if answer is None:
         nothing_here(
-            f"This lake holds no answer yet: run `{command(room, question)}`, then reload the page."
+            f"This lake holds no answer yet: run `{command(context, question)}`, then reload the "
+            "page."
         )
     if not answer.is_current:
         st.warning(
             f"This answer is out of date: the lake, or the question, has changed since it was "
-            f"made ({answer.made}). Run `{command(room, question)}` again.",
+            f"made ({answer.made}). Run `{command(context, question)}` again.",
             icon=":material/history:",
         )
-    _show_findings(room, answer)
+    _show_findings(context, answer)
     return answer
 
 
-def read_current(room: Room, question: Question, name: str) -> pl.DataFrame | None:
+def read_current(context: Context, question: Question, name: str) -> pl.DataFrame | None:
     """Return a result table of a question; None if it isn't there, or isn't up to date."""
     recorded = recorded_settings(question, Settings())
-    if not results.are_current(room.lake, question.name, recorded, _inputs(room)):
+    if not results.are_current(context.lake, question.name, recorded, _inputs(context)):
         return None
-    return room.ask(f'FROM "{results.PREFIX}{name}"')
+    return context.ask(f'FROM "{results.PREFIX}{name}"')
 
 
-def command(room: Room, question: str) -> str:
+def command(context: Context, question: str) -> str:
     """Return the command line that answers a question."""
-    return f"python -m analyses {question} {room.option}"
+    return f"python -m analyses {question} {context.option}"
 
 
 def rows_of_model(rows: pl.DataFrame, model: str | None, column: str = "model") -> pl.DataFrame:
@@ -119,20 +120,20 @@ def choose_run(rows: pl.DataFrame, model: str | None) -> pl.DataFrame:
 
 
 @st.cache_resource(show_spinner="Reading the answer", max_entries=32, hash_funcs=HASHES)
-def find_answer(room: Room, question: str) -> Answer | None:
+def find_answer(context: Context, question: str) -> Answer | None:
     """Return the answer to a question without showing it; None if the lake has none."""
-    tables = results.read_results(room.lake, question)
+    tables = results.read_results(context.lake, question)
     if not tables:
         return None
-    written = results.read_provenance(room.lake)[next(iter(tables))]
+    written = results.read_provenance(context.lake)[next(iter(tables))]
     # An answer by another seed, or with other guides, is as good an answer.
     common = Settings(written.settings.get("seed", 0), written.settings.get("draws", 0))
     asked = [
         one for one in (*QUESTIONS, *with_all_guides(QUESTIONS)) if one.name == question
     ]  # fmt: skip
-    inputs = _inputs(room)
+    inputs = _inputs(context)
     is_current = any(
-        results.are_current(room.lake, question, recorded_settings(one, common), inputs)
+        results.are_current(context.lake, question, recorded_settings(one, common), inputs)
         for one in asked
     )
     try:
@@ -140,19 +141,19 @@ def find_answer(room: Room, question: str) -> Answer | None:
     except pl.exceptions.PolarsError as error:
         raise LakeError(
             f"the answer was written by another version of analyses and can't be read: run "
-            f"`{command(room, question)} --again`."
+            f"`{command(context, question)} --again`."
         ) from error
     return Answer(tables, written.settings, findings, asked[0].notes, written.made, is_current)
 
 
 @st.cache_data(show_spinner=False, max_entries=8, hash_funcs=HASHES)
-def _inputs(room: Room) -> str:
-    return results.inputs_checksum(room.lake)
+def _inputs(context: Context) -> str:
+    return results.inputs_checksum(context.lake)
 
 
-def _show_findings(room: Room, answer: Answer) -> None:
+def _show_findings(context: Context, answer: Answer) -> None:
     """Show the findings, those that begin with another model's name folded away."""
-    others = set(room.ask("SELECT model FROM models")["model"]) - {room.filters.model}
+    others = set(context.ask("SELECT model FROM models")["model"]) - {context.filters.model}
     first_word = re.compile(r"[^\s,:]+")
     mine: list[str] = []
     theirs: list[str] = []

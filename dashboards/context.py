@@ -39,7 +39,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Room:
+class Context:
     """A lake in one state, and the filters of the sidebar.
 
     The state is another one as soon as the lake's tables have been written to.
@@ -65,16 +65,16 @@ class Room:
         return _ask(self, query, parameters)
 
 
-def hash_of_room(room: Room) -> str:
+def hash_of_context(context: Context) -> str:
     """Return the key of a room for caches: the lake and its state, not the filters."""
-    return f"{room.address} {room.state}"
+    return f"{context.address} {context.state}"
 
 
-HASHES: Final[dict[str | type[Any], Callable[[Any], Any]]] = {Room: hash_of_room, Layer: repr}
-"""Hash functions for caches of functions of a room, or of a layer of its lake."""
+HASHES: Final[dict[str | type[Any], Callable[[Any], Any]]] = {Context: hash_of_context, Layer: repr}
+"""Hash functions for caches of functions of a context, or of a layer of its lake."""
 
 
-def open_room(address: str) -> Room:
+def open_context(address: str) -> Context:
     """Open a lake for looking.
 
     Raises
@@ -84,7 +84,7 @@ def open_room(address: str) -> Room:
     """
     # The state is read first, so that a change in the meantime belongs to the next state.
     state = state_of_tables(address)
-    return Room(_open(address, state), state)
+    return Context(_open(address, state), state)
 
 
 def state_of_tables(address: str) -> str:
@@ -109,5 +109,5 @@ def _open(address: str, state: str) -> Lake:
 
 # Callers don't change the frames they get: copying the large ones takes longer than to ask.
 @st.cache_resource(show_spinner=False, max_entries=_ANSWERS, hash_funcs=HASHES)
-def _ask(room: Room, query: str, parameters: tuple[Any, ...]) -> pl.DataFrame:
-    return room.lake.sql(query, list(parameters) or None)
+def _ask(context: Context, query: str, parameters: tuple[Any, ...]) -> pl.DataFrame:
+    return context.lake.sql(query, list(parameters) or None)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from analyses.overlays import Drawing, draw_maps
 from dashboards import selections
+from dashboards.context import HASHES, Context
 from dashboards.page import nothing_here
-from dashboards.room import HASHES, Room
 from ingest.faces.chips import warp
 from leamstore import arrays, geometry
 from leamstore.layers import CellGrid, Layer
@@ -61,9 +61,9 @@ class FaceImage:
     name: str
 
 
-def choose_person(room: Room, model: str, name: str = "person", label: str = "Person") -> str:
+def choose_person(context: Context, model: str, name: str = "person", label: str = "Person") -> str:
     """Show a selection of the people whose images a model was run on; end the page without any."""
-    people = room.ask(
+    people = context.ask(
         "SELECT DISTINCT identity FROM images JOIN embeddings USING (image_id) "
         "WHERE model = ? AND status = 'kept' ORDER BY identity",
         model,
@@ -77,11 +77,11 @@ def choose_person(room: Room, model: str, name: str = "person", label: str = "Pe
 
 
 def choose_image(
-    room: Room, model: str, person: str, name: str = "image", label: str = "Image",
+    context: Context, model: str, person: str, name: str = "image", label: str = "Image",
     unlike: int | None = None,
 ) -> FaceImage:  # fmt: skip
     """Show a selection of a person's images; by default the first but for the one `unlike`."""
-    rows = room.ask(
+    rows = context.ask(
         "SELECT image_id, path FROM images JOIN embeddings USING (image_id) "
         "WHERE model = ? AND identity = ? AND status = 'kept' ORDER BY path",
         model,
@@ -94,21 +94,21 @@ def choose_image(
 
 
 @st.cache_resource(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
-def layers_of(room: Room, model: str) -> list[Layer]:
+def layers_of(context: Context, model: str) -> list[Layer]:
     """Return the layers of a model, from the input on."""
-    return room.lake.layers(model)
+    return context.lake.layers(model)
 
 
-def selected_layer(room: Room) -> Layer | None:
+def selected_layer(context: Context) -> Layer | None:
     """Return the layer that the sidebar has selected; None where the lake has no maps of it."""
-    layers = layers_of(room, str(room.filters.model))
-    return next((layer for layer in layers if layer.name == room.filters.layer), None)
+    layers = layers_of(context, str(context.filters.model))
+    return next((layer for layer in layers if layer.name == context.filters.layer), None)
 
 
-def poses_of(room: Room, model: str, image_id: int) -> Poses:
+def poses_of(context: Context, model: str, image_id: int) -> Poses:
     """Return the pose of one image."""
     return Poses.of(
-        room.ask(
+        context.ask(
             "SELECT * FROM images JOIN embeddings USING (image_id) "
             "WHERE model = ? AND image_id = ?",
             model,
@@ -119,35 +119,35 @@ def poses_of(room: Room, model: str, image_id: int) -> Poses:
 
 @st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
 def read_relevance(
-    room: Room, layer: Layer, image_id: int, pair_id: int | None = None
+    context: Context, layer: Layer, image_id: int, pair_id: int | None = None
 ) -> NDArray[np.float32]:
     """Return the map (height, width) of an image, or of a kept pair of which it is the anchor."""
     return (layer.read([image_id]) if pair_id is None else layer.read_pairs([pair_id]))[0]
 
 
-def read_face(room: Room, layer: Layer, image_id: int, frame: Frame, size: int) -> Face:
+def read_face(context: Context, layer: Layer, image_id: int, frame: Frame, size: int) -> Face:
     """Return a face of `size` pixels in a frame; the chip is that of the layer's model."""
-    return _read_face(room, layer.model, layer.grid.input_size, image_id, frame, size)
+    return _read_face(context, layer.model, layer.grid.input_size, image_id, frame, size)
 
 
 @st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
 def _read_face(
-    room: Room, model: str, input_size: int, image_id: int, frame: Frame, size: int
+    context: Context, model: str, input_size: int, image_id: int, frame: Frame, size: int
 ) -> Face:
-    settings = room.lake.settings
-    frame_to_crop = geometry.invert(poses_of(room, model, image_id).crop_to(frame))[0]
+    settings = context.lake.settings
+    frame_to_crop = geometry.invert(poses_of(context, model, image_id).crop_to(frame))[0]
     scaling = geometry.scaling(size, input_size if frame == "chip" else GRID)
     to_crop = geometry.compose(frame_to_crop, scaling)
-    labels = _read(room, f"labels/{settings.parser}", image_id)
+    labels = _read(context, f"labels/{settings.parser}", image_id)
     pixels = np.full((size, size, 3), _NO_CROP, np.uint8)
     if settings.crops:
-        pixels = warp(_read(room, "crop", image_id), to_crop, size)
+        pixels = warp(_read(context, "crop", image_id), to_crop, size)
     return Face(pixels, geometry.nearest(labels, to_crop, size, UNLABELLED))
 
 
 @st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
 def draw_map(
-    room: Room,
+    context: Context,
     layer: Layer,
     image_id: int,
     pair_id: int | None,
@@ -156,8 +156,8 @@ def draw_map(
     drawing: Drawing,
 ) -> NDArray[np.float32]:
     """Return a map (size, size) resampled to a frame; 0 outside of the chip."""
-    relevance = read_relevance(room, layer, image_id, pair_id)
-    poses = poses_of(room, layer.model, image_id)
+    relevance = read_relevance(context, layer, image_id, pair_id)
+    poses = poses_of(context, layer.model, image_id)
     to_chip = poses.grid_to_chip(frame, size, layer.grid.input_size)
     return draw_maps(relevance[None], layer.grid, to_chip, size, drawing)[0]
 
@@ -217,5 +217,5 @@ def outlines(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 @st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
-def _read(room: Room, name: str, place: int) -> NDArray[Any]:
-    return np.asarray(arrays.open_array(room.lake.faces_path, name)[place])
+def _read(context: Context, name: str, place: int) -> NDArray[Any]:
+    return np.asarray(arrays.open_array(context.lake.faces_path, name)[place])

@@ -28,8 +28,8 @@ from analyses.rerun.masks import (
 )
 from dashboards import faces, selections
 from dashboards.charts import show_pictures
+from dashboards.context import HASHES, Context
 from dashboards.faces import FaceImage
-from dashboards.room import HASHES, Room
 from leamstore import arrays
 from leamstore.layers import Layer
 from leamstore.poses import carry
@@ -47,12 +47,12 @@ _SEED: Final = 0
 _PICTURE: Final = 256
 
 
-def sources_of(room: Room, model: str, face: FaceImage) -> dict[str, FaceImage]:
+def sources_of(context: Context, model: str, face: FaceImage) -> dict[str, FaceImage]:
     """Return the images whose maps hide a face, by mask, as `masks.draw_sources` draws them.
 
     Only the own one where the person has no other image, or where there is nobody else.
     """
-    images, drawn = _drawn_sources(room, model, face.identity)
+    images, drawn = _drawn_sources(context, model, face.identity)
     place = images["image_id"].index_of(face.image_id)
     if place is None:
         return {"own": face}
@@ -65,26 +65,26 @@ def sources_of(room: Room, model: str, face: FaceImage) -> dict[str, FaceImage]:
 
 
 @st.cache_data(show_spinner=False, max_entries=200, hash_funcs=HASHES)
-def orders_of(room: Room, layer: Layer, face: FaceImage) -> dict[str, Order]:
+def orders_of(context: Context, layer: Layer, face: FaceImage) -> dict[str, Order]:
     """Return the orders (1, y, x) in which masks hide a face's chip, by the mask's name."""
     size = layer.grid.input_size
     orders = {
-        mask: _order(faces.read_relevance(room, layer, image.image_id), layer)
-        for mask, image in sources_of(room, layer.model, face).items()
+        mask: _order(faces.read_relevance(context, layer, image.image_id), layer)
+        for mask, image in sources_of(context, layer.model, face).items()
     }
     return orders | {
-        "mean map": _order(mean_map(room, layer), layer),
+        "mean map": _order(mean_map(context, layer), layer),
         "mirrored": mirror(orders["own"]),
         "random": random_order([face.image_id], size, _SEED, 0),
     }
 
 
 def choose_hidden(
-    room: Room, model: str, percents: Sequence[float], default: float
+    context: Context, model: str, percents: Sequence[float], default: float
 ) -> tuple[FaceImage, tuple[float, str]]:
     """Show selections of a face and of what is hidden: the percent of the chip, and the fill."""
     with st.container(horizontal=True):
-        face = faces.choose_image(room, model, faces.choose_person(room, model))
+        face = faces.choose_image(context, model, faces.choose_person(context, model))
         fill = selections.either_of("fill", "Fill", list(FILLS))
         percent = selections.step_of(
             "hidden", "Hidden, % of the chip", list(map(float, percents)), default=default,
@@ -94,7 +94,7 @@ def choose_hidden(
 
 
 def show_hidden(
-    room: Room,
+    context: Context,
     layer: Layer,
     face: FaceImage,
     masks: list[str],
@@ -113,16 +113,16 @@ def show_hidden(
     titles : dict of str to str
         Text under a mask's picture; by default the mask's name.
     """
-    orders = orders_of(room, layer, face)
+    orders = orders_of(context, layer, face)
     shown = [mask for mask in masks if mask in orders]
-    whole = faces.read_face(room, layer, face.image_id, "chip", layer.grid.input_size).pixels
-    pictures = [whole, *(hide_pixels(room, layer, whole, orders[mask], *hidden) for mask in shown)]
+    whole = faces.read_face(context, layer, face.image_id, "chip", layer.grid.input_size).pixels
+    hidden_pixels = (hide_pixels(context, layer, whole, orders[mask], *hidden) for mask in shown)
     show_pictures(
-        [_enlarge(picture) for picture in pictures],
+        [_enlarge(picture) for picture in (whole, *hidden_pixels)],
         ["as it is", *(titles.get(mask, mask) for mask in shown)],
         name,
     )
-    sources = sources_of(room, layer.model, face)
+    sources = sources_of(context, layer.model, face)
     listed = "; ".join(
         f"{mask}: {sources[mask].name}" for mask in shown if mask in sources and mask != "own"
     )
@@ -132,27 +132,32 @@ def show_hidden(
         + f"Everybody's mean map and mean colour are of up to {MEAN_OF * arrays.SHARD_IMAGES} and "
         f"{COLOUR_OF} images."
     )
-    if not room.lake.settings.crops:
+    if not context.lake.settings.crops:
         st.caption("This lake holds no crops, so that the face itself can't be shown.")
     if len(sources) < len(("own", "same person", "matched stranger", "swap")):
         st.caption("This person has no other image, or the lake no strangers, for the other masks.")
 
 
 def hide_pixels(
-    room: Room, layer: Layer, pixels: NDArray[np.uint8], order: Order, percent: float, fill: str
+    context: Context,
+    layer: Layer,
+    pixels: NDArray[np.uint8],
+    order: Order,
+    percent: float,
+    fill: str,
 ) -> NDArray[np.uint8]:
     """Return a chip (y, x, 3) with the first percent of an order's pixels under a fill."""
     chips = pixels[None].astype(np.float32)
     # The others don't ask for it, and it takes many crops to read.
-    colour = mean_colour(room, layer) if fill == "mean colour" else np.zeros(3)
+    colour = mean_colour(context, layer) if fill == "mean colour" else np.zeros(3)
     filling = FILLS[fill](chips, colour)
     return hide(chips, cut_masks(order, percent), filling)[0].round().astype(np.uint8)
 
 
 @st.cache_data(show_spinner=False, max_entries=100, hash_funcs=HASHES)
-def mean_map(room: Room, layer: Layer) -> NDArray[np.float64]:
+def mean_map(context: Context, layer: Layer) -> NDArray[np.float64]:
     """Return the mean map (y, x) of the images of `MEAN_OF` shards, drawn."""
-    drawn = room.ask(
+    drawn = context.ask(
         "SELECT image_id FROM embeddings WHERE model = ? "
         "QUALIFY dense_rank() OVER (ORDER BY md5(concat(image_id // ?, '-', ?))) <= ? "
         "ORDER BY image_id",
@@ -165,11 +170,11 @@ def mean_map(room: Room, layer: Layer) -> NDArray[np.float64]:
 
 
 @st.cache_data(show_spinner=False, max_entries=8, hash_funcs=HASHES)
-def mean_colour(room: Room, layer: Layer) -> NDArray[np.float64]:
+def mean_colour(context: Context, layer: Layer) -> NDArray[np.float64]:
     """Return the mean colour (3,) of `COLOUR_OF` chips, drawn; grey if the lake holds no crops."""
-    if not room.lake.settings.crops:
+    if not context.lake.settings.crops:
         return np.full(3, 128.0)
-    drawn = room.ask(
+    drawn = context.ask(
         "SELECT image_id FROM embeddings WHERE model = ? "
         "ORDER BY md5(concat(image_id, '-', ?)) LIMIT ?",
         layer.model,
@@ -177,19 +182,19 @@ def mean_colour(room: Room, layer: Layer) -> NDArray[np.float64]:
         COLOUR_OF,
     )["image_id"].sort()
     size = layer.grid.input_size
-    chips = (faces.read_face(room, layer, one, "chip", size).pixels for one in drawn)
+    chips = (faces.read_face(context, layer, one, "chip", size).pixels for one in drawn)
     return np.mean([chip.mean((0, 1)) for chip in chips], axis=0)
 
 
 @st.cache_data(show_spinner=False, max_entries=50, hash_funcs=HASHES)
 def _drawn_sources(
-    room: Room, model: str, identity: str
+    context: Context, model: str, identity: str
 ) -> tuple[pl.DataFrame, dict[str, NDArray[np.int64]]]:
     """Return a person's images and those of the people drawn, and whose map hides each by mask.
 
     Nobody has one image only; both are empty where there are not two such people.
     """
-    run = room.ask(
+    run = context.ask(
         "SELECT image_id, identity FROM images JOIN embeddings USING (image_id) "
         "WHERE model = ? AND status = 'kept' "
         "QUALIFY count(*) OVER (PARTITION BY identity) > 1 ORDER BY image_id",
@@ -199,7 +204,7 @@ def _drawn_sources(
     run = run.filter((pl.col("identity") == identity) | pl.col("image_id").is_in(drawn.implode()))
     if run["identity"].n_unique() < 2:
         return run.clear(), {}
-    images = room.ask(
+    images = context.ask(
         "SELECT image_id, identity, path, landmarks FROM images "
         "WHERE image_id IN (SELECT unnest(?)) ORDER BY image_id",
         run["image_id"].to_list(),

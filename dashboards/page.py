@@ -9,7 +9,7 @@ import duckdb
 import streamlit as st
 
 from dashboards import selections
-from dashboards.room import Room, state_of_tables
+from dashboards.context import Context, state_of_tables
 from leamstore.errors import LeamError
 
 Arguments = ParamSpec("Arguments")
@@ -41,7 +41,7 @@ class Page:
     address: str
     icon: str
     about: str
-    show: Callable[[Room], None]
+    show: Callable[[Context], None]
     filters: tuple[Filter, ...] = ()
 
 
@@ -51,10 +51,10 @@ def nothing_here(sentence: str) -> NoReturn:
     st.stop()
 
 
-def no_model_here(room: Room) -> NoReturn:
+def no_model_here(context: Context) -> NoReturn:
     """Say that no model has been run on the lake, with the command that does it."""
     nothing_here(
-        f"No model has been run on this lake: run `python -m ingest --models all {room.option}`."
+        f"No model has been run on this lake: run `python -m ingest --models all {context.option}`."
     )
 
 
@@ -73,8 +73,8 @@ def with_errors_shown(show: Callable[[], object]) -> None:
 
 
 def part(
-    show: Callable[Concatenate[Room, Arguments], object],
-) -> Callable[Concatenate[Room, Arguments], Any]:
+    show: Callable[Concatenate[Context, Arguments], object],
+) -> Callable[Concatenate[Context, Arguments], Any]:
     """Decorate a function as a part of a page that its widgets redraw alone.
 
     If the lake has changed meanwhile, the whole page is drawn again, so that its parts agree.
@@ -82,12 +82,12 @@ def part(
 
     @st.fragment
     @wraps(show)
-    def draw(room: Room, *arguments: Arguments.args, **named: Arguments.kwargs) -> None:
+    def draw(context: Context, *arguments: Arguments.args, **named: Arguments.kwargs) -> None:
         def show_part() -> None:
-            with room.lake.kept_open():
-                show(room, *arguments, **named)
+            with context.lake.kept_open():
+                show(context, *arguments, **named)
 
-        if state_of_tables(room.address) != room.state:
+        if state_of_tables(context.address) != context.state:
             st.rerun()
         with_errors_shown(show_part)
         selections.end_part()

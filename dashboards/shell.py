@@ -11,8 +11,8 @@ from PIL import Image
 from dashboards import selections
 from dashboards.bounded_query import start_ahead
 from dashboards.charts import OKABE_ITO
+from dashboards.context import EVERYBODY, HASHES, Context, Filters, open_context
 from dashboards.page import Page, with_errors_shown
-from dashboards.room import EVERYBODY, HASHES, Filters, Room, open_room
 from dashboards.views import PAGES
 from leamstore.stand_ins import brands
 
@@ -57,39 +57,39 @@ def show_page(page: Page, address: str) -> None:
     selections.begin_page(page.address)
     st.header(page.title)
     try:
-        with_errors_shown(lambda: _show_in_room(page, address))
+        with_errors_shown(lambda: _show_page(page, address))
     finally:
         selections.end_page()
         start_ahead()  # the page SQL's next query doesn't wait for its process
 
 
-def _show_in_room(page: Page, address: str) -> None:
-    room = open_room(address)
+def _show_page(page: Page, address: str) -> None:
+    context = open_context(address)
     st.caption(page.about)
-    st.sidebar.markdown(f"**{room.lake.path.name}**", help=room.address)
-    with room.lake.kept_open():
-        for sentence in _brands(room):
+    st.sidebar.markdown(f"**{context.lake.path.name}**", help=context.address)
+    with context.lake.kept_open():
+        for sentence in _brands(context):
             st.warning(sentence, icon=":material/label_important:")
-        page.show(replace(room, filters=_show_filters(room, page)))
+        page.show(replace(context, filters=_show_filters(context, page)))
 
 
 @st.cache_data(show_spinner=False, hash_funcs=HASHES)
-def _brands(room: Room) -> list[str]:
-    return brands(room.lake)
+def _brands(context: Context) -> list[str]:
+    return brands(context.lake)
 
 
-def _show_filters(room: Room, page: Page) -> Filters:
+def _show_filters(context: Context, page: Page) -> Filters:
     with st.sidebar:
         model = layer = None
         identity = EVERYBODY
-        layers = room.ask("SELECT model, layer FROM layers ORDER BY model, position")
+        layers = context.ask("SELECT model, layer FROM layers ORDER BY model, position")
         if "model" in page.filters and layers.height:
             model = selections.one_of("model", "Model", layers["model"].unique().sort().to_list())
         if "layer" in page.filters and model is not None:
             of_model = layers.filter(layers["model"] == model)["layer"].to_list()
             layer = selections.one_of("layer", "Layer", of_model)
         if "identity" in page.filters:
-            people = room.ask(
+            people = context.ask(
                 "SELECT DISTINCT identity FROM images WHERE status = 'kept' ORDER BY 1"
             )
             identity = selections.one_of("identity", "Person", [EVERYBODY, *people["identity"]])

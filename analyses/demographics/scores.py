@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analyses.estimates import labelled, sums_by_person
 from analyses.question import Settings
-from analyses.statistics import Array, identity_weights
+from analyses.statistics import ENDS, Array, identity_weights
 
 STEP: Final = 0.002
 """Width of a bin of cosines, which is the resolution of the quantiles."""
@@ -54,7 +54,7 @@ def _quantiles(part: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     drawn = identity_weights(people, settings.draws, settings.seed)
     middles = (bins["bin"].to_numpy() + 0.5) * STEP - 1
     estimate, *samples = middles[_places(np.vstack([np.ones(people), drawn]) @ counted)]
-    low, high = np.quantile(samples, [0.025, 0.975], axis=0)
+    low, high = np.quantile(samples, ENDS, axis=0)
     known = pl.lit(people > 1)
     return pl.DataFrame({"quantile": QUANTILES}).with_columns(
         estimate=pl.Series(estimate),

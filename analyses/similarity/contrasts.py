@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from analyses.likeness import Pairs
-from analyses.statistics import Array, Interval, identity_weights, sign_permutation
+from analyses.statistics import ENDS, Array, Interval, identity_weights, sign_permutation
 
 _DRAWS_AT_ONCE: Final = 250
 
@@ -101,7 +101,7 @@ def draw_contrasts(
 def interval_of(samples: Array) -> Interval:
     """Return the first of (1 + draws,) samples with the 95 % percentile interval of the others."""
     drawn = samples[1:][~np.isnan(samples[1:])]
-    ends = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
+    ends = np.quantile(drawn, ENDS) if len(drawn) else (np.nan, np.nan)
     return Interval(samples[0], *map(np.asarray, ends))
 
 

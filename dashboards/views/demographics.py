@@ -8,9 +8,9 @@ import streamlit as st
 from dashboards import selections
 from dashboards.answers import choose_run, show_answer
 from dashboards.charts import show_chart, show_table
-from dashboards.estimates import curves, forest, most
+from dashboards.context import Context
+from dashboards.interval_charts import curves, forest, most
 from dashboards.page import Page
-from dashboards.room import Room
 
 ALPHA: Final = 0.05
 """Adjusted p below which a difference is marked."""
@@ -18,16 +18,16 @@ ALPHA: Final = 0.05
 _SERIES: Final = {"difference": "share", "area_difference": "area of the region"}
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
-    tables = show_answer(room, "demographics").tables
-    _show_shares(tables.get("demographics"), room.filters.model)
+    tables = show_answer(context, "demographics").tables
+    _show_shares(tables.get("demographics"), context.filters.model)
     _show_drops(
         tables.get("demographics_occlusion"),
         tables.get("demographics_occlusion_differences"),
-        room.filters.model,
+        context.filters.model,
     )
-    _show_ages(tables.get("demographics_ages"), room.filters.model)
+    _show_ages(tables.get("demographics_ages"), context.filters.model)
 
 
 def _show_shares(rows: pl.DataFrame | None, model: str | None) -> None:

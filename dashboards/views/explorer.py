@@ -25,9 +25,9 @@ from dashboards.charts import (
     show_pictures,
     show_table,
 )
+from dashboards.context import Context
 from dashboards.faces import FRAME_NAMES, Face, FaceImage, choose_image, choose_person
 from dashboards.page import Page, no_model_here, part
-from dashboards.room import Room
 from leamstore.layers import Layer, normalise, take_top, top_pixels
 from leamstore.poses import FRAMES, Frame
 from leamstore.schema import FULL_THRESHOLD, GRID, TOP_PERCENTS
@@ -86,29 +86,29 @@ class Threshold:
         return top_pixels(gridded[None], self.value)[0]
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
-    layer = faces.selected_layer(room)
+    layer = faces.selected_layer(context)
     if layer is None:
-        no_model_here(room)
-    chosen = _choose(room, layer.model)
+        no_model_here(context)
+    chosen = _choose(context, layer.model)
     view = selections.either_of(
         "view", "Look at", ["one map", "all layers", "all models", "two images"]
     )
     if view == "one map":
-        _show_one_map(room, layer, chosen)
+        _show_one_map(context, layer, chosen)
     elif view == "all layers":
-        _show_gallery(room, faces.layers_of(room, layer.model), chosen, "layers")
+        _show_gallery(context, faces.layers_of(context, layer.model), chosen, "layers")
     elif view == "all models":
-        _show_models(room, layer, chosen)
+        _show_models(context, layer, chosen)
     else:
-        _show_two_images(room, layer, chosen)
+        _show_two_images(context, layer, chosen)
 
 
-def _choose(room: Room, model: str) -> Chosen:
+def _choose(context: Context, model: str) -> Chosen:
     with st.container(horizontal=True):
-        image = choose_image(room, model, choose_person(room, model))
-        pairs = room.ask(
+        image = choose_image(context, model, choose_person(context, model))
+        pairs = context.ask(
             "SELECT pair_id, path, cosine FROM pairs JOIN images ON image_id = positive "
             "WHERE model = ? AND anchor = ? AND pair_id IS NOT NULL ORDER BY path",
             model,
@@ -137,26 +137,26 @@ def _choose_style() -> Style:
 
 
 @part
-def _show_one_map(room: Room, layer: Layer, chosen: Chosen) -> None:
+def _show_one_map(context: Context, layer: Layer, chosen: Chosen) -> None:
     controls, picture = st.columns([1, 2])
     with controls:
         style = _choose_style()
         outlined = selections.switch("outlines", "Region outlines")
         frame = _choose_frame("frame", FRAMES)
         threshold = _choose_threshold()
-    poses = faces.poses_of(room, layer.model, chosen.image_id)
-    relevance = faces.read_relevance(room, layer, chosen.image_id, chosen.pair_id)
+    poses = faces.poses_of(context, layer.model, chosen.image_id)
+    relevance = faces.read_relevance(context, layer, chosen.image_id, chosen.pair_id)
     activated = threshold.activated(faces.on_grid(relevance, layer))
     with picture:
-        face = faces.read_face(room, layer, chosen.image_id, frame, _SIZE)
-        drawn = _draw(room, layer, chosen, frame, _SIZE, style.drawing)
+        face = faces.read_face(context, layer, chosen.image_id, frame, _SIZE)
+        drawn = _draw(context, layer, chosen, frame, _SIZE, style.drawing)
         alpha: NDArray[Any] = _seen(drawn)
         if activated is not None:
             alpha = faces.in_frame(activated, poses, frame, layer.grid, _SIZE)
         pixels = _overlay(face, drawn, alpha, style)
         if outlined:
             pixels = np.where(faces.outlines(face.labels)[..., None], np.uint8(255), pixels)
-        hovered = _draw(room, layer, chosen, frame, _HOVER, style.drawing)
+        hovered = _draw(context, layer, chosen, frame, _HOVER, style.drawing)
         show_chart(_overlay_figure(pixels, hovered, style.colours), "overlay")
         st.caption(
             f"{chosen.identity}, {chosen.name}, {chosen.what}: {layer.model}, {layer.name} "
@@ -166,7 +166,7 @@ def _show_one_map(room: Room, layer: Layer, chosen: Chosen) -> None:
     if not relevance.any():
         st.info("This map is zero everywhere: it has no most relevant pixels.")
     elif activated is not None:
-        chip = faces.read_face(room, layer, chosen.image_id, "chip", GRID)
+        chip = faces.read_face(context, layer, chosen.image_id, "chip", GRID)
         _show_counts(faces.count_regions(activated, chip.labels), int(activated.sum()))
 
 
@@ -203,52 +203,52 @@ def _show_counts(counts: pl.DataFrame, activated: int) -> None:
 
 
 @part
-def _show_gallery(room: Room, layers: Sequence[Layer], chosen: Chosen, name: str) -> None:
+def _show_gallery(context: Context, layers: Sequence[Layer], chosen: Chosen, name: str) -> None:
     """Show one image's map in several layers, or models; each on the chip of its own model."""
     with st.container(horizontal=True):
         style = _choose_style()
     tiles, titles = [], []
     for layer in layers:
-        face = faces.read_face(room, layer, chosen.image_id, "chip", _SMALL)
-        own = layer.model == room.filters.model
+        face = faces.read_face(context, layer, chosen.image_id, "chip", _SMALL)
+        own = layer.model == context.filters.model
         of = chosen if own else replace(chosen, pair_id=None)
-        drawn = _draw(room, layer, of, "chip", _SMALL, style.drawing)
+        drawn = _draw(context, layer, of, "chip", _SMALL, style.drawing)
         tiles.append(_overlay(face, drawn, _seen(drawn), style))
         titles.append(layer.name if name == "layers" else f"{layer.model}, {layer.name}")
     show_pictures(tiles, titles, name)
 
 
-def _show_models(room: Room, layer: Layer, chosen: Chosen) -> None:
-    models = room.ask(
+def _show_models(context: Context, layer: Layer, chosen: Chosen) -> None:
+    models = context.ask(
         "SELECT model FROM embeddings WHERE image_id = ? ORDER BY model", chosen.image_id
     )["model"]
     same_place = [
         one
         for model in models
-        for one in faces.layers_of(room, model)
+        for one in faces.layers_of(context, model)
         if one.position == layer.position
     ]
     if chosen.pair_id is not None:
         st.caption(f"{layer.model} shows the kept pair, other models the mean over all positives.")
-    _show_gallery(room, same_place, chosen, "models")
+    _show_gallery(context, same_place, chosen, "models")
 
 
-def _show_two_images(room: Room, layer: Layer, chosen: Chosen) -> None:
+def _show_two_images(context: Context, layer: Layer, chosen: Chosen) -> None:
     with st.container(horizontal=True):
-        person = choose_person(room, layer.model, "other", "Other person")
+        person = choose_person(context, layer.model, "other", "Other person")
         image = choose_image(
-            room, layer.model, person, "other-image", "Other image", unlike=chosen.image_id
+            context, layer.model, person, "other-image", "Other image", unlike=chosen.image_id
         )
     frames: list[Frame] = ["canonical", "crop", "chip"]
     if person == chosen.identity:
         frames = ["identity", *frames]
     second = Chosen(**vars(image), pair_id=None, what=_MEAN)
-    _show_comparison(room, layer, chosen, second, frames)
+    _show_comparison(context, layer, chosen, second, frames)
 
 
 @part
 def _show_comparison(
-    room: Room, layer: Layer, first: Chosen, second: Chosen, frames: Sequence[Frame]
+    context: Context, layer: Layer, first: Chosen, second: Chosen, frames: Sequence[Frame]
 ) -> None:
     with st.container(horizontal=True):
         frame = _choose_frame("common-frame", frames)
@@ -256,10 +256,10 @@ def _show_comparison(
     maps = []
     columns = st.columns(3)
     for one, column, name in zip((first, second), columns, ("first", "second"), strict=False):
-        face = faces.read_face(room, layer, one.image_id, frame, _SIZE)
-        drawn = _draw(room, layer, one, frame, _SIZE, style.drawing)
-        maps.append(_draw(room, layer, one, frame, _COMPARED, "smooth"))
-        hovered = _draw(room, layer, one, frame, _HOVER, style.drawing)
+        face = faces.read_face(context, layer, one.image_id, frame, _SIZE)
+        drawn = _draw(context, layer, one, frame, _SIZE, style.drawing)
+        maps.append(_draw(context, layer, one, frame, _COMPARED, "smooth"))
+        hovered = _draw(context, layer, one, frame, _HOVER, style.drawing)
         with column:
             st.caption(f"{one.name}, {one.what}")
             pixels = _overlay(face, drawn, _seen(drawn), style)
@@ -277,9 +277,9 @@ def _show_comparison(
 
 
 def _draw(
-    room: Room, layer: Layer, chosen: Chosen, frame: Frame, size: int, drawing: Drawing
+    context: Context, layer: Layer, chosen: Chosen, frame: Frame, size: int, drawing: Drawing
 ) -> NDArray[np.float32]:
-    return faces.draw_map(room, layer, chosen.image_id, chosen.pair_id, frame, size, drawing)
+    return faces.draw_map(context, layer, chosen.image_id, chosen.pair_id, frame, size, drawing)
 
 
 def _likeness(maps: NDArray[np.float32]) -> pl.DataFrame:

@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 from analyses.report.provenance import rejections
 from dashboards import selections
 from dashboards.charts import show_table
+from dashboards.context import Context, open_context
 from dashboards.page import Page, nothing_here, with_errors_shown
-from dashboards.room import Room, open_room
 
 _THUMBNAIL: Final = 160
 _MOST_THUMBNAILS: Final = 24
@@ -34,9 +34,9 @@ _FACTS: Final = {
 """Columns of the table models that are shown, with their headings."""
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
-    counts = room.ask(
+    counts = context.ask(
         """
         SELECT count(*) AS found, count(*) FILTER (status = 'kept') AS kept,
                count(DISTINCT identity) FILTER (status = 'kept') AS identities,
@@ -45,26 +45,26 @@ def show(room: Room) -> None:
         FROM images
         """
     ).row(0, named=True)
-    _show_counts(room, counts)
+    _show_counts(context, counts)
     if counts["identities"] == 1:
         st.info(
             "This lake holds one person: nothing can be said about differences between people, "
             "and no interval can be drawn.",
             icon=":material/person:",
         )
-    _show_progress_alive(room)
+    _show_progress_alive(context)
     if not counts["found"]:
-        nothing_here(f"This lake is empty so far: fill it by `python -m ingest {room.option}`.")
-    _show_models(room)
-    _show_rejected(room)
-    _show_runs(room)
+        nothing_here(f"This lake is empty so far: fill it by `python -m ingest {context.option}`.")
+    _show_models(context)
+    _show_rejected(context)
+    _show_runs(context)
 
 
-def _show_counts(room: Room, counts: dict[str, int]) -> None:
-    models, layers = room.ask(
+def _show_counts(context: Context, counts: dict[str, int]) -> None:
+    models, layers = context.ask(
         "SELECT (SELECT count(*) FROM models), (SELECT count(*) FROM layers)"
     ).row(0)
-    maps = room.ask("SELECT count(*) FROM pairs").item()
+    maps = context.ask("SELECT count(*) FROM pairs").item()
     shown = {
         "Images kept": counts["kept"],
         "People": counts["identities"],
@@ -76,8 +76,8 @@ def _show_counts(room: Room, counts: dict[str, int]) -> None:
     with st.container(horizontal=True):
         for label, count in shown.items():
             st.metric(label, f"{count:,}", width="content")
-    settings = room.lake.settings
-    datasets = room.ask(
+    settings = context.lake.settings
+    datasets = context.ask(
         "SELECT coalesce(string_agg(DISTINCT dataset, ', ' ORDER BY dataset), 'none') FROM images"
     ).item()
     crops = "stored" if settings.crops else "left out"
@@ -87,23 +87,25 @@ def _show_counts(room: Room, counts: dict[str, int]) -> None:
     )
 
 
-def _show_progress_alive(room: Room) -> None:
+def _show_progress_alive(context: Context) -> None:
     """Show the progress of an ingest, updated every few seconds until it ends."""
-    running = room.ask("SELECT count(*) FROM runs WHERE ended IS NULL").item() > 0
+    running = context.ask("SELECT count(*) FROM runs WHERE ended IS NULL").item() > 0
 
     @st.fragment(run_every=_SECONDS if running else None)
     def progress() -> None:
-        with_errors_shown(lambda: _show_progress(open_room(room.address) if running else room))
+        with_errors_shown(
+            lambda: _show_progress(open_context(context.address) if running else context)
+        )
 
     progress()
 
 
-def _show_progress(room: Room) -> None:
-    pending = room.ask("SELECT count(*) FROM images WHERE status = 'pending'").item()
-    open_runs = room.ask(
+def _show_progress(context: Context) -> None:
+    pending = context.ask("SELECT count(*) FROM images WHERE status = 'pending'").item()
+    open_runs = context.ask(
         "SELECT command, started FROM runs WHERE ended IS NULL ORDER BY started DESC LIMIT 1"
     )
-    done = room.ask(
+    done = context.ask(
         """
         SELECT models.model, coalesce(sum(units.images), 0)::BIGINT AS images,
                (SELECT count(*) FROM images WHERE status = 'kept') AS of
@@ -126,8 +128,8 @@ def _show_progress(room: Room) -> None:
         st.progress(images / of if of else 0.0, f"{model}: {images:,} of {of:,} images")
 
 
-def _show_models(room: Room) -> None:
-    models = room.ask(
+def _show_models(context: Context) -> None:
+    models = context.ask(
         """
         SELECT model, network, loss, trained_on, weights, weights_sha256, licence, target,
                positives, "precision", input_size, alignment, embedding_size,
@@ -139,7 +141,7 @@ def _show_models(room: Room) -> None:
     )
     st.subheader("Models")
     if models.is_empty():
-        st.info(f"No model has been run yet: run `python -m ingest --models all {room.option}`.")
+        st.info(f"No model has been run yet: run `python -m ingest --models all {context.option}`.")
         return
     for model in models.iter_rows(named=True):
         said = f"**{model['model']}** · {model['network']} · {model['layers']} layers"
@@ -147,22 +149,22 @@ def _show_models(room: Room) -> None:
             st.markdown("\n".join(f"- {_FACTS[name]}: {_said(model[name])}" for name in _FACTS))
     with st.expander("As tables"):
         show_table(models, "models")
-        show_table(room.ask("FROM layers ORDER BY model, position"), "layers")
+        show_table(context.ask("FROM layers ORDER BY model, position"), "layers")
 
 
 def _said(value: object) -> str:
     return "none" if value is None else f"`{value}`"
 
 
-def _show_rejected(room: Room) -> None:
-    reasons = rejections(room.lake)
+def _show_rejected(context: Context) -> None:
+    reasons = rejections(context.lake)
     st.subheader("Rejected")
     if reasons.is_empty():
         st.markdown("No image was rejected.")
         return
     show_table(reasons, "rejected")
     chosen = selections.one_of("rejected", "Look at", reasons["reason"].to_list(), width=320)
-    rejected = room.ask(
+    rejected = context.ask(
         "SELECT path, detail FROM images WHERE status = 'rejected' AND reason = ? "
         f"ORDER BY path LIMIT {_MOST_THUMBNAILS}",
         chosen,
@@ -201,8 +203,8 @@ def _thumbnail(path: Path) -> Image.Image | str:
         return "Pillow can't show it."
 
 
-def _show_runs(room: Room) -> None:
-    runs = room.ask(
+def _show_runs(context: Context) -> None:
+    runs = context.ask(
         """
         SELECT started, ended, command,
                (summary ->> 'images')::BIGINT AS images, (summary ->> 'maps')::BIGINT AS maps

@@ -12,21 +12,21 @@ from analyses.rerun.verification import IN_WORDS
 from dashboards import faces, selections
 from dashboards.answers import choose_run, show_answer
 from dashboards.charts import DIFFERENCES, heat_map, show_chart, show_table
-from dashboards.estimates import curves, forest, most
-from dashboards.hidden import choose_hidden, show_hidden
+from dashboards.context import Context
+from dashboards.hidden_faces import choose_hidden, show_hidden
+from dashboards.interval_charts import curves, forest, most
 from dashboards.page import Page, part
-from dashboards.room import Room
 
 _PERCENT: Final = 1.0
 _NETWORK_ONLY: Final = "gradient x input"
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
-    answer = show_answer(room, "occlusion")
+    answer = show_answer(context, "occlusion")
     drops = answer.tables["occlusion"]
     with st.container(horizontal=True):
-        run = choose_run(drops, room.filters.model)
+        run = choose_run(drops, context.filters.model)
         measures = [measure for measure in IN_WORDS if measure in run["measure"]]
         measure = selections.one_of(
             "likeness", "Likeness", measures, width=220, format_func=IN_WORDS.__getitem__
@@ -42,7 +42,7 @@ def show(room: Room) -> None:
         show_table(answer.tables["occlusion_areas"].filter(**of_run), "areas")
     _show_transfer(answer.tables["occlusion_contrasts"], measure)
     st.subheader("The hidden faces")
-    _show_faces(room, guiding, run["layer"][0])
+    _show_faces(context, guiding, run["layer"][0])
 
 
 def _show_curves(run: pl.DataFrame, measure: str) -> None:
@@ -144,14 +144,14 @@ def _show_transfer(contrasts: pl.DataFrame, measure: str) -> None:
 
 
 @part
-def _show_faces(room: Room, guiding: str, layer_name: str) -> None:
-    layers = [one for one in faces.layers_of(room, guiding) if one.name == layer_name]
+def _show_faces(context: Context, guiding: str, layer_name: str) -> None:
+    layers = [one for one in faces.layers_of(context, guiding) if one.name == layer_name]
     if not layers:
         st.info(f"The lake no longer holds maps of {guiding}, {layer_name}.")
         return
-    face, hidden = choose_hidden(room, guiding, (*Experiment().percents, 20, 40), _PERCENT)
+    face, hidden = choose_hidden(context, guiding, (*Experiment().percents, 20, 40), _PERCENT)
     masks = [mask for mask in MASKS if mask != _NETWORK_ONLY]
-    show_hidden(room, layers[0], face, masks, hidden, {}, "hidden-faces")
+    show_hidden(context, layers[0], face, masks, hidden, {}, "hidden-faces")
     st.caption(f"{_NETWORK_ONLY} needs the network itself, and is left out here.")
 
 

@@ -12,9 +12,9 @@ from analyses.overlays import overlay
 from dashboards import faces, selections
 from dashboards.answers import Answer, rows_of_model, show_answer
 from dashboards.charts import DIFFERENCES, heat_map, show_chart, show_pictures, show_table
-from dashboards.estimates import forest, most
+from dashboards.context import EVERYBODY, Context
+from dashboards.interval_charts import forest, most
 from dashboards.page import Page
-from dashboards.room import EVERYBODY, Room
 
 DRAWN: Final = 40
 """Number of people in the heat map: those who differ most."""
@@ -27,16 +27,16 @@ _PICTURE: Final = 224
 _RANGE: Final = 3.0
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
-    answer = show_answer(room, "individuals")
-    rows = rows_of_model(answer.tables["individuals"], room.filters.model)
+    answer = show_answer(context, "individuals")
+    rows = rows_of_model(answer.tables["individuals"], context.filters.model)
     rows = deviations(rows)
     _show_who_differs(rows)
-    person = _choose_person(room, rows)
+    person = _choose_person(context, rows)
     _show_variation(rows.filter(identity=person), person)
-    _show_nearest(room, rows, person)
-    _show_between(answer, room)
+    _show_nearest(context, rows, person)
+    _show_between(answer, context)
 
 
 def deviations(rows: pl.DataFrame) -> pl.DataFrame:
@@ -127,12 +127,12 @@ def _show_who_differs(rows: pl.DataFrame) -> None:
     show_table(ranked, "ranking")
 
 
-def _choose_person(room: Room, rows: pl.DataFrame) -> str:
+def _choose_person(context: Context, rows: pl.DataFrame) -> str:
     people = rows["identity"].unique().sort().to_list()
-    if room.filters.identity in people:
-        return room.filters.identity
-    if room.filters.identity != EVERYBODY:
-        st.info(f"The answer says nothing of {room.filters.identity}; another person is shown.")
+    if context.filters.identity in people:
+        return context.filters.identity
+    if context.filters.identity != EVERYBODY:
+        st.info(f"The answer says nothing of {context.filters.identity}; another person is shown.")
     return selections.one_of(
         "person", "Person", people, width=260, help="The sidebar's person goes first."
     )
@@ -167,7 +167,7 @@ def _show_variation(rows: pl.DataFrame, person: str) -> None:
     show_table(rows.drop("model", "identity"), "person")
 
 
-def _show_nearest(room: Room, rows: pl.DataFrame, person: str) -> None:
+def _show_nearest(context: Context, rows: pl.DataFrame, person: str) -> None:
     st.subheader("Nearest people by attention")
     found = nearest_people(rows, person)
     if found.is_empty():
@@ -180,15 +180,15 @@ def _show_nearest(room: Room, rows: pl.DataFrame, person: str) -> None:
         f"Of {found.height:,} others it is {alike.min():.3f} at least, and {np.median(alike):.3f} "
         "in the middle. It compares regions, not pixels; the page Similarity compares maps."
     )
-    _show_faces(room, [person, *shown["identity"].head(_PICTURED - 1)])
+    _show_faces(context, [person, *shown["identity"].head(_PICTURED - 1)])
 
 
-def _show_faces(room: Room, people: list[str]) -> None:
+def _show_faces(context: Context, people: list[str]) -> None:
     """Show an image of each person under its map, in everybody's pose."""
-    layer = faces.selected_layer(room)
+    layer = faces.selected_layer(context)
     if layer is None:
         return
-    images = room.ask(
+    images = context.ask(
         "SELECT identity, min(image_id) AS image_id FROM images JOIN embeddings USING (image_id) "
         "WHERE model = ? AND status = 'kept' AND list_contains(?, identity) GROUP BY identity",
         layer.model,
@@ -198,16 +198,16 @@ def _show_faces(room: Room, people: list[str]) -> None:
     pictures = []
     for person in people:
         image_id, size = of_person[person], _PICTURE
-        face = faces.read_face(room, layer, image_id, "canonical", size)
-        drawn = faces.draw_map(room, layer, image_id, None, "canonical", size, "smooth")
+        face = faces.read_face(context, layer, image_id, "canonical", size)
+        drawn = faces.draw_map(context, layer, image_id, None, "canonical", size, "smooth")
         pictures.append(overlay(face.pixels, drawn))
     show_pictures(pictures, [in_words(person) for person in people], "nearest-faces")
     st.caption(f"One image each, under its map: {layer.model}, {layer.name}, everybody's pose.")
 
 
-def _show_between(answer: Answer, room: Room) -> None:
+def _show_between(answer: Answer, context: Context) -> None:
     rows = answer.tables["individuals_variance"].filter(
-        pl.col("model") == room.filters.model, pl.col("between_people").is_not_null()
+        pl.col("model") == context.filters.model, pl.col("between_people").is_not_null()
     )
     st.subheader("How much lies between people, rather than within")
     if rows.is_empty():

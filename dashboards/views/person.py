@@ -13,10 +13,10 @@ from analyses.rerun.fills import FILLS
 from dashboards import faces
 from dashboards.answers import Answer, command, find_answer, rows_of_model, show_answer
 from dashboards.charts import OKABE_ITO, heat_map, show_chart, show_table
-from dashboards.estimates import curves, forest, most
-from dashboards.hidden import choose_hidden, show_hidden
+from dashboards.context import Context
+from dashboards.hidden_faces import choose_hidden, show_hidden
+from dashboards.interval_charts import curves, forest, most
 from dashboards.page import Page, part
-from dashboards.room import Room
 from leamstore.layers import Layer
 
 MASKS: Final = ("own", "same person", "matched stranger", "swap", "mean map", "random")
@@ -30,24 +30,24 @@ _STATES: Final = {
 """Outcomes of a claim: the amount of colour, and a sign that fits a narrow screen."""
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
-    answer = show_answer(room, "person")
+    answer = show_answer(context, "person")
     verdicts = answer.tables["person"]
-    own = rows_of_model(verdicts, room.filters.model)
-    _show_verdict(own, room)
-    _show_claims(answer, room)
-    _show_evidence(answer, room)
-    layer = faces.selected_layer(room)
+    own = rows_of_model(verdicts, context.filters.model)
+    _show_verdict(own, context)
+    _show_claims(answer, context)
+    _show_evidence(answer, context)
+    layer = faces.selected_layer(context)
     if layer is not None:
         st.subheader("The masks on a face")
-        _show_masks(room, layer, answer)
+        _show_masks(context, layer, answer)
     with st.expander("Controls that the lake holds, and how to add the others"):
         show_table(answer.tables["person_controls"], "controls")
 
 
-def _show_verdict(own: pl.DataFrame, room: Room) -> None:
-    row = own.filter(layer=room.filters.layer)
+def _show_verdict(own: pl.DataFrame, context: Context) -> None:
+    row = own.filter(layer=context.filters.layer)
     if row.height:
         facts = row.row(0, named=True)
         st.subheader(f"{facts['layer']}: {facts['verdict']}")
@@ -58,13 +58,13 @@ def _show_verdict(own: pl.DataFrame, room: Room) -> None:
         )
 
 
-def _show_claims(answer: Answer, room: Room) -> None:
+def _show_claims(answer: Answer, context: Context) -> None:
     """Show the verdicts on all models, and the outcomes of this model's claims, by layer."""
     claims = answer.tables["person_claims"]
     together = answer.tables["person"].join(
         claims, on=("model", "position", "layer"), how="left", maintain_order="left"
     )
-    own = claims.filter(model=room.filters.model).sort("position")
+    own = claims.filter(model=context.filters.model).sort("position")
     states = [own[column].to_list() for column in COLUMNS.values()]
     amounts, signs = (
         [[_STATES.get(state, (None, ""))[part] for state in line] for line in states]
@@ -85,9 +85,9 @@ def _show_claims(answer: Answer, room: Room) -> None:
         show_table(together, "verdicts")
 
 
-def _show_evidence(answer: Answer, room: Room) -> None:
-    rows = answer.tables["person_evidence"].filter(model=room.filters.model)
-    own = rows.filter(layer=room.filters.layer)
+def _show_evidence(answer: Answer, context: Context) -> None:
+    rows = answer.tables["person_evidence"].filter(model=context.filters.model)
+    own = rows.filter(layer=context.filters.layer)
     occluded = own.filter(pl.col("fill").is_not_null()).sort(
         pl.col("fill").cast(pl.Enum(list(FILLS))), maintain_order=True
     )
@@ -128,10 +128,10 @@ def _show_likeness(rows: pl.DataFrame, own: pl.DataFrame) -> None:
 
 
 @part
-def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
+def _show_masks(context: Context, layer: Layer, answer: Answer) -> None:
     default = float(answer.settings.get("percent", Experiment().percent))
-    face, (percent, fill) = choose_hidden(room, layer.model, Experiment().percents, default)
-    occlusion = find_answer(room, "occlusion")
+    face, (percent, fill) = choose_hidden(context, layer.model, Experiment().percents, default)
+    occlusion = find_answer(context, "occlusion")
     drops, measured = pl.DataFrame(), "a model's first layer"
     if occlusion is not None:
         rows = occlusion.tables["occlusion"]
@@ -146,11 +146,11 @@ def _show_masks(room: Room, layer: Layer, answer: Answer) -> None:
         for row in drops.to_dicts()
         if row["fill"] == fill
     }
-    show_hidden(room, layer, face, list(MASKS), (percent, fill), titles, "masks")
+    show_hidden(context, layer, face, list(MASKS), (percent, fill), titles, "masks")
     if drops.is_empty():
         st.caption(
             "There are no mean drops for these masks: the question `occlusion` measures them, of "
-            f"{measured}; run `{command(room, 'occlusion')}`."
+            f"{measured}; run `{command(context, 'occlusion')}`."
         )
         return
     figure = forest(drops, "mask", "fill", "drop of the centred cosine, mean over images")

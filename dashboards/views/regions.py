@@ -28,8 +28,8 @@ from dashboards.charts import (
     show_chart,
     show_table,
 )
+from dashboards.context import EVERYBODY, HASHES, Context
 from dashboards.page import Page, no_model_here, nothing_here
-from dashboards.room import EVERYBODY, HASHES, Room
 from leamstore.schema import GRID
 
 BY: Final = {
@@ -81,13 +81,13 @@ class Asked:
         return "image_regions" if self.by == "percent" else "pair_regions"
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
-    if room.filters.model is None:
-        no_model_here(room)
-    asked = _choose(room)
+    if context.filters.model is None:
+        no_model_here(context)
+    asked = _choose(context)
     try:
-        shares = _beside_paper(_shares(room, asked), asked)
+        shares = _beside_paper(_shares(context, asked), asked)
     except LackingError as error:
         nothing_here(str(error))
     groups = shares[BY[asked.by][-1]].unique(maintain_order=True).to_list()
@@ -100,7 +100,7 @@ def show(room: Room) -> None:
     show_table(shares, "shares")
 
 
-def _choose(room: Room) -> Asked:
+def _choose(context: Context) -> Asked:
     with st.container(horizontal=True):
         by = selections.either_of("by", "Compare", list(BY))
         activation = "top"
@@ -115,39 +115,35 @@ def _choose(room: Room) -> Asked:
         )  # fmt: skip
         layer = None
         if by != "layer":
-            layers = room.ask(
-                "SELECT layer FROM layers WHERE model = ? ORDER BY position", room.filters.model
+            layers = context.ask(
+                "SELECT layer FROM layers WHERE model = ? ORDER BY position", context.filters.model
             )["layer"].to_list()
             chosen = selections.one_of("of-layer", "Layer", [_ALL_LAYERS, *layers], width=200)
             layer = None if chosen == _ALL_LAYERS else chosen
-    return Asked(
-        by,
-        activation,
-        measure,
-        None if by == "model" else room.filters.model,
-        layer,
-        None if by == "person" or room.filters.identity == EVERYBODY else room.filters.identity,
-    )
+    model = None if by == "model" else context.filters.model
+    everybody = by == "person" or context.filters.identity == EVERYBODY
+    identity = None if everybody else context.filters.identity
+    return Asked(by, activation, measure, model, layer, identity)
 
 
 @st.cache_data(show_spinner="Counting", max_entries=200, hash_funcs=HASHES)
-def _shares(room: Room, asked: Asked) -> pl.DataFrame:
+def _shares(context: Context, asked: Asked) -> pl.DataFrame:
     """Return the groups' mean shares: BY's columns, region, share, low, high, identities, maps."""
-    answered = _answered(room, asked)
+    answered = _answered(context, asked)
     if answered is not None:
         return answered
-    sums = _sum_shares(room, asked)
+    sums = _sum_shares(context, asked)
     if asked.by == "person":
         return _shares_of_people(sums)
     return mean_shares(sums, BY[asked.by], Settings())
 
 
-def _answered(room: Room, asked: Asked) -> pl.DataFrame | None:
+def _answered(context: Context, asked: Asked) -> pl.DataFrame | None:
     """Return the shares from the answer to the question `regions`, if it has the selected ones."""
     of_everybody = asked.measure == "relative" and asked.identity is None and asked.layer is None
     if asked.by not in ("layer", "model") or not of_everybody:
         return None
-    found = read_current(room, QUESTION, f"regions_by_{asked.by}")
+    found = read_current(context, QUESTION, f"regions_by_{asked.by}")
     if found is None:
         return None
     rows = found.filter(activation=asked.activation)
@@ -168,7 +164,7 @@ def _shares_of_people(sums: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _sum_shares(room: Room, asked: Asked) -> pl.DataFrame:
+def _sum_shares(context: Context, asked: Asked) -> pl.DataFrame:
     conditions = {
         f"{asked.table}.model = ?": asked.model,
         f"{asked.table}.layer = ?": asked.layer,
@@ -180,7 +176,7 @@ def _sum_shares(room: Room, asked: Asked) -> pl.DataFrame:
     by = ["identity AS individual" if name == "individual" else name for name in BY[asked.by]]
     whole = "pixels" if asked.measure == "relative" else str(GRID * GRID)
     return sum_shares(
-        room.lake, asked.table, by, " AND ".join([*wanted, "TRUE"]), list(wanted.values()), whole
+        context.lake, asked.table, by, " AND ".join([*wanted, "TRUE"]), list(wanted.values()), whole
     )
 
 

@@ -19,10 +19,10 @@ from analyses.similarity.question import SIZE, measures
 from dashboards import faces, selections
 from dashboards.answers import rows_of_model, show_answer
 from dashboards.charts import show_chart, show_pictures, show_table
-from dashboards.estimates import REFERENCE, curves, looks_of, most
+from dashboards.context import HASHES, Context
 from dashboards.faces import FRAME_NAMES
+from dashboards.interval_charts import REFERENCE, curves, looks_of, most
 from dashboards.page import Page, nothing_here, part
-from dashboards.room import HASHES, Room
 from leamstore.layers import Layer, Maps
 from leamstore.poses import FRAMES, Frame, Poses
 
@@ -71,21 +71,21 @@ class Asked:
         return rows.filter(**wanted)
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
-    answer = show_answer(room, "similarity")
-    likeness = rows_of_model(answer.tables["similarity"], room.filters.model)
-    aucs = answer.tables["similarity_auc"].filter(model=room.filters.model)
+    answer = show_answer(context, "similarity")
+    likeness = rows_of_model(answer.tables["similarity"], context.filters.model)
+    aucs = answer.tables["similarity_auc"].filter(model=context.filters.model)
     asked = _choose(likeness)
     _show_groups(asked.of(likeness).sort("position", maintain_order=True), asked)
     _show_aucs(asked.of(aucs, "frame").sort("position", maintain_order=True), asked)
     with st.expander("All AUCs of this model"):
         show_table(aucs, "auc-table")
         st.caption(f"Made {answer.made}, by seed {answer.settings.get('seed')}.")
-    layer = faces.selected_layer(room)
+    layer = faces.selected_layer(context)
     if layer is not None:
         st.subheader("Pair by pair")
-        _show_pairs(room, layer, asked)
+        _show_pairs(context, layer, asked)
 
 
 def _choose(rows: pl.DataFrame) -> Asked:
@@ -160,9 +160,9 @@ def _show_aucs(rows: pl.DataFrame, asked: Asked) -> None:
 
 
 @part
-def _show_pairs(room: Room, layer: Layer, asked: Asked) -> None:
+def _show_pairs(context: Context, layer: Layer, asked: Asked) -> None:
     """Show a sample's pairs as points, and the two maps of the one that is chosen."""
-    pairs = _sample(room, layer, asked)
+    pairs = _sample(context, layer, asked)
     if pairs.is_empty():
         nothing_here("There are no pairs to be shown: the lake has no two images of one person.")
     written = dict(zip(pairs["pair"], pairs.iter_rows(named=True), strict=True))
@@ -189,7 +189,7 @@ def _show_pairs(room: Room, layer: Layer, asked: Asked) -> None:
         "used" + (", and of emd, which isn't computed here." if asked.measure == "emd" else ".")
     )
     row = written[chosen]
-    pictures = [_picture(room, layer, row, side, asked.frame) for side in ("first", "second")]
+    pictures = [_picture(context, layer, row, side, asked.frame) for side in ("first", "second")]
     show_pictures(pictures, [str(row[f"{side}_name"]) for side in ("first", "second")], "two-maps")
     st.caption(f"{_described(row)}: seen in {FRAME_NAMES[asked.frame]}; brighter is more relevant.")
 
@@ -235,16 +235,16 @@ def _points(pairs: pl.DataFrame, chosen: str, unit: str) -> go.Figure:
 
 
 def _picture(
-    room: Room, layer: Layer, row: dict[str, Any], side: str, frame: Frame
+    context: Context, layer: Layer, row: dict[str, Any], side: str, frame: Frame
 ) -> NDArray[np.uint8]:
     image_id, pair_id = row[f"{side}_image"], row[f"{side}_map"]
-    face = faces.read_face(room, layer, image_id, frame, _PICTURE)
-    drawn = faces.draw_map(room, layer, image_id, pair_id, frame, _PICTURE, "smooth")
+    face = faces.read_face(context, layer, image_id, frame, _PICTURE)
+    drawn = faces.draw_map(context, layer, image_id, pair_id, frame, _PICTURE, "smooth")
     return overlay(face.pixels, drawn)
 
 
 @st.cache_data(show_spinner="Comparing a sample of maps", max_entries=200, hash_funcs=HASHES)
-def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
+def _sample(context: Context, layer: Layer, asked: Asked) -> pl.DataFrame:
     """Draw pairs of maps and compare them.
 
     Returns
@@ -253,7 +253,7 @@ def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
         group, pair (the numbers of its two maps), likeness, and of the first and the second map
         image, map (pair_id; NULL for an image's), identity and name.
     """
-    maps = _maps_of_sample(room, layer.model, asked.maps)
+    maps = _maps_of_sample(context, layer.model, asked.maps)
     if maps.is_empty():
         return maps
     poses = Poses.of(maps)
@@ -268,9 +268,9 @@ def _sample(room: Room, layer: Layer, asked: Asked) -> pl.DataFrame:
     ).filter(pl.col("likeness").is_not_nan())
 
 
-def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
+def _maps_of_sample(context: Context, model: str, kind: str) -> pl.DataFrame:
     """Return the sample's maps: rows of images with the map's pair_id (NULL for an image's)."""
-    images = room.ask(
+    images = context.ask(
         """
         WITH people AS (
             SELECT identity FROM embeddings JOIN images USING (image_id)
@@ -289,7 +289,7 @@ def _maps_of_sample(room: Room, model: str, kind: str) -> pl.DataFrame:
     )  # fmt: skip
     if kind == "image":
         return images
-    kept = room.ask(
+    kept = context.ask(
         """
         SELECT pair_id, anchor AS image_id, images.path AS towards
         FROM pairs JOIN images ON images.image_id = positive

@@ -16,8 +16,8 @@ from dashboards.bounded_query import (
     start_ahead,
 )
 from dashboards.charts import show_chart, show_table
+from dashboards.context import HASHES, Context
 from dashboards.page import Page
-from dashboards.room import HASHES, Room
 from leamstore import schema
 
 QUERIES: Final = {
@@ -50,12 +50,12 @@ FROM duckdb_tables() WHERE starts_with(table_name, 'result_')""",
 """Ready-made queries by name."""
 
 
-def show(room: Room) -> None:
+def show(context: Context) -> None:
     """Draw the page."""
     start_ahead()  # where this is the server's first page: it loads while the tables are drawn
     editor, beside = st.columns([3, 2])
     with beside:
-        _show_schema(room)
+        _show_schema(context)
     with editor:
         with st.container(horizontal=True):
             for name, query in QUERIES.items():
@@ -71,12 +71,12 @@ def show(room: Room) -> None:
             f"Read-only, of this lake alone: at most {MOST_SECONDS} seconds, "
             f"{MOST_ROWS:,} rows and {MOST_MEGABYTES:,} MB."
         )
-        _show_answer(_answer(room, query))
+        _show_answer(_answer(context, query))
 
 
 @st.cache_data(show_spinner="Asking the lake", max_entries=50, hash_funcs=HASHES)
-def _answer(room: Room, query: str) -> BoundedAnswer:
-    return ask_bounded(room.address, query)
+def _answer(context: Context, query: str) -> BoundedAnswer:
+    return ask_bounded(context.address, query)
 
 
 def _show_answer(answer: BoundedAnswer) -> None:
@@ -120,19 +120,19 @@ def _trace(kind: str, across: pl.Series, up: pl.Series, label: str) -> go.Bar | 
     return go.Scatter(x=across.to_list(), y=up.to_list(), name=label, mode=mode)
 
 
-def _show_schema(room: Room) -> None:
+def _show_schema(context: Context) -> None:
     st.markdown("**Tables**")
     described = {table.name: table for table in schema.TABLES}
-    for name, columns in _columns(room).items():
+    for name, columns in _columns(context).items():
         with st.expander(name):
             if name in described:
                 st.caption(f"A row is {described[name].row}.")
             st.dataframe(columns, hide_index=True, width="stretch", height="content")
 
 
-def _columns(room: Room) -> dict[str, pl.DataFrame]:
+def _columns(context: Context) -> dict[str, pl.DataFrame]:
     """Return column, type and meaning of each table and view of the lake, those of answers last."""
-    rows = room.ask(
+    rows = context.ask(
         """
         SELECT table_name, column_name AS column, data_type AS type, comment AS meaning
         FROM duckdb_columns() WHERE NOT internal

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ingest.leam.maps import Precision, Round, rounds
+from ingest.leam.maps import BackwardPass, Precision, backward_passes
 from ingest.leam.region_counts import CLASSES, ClassGrid, classes_on_chip, count_regions
 from ingest.leam.targets import Target, has_direction, mean_of_positives
 from ingest.stopwatch import Stopwatch
@@ -168,7 +168,7 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     }
     stopwatch = Stopwatch()
     embeddings = torch.empty(0)
-    for part in stopwatch.waited("leam", _rounds(model, identity, pairs)):
+    for part in stopwatch.waited("leam", _backward_passes(model, identity, pairs)):
         embeddings = part.embeddings
         directed = np.flatnonzero(has_direction(embeddings).cpu().numpy())
         if len(directed) < images:
@@ -244,7 +244,7 @@ def draw_kept_pairs(
 
 
 class _Gathering:
-    """One layer's maps of one identity, gathered round by round; memory grows by kept maps only."""
+    """One layer's maps of one identity, gathered pass by pass; memory grows by kept maps only."""
 
     def __init__(
         self, cells: CellGrid, pairs: NDArray[np.int64], kept: NDArray[np.int64], images: int
@@ -301,9 +301,11 @@ def _pairs(images: int, by_pair: bool) -> NDArray[np.int64]:
     return np.repeat(np.arange(images), 2).reshape(-1, 2)
 
 
-def _rounds(model: RunModel, identity: Identity, pairs: NDArray[np.int64]) -> Iterator[Round]:
+def _backward_passes(
+    model: RunModel, identity: Identity, pairs: NDArray[np.int64]
+) -> Iterator[BackwardPass]:
     by_mean = not model.by_pair and model.target.uses_counterpart
-    return rounds(
+    return backward_passes(
         model.network,
         torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float(),
         torch.from_numpy(pairs),

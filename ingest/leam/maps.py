@@ -6,8 +6,8 @@ embedding of a positive), and a convolution with output A, channel k, cells i, j
     w_kij = ReLU(dS / dA_kij)        M_ij = ReLU(sum_k w_kij A_kij)        m = M / max M
 
 (arXiv 2509.17457; the sum is LayerCAM's.) A forward pass serves all pairs of its anchors and a
-backward pass all layers of its pairs. `rounds` makes the maps piece by piece; `explain` and
-`relevance_maps` gather them.
+backward pass all layers of its pairs. `backward_passes` makes the maps piece by piece; `explain`
+and `relevance_maps` gather them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ Counterparts = Callable[[Tensor], Tensor]
 
 
 class Settings(TypedDict, total=False):
-    """The optional settings of `rounds`, where they are explained."""
+    """The optional settings of `backward_passes`, where they are explained."""
 
     references: Tensor | None
     counterparts: Counterparts
@@ -61,7 +61,7 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Round(Explanation):
+class BackwardPass(Explanation):
     """The relevance of some pairs, no two of one anchor: what one backward pass gives.
 
     Attributes
@@ -81,7 +81,7 @@ def relevance_maps(
     target: str | Target = "cosine",
     **settings: Unpack[Settings],
 ) -> dict[str, Tensor]:
-    """Return by layer the relevance maps (pair, y, x) of all pairs; see `rounds` for the rest."""
+    """Return by layer the relevance maps (pair, y, x) of all pairs (see `backward_passes`)."""
     return explain(network, images, pairs, layers, target, **settings).maps
 
 
@@ -93,8 +93,8 @@ def explain(
     target: str | Target = "cosine",
     **settings: Unpack[Settings],
 ) -> Explanation:
-    """Return the maps of all pairs and the embeddings; see `rounds` for the parameters."""
-    made = list(rounds(network, images, pairs, layers, target, **settings))
+    """Return the maps of all pairs and the embeddings; see `backward_passes` for the parameters."""
+    made = list(backward_passes(network, images, pairs, layers, target, **settings))
     order = torch.argsort(torch.cat([part.pairs for part in made]))
     return Explanation(
         maps={layer: torch.cat([part.maps[layer] for part in made])[order] for layer in layers},
@@ -106,7 +106,7 @@ def explain(
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def rounds(
+def backward_passes(
     network: nn.Module,
     images: Tensor,
     pairs: Pairs,
@@ -117,10 +117,10 @@ def rounds(
     counterparts: Counterparts = lambda embeddings: embeddings,
     batch_size: int = 16,
     precision: Precision = "float32",
-) -> Iterator[Round]:
-    """Make the maps of all pairs, in rounds in which each anchor of a batch meets a positive.
+) -> Iterator[BackwardPass]:
+    """Make the maps of all pairs, one positive of each anchor of a batch at a time.
 
-    Memory holds one batch's forward pass and one round's maps, however many pairs there are.
+    Memory holds a batch's forward pass and a backward pass's maps, however many pairs there are.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def rounds(
 
     Yields
     ------
-    Round
+    BackwardPass
         Each pair is in one of them.
 
     Raises
@@ -172,7 +172,7 @@ def rounds(
         embeddings = _renewed(embeddings, batch, forward)
         for turn in turns:
             with arithmetic(precision):
-                made = _round(task, forward, embeddings, turn)
+                made = _backward_pass(task, forward, embeddings, turn)
             yield made
         del forward  # its graph is the bulk of the memory: free it before the next is made
 
@@ -296,7 +296,7 @@ def _run(network: nn.Module, images: Tensor, precision: Precision) -> Tensor:
     return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
-def _round(task: _Task, forward: _Forward, embeddings: Tensor, turn: _Turn) -> Round:
+def _backward_pass(task: _Task, forward: _Forward, embeddings: Tensor, turn: _Turn) -> BackwardPass:
     """Explain the pairs of a turn, whose anchors are its rows of the forward pass."""
     counterparts = task.counterparts(embeddings)[turn.positives]
     references = task.references.to(counterparts)[turn.anchors]
@@ -313,7 +313,7 @@ def _round(task: _Task, forward: _Forward, embeddings: Tensor, turn: _Turn) -> R
         )
     }
     peaks = {layer: relevance.amax((1, 2)) for layer, relevance in maps.items()}
-    return Round(
+    return BackwardPass(
         pairs=turn.pairs,
         maps={layer: _scale(relevance, peaks[layer]) for layer, relevance in maps.items()},
         peaks=peaks,
@@ -351,7 +351,7 @@ def _renewed(embeddings: Tensor | None, batch: Tensor, forward: _Forward) -> Ten
 
 
 def _batches(anchors: Tensor, batch_size: int) -> Sequence[Tensor]:
-    """Split the anchors into batches of images with alike numbers of pairs, so rounds are full."""
+    """Split the anchors into batches of images with alike numbers of pairs: full passes."""
     images, counts = anchors.unique(return_counts=True)
     return images[counts.argsort(descending=True, stable=True)].split(batch_size)
 

@@ -3,7 +3,7 @@
 Anything that Pillow decodes comes out as (h, w, 3) uint8; anything else is an
 `UnusableImageError` whose reason goes into the lake's ``images`` table. Pillow's global
 settings are neither read for the decision nor changed; only a plugin that is installed is
-registered when a file comes that it reads (see `ingest.photographs.plugins`).
+registered when a file comes that it reads (see `ingest.photographs.pillow_plugins`).
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ingest.photographs.deep_pixels import load_in_eight_bits
-from ingest.photographs.plugins import HEAD, plugin_for
+from ingest.photographs.pillow_plugins import HEAD, plugin_for
 from leamstore.errors import UnusableImageError
 
 MAX_PIXELS: Final = 89_478_485

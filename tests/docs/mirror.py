@@ -12,6 +12,7 @@ ELSEWHERE: Final = {
         "docs/test_documented.py::test_every_table_column_and_array_of_a_lake_is_documented",
     "leamstore/schema_page.py":
         "docs/test_documented.py::test_every_table_column_and_array_of_a_lake_is_documented",
+    "leamstore/arrays/shards.py": "leamstore/arrays/test_stores.py",
     "leamstore/safety/fault.py": "leamstore/safety/test_verify.py",
     "leamstore/safety/verify_arrays.py": "leamstore/safety/test_verify.py",
     "leamstore/tables/export.py": "leamstore/test_commandline.py",
@@ -21,7 +22,7 @@ ELSEWHERE: Final = {
     "ingest/faces/block_images.py": "ingest/run/test_pipeline.py",
     "ingest/photographs/deep_pixels.py": "ingest/photographs/test_decoding.py",
     "ingest/photographs/fingerprint.py": "ingest/faces/test_survey.py",
-    "ingest/photographs/plugins.py":
+    "ingest/photographs/pillow_plugins.py":
         "ingest/photographs/test_decoding.py::test_a_format_that_needs_a_plugin_is_rejected_with_the_remedy",
     "ingest/photographs/reconciliation.py": "ingest/run/test_images.py",
     "ingest/photographs/datasets/photograph.py": "ingest/photographs/datasets/test_folder.py",
@@ -41,7 +42,7 @@ ELSEWHERE: Final = {
     "analyses/figures/style.py": "analyses/figures/test_rendering.py",
     "analyses/figures/thresholds.py": "analyses/report/test_report.py",
     "analyses/occlusion/averages.py": "analyses/occlusion/test_question.py",
-        "analyses/occlusion/findings.py": "analyses/occlusion/test_question.py",
+    "analyses/occlusion/findings.py": "analyses/occlusion/test_question.py",
     "analyses/person/findings.py": "analyses/person/test_question.py",
     "analyses/regions/shares.py": "analyses/regions/test_question.py",
     "analyses/rerun/chips.py": "analyses/occlusion/test_question.py",
@@ -59,10 +60,10 @@ ELSEWHERE: Final = {
     "dashboards/bounded_query.py": "dashboards/views/test_sql.py",
     "dashboards/charts.py":
         "dashboards/browser/test_pages.py::test_a_chart_downloads_as_png_and_as_svg",
-    "dashboards/estimates.py": "dashboards/views/test_occlusion.py",
+    "dashboards/interval_charts.py": "dashboards/views/test_occlusion.py",
     "dashboards/faces.py": "dashboards/views/test_explorer.py",
     "dashboards/page.py": "dashboards/views/test_home.py",
-    "dashboards/room.py": "dashboards/views/test_regions.py",
+    "dashboards/context.py": "dashboards/views/test_regions.py",
     "dashboards/selections.py":
         "dashboards/browser/test_pages.py::test_filters_and_selections_stay_across_pages",
     "dashboards/shell.py": "dashboards/views/test_home.py",

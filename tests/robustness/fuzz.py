@@ -35,8 +35,8 @@ from ingest.faces.survey import look_at
 from ingest.networks.dlib_resnet import read_dlib_resnet
 from ingest.networks.weights import find_weights, read_state_dict
 from ingest.photographs.datasets import Photograph, open_dataset
-from ingest.photographs.datasets.answers import Answers
 from ingest.photographs.datasets.archive import unpack
+from ingest.photographs.datasets.host_answers import Answers
 from ingest.photographs.datasets.imdb_face import read_links
 from leamstore import arrays
 from leamstore.catalog import read_catalog

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ingest.photographs.datasets.files import write_atomically
+from ingest.photographs.datasets.atomic_file import write_atomically
 from ingest.photographs.datasets.photograph import Dataset, Photograph
 from leamstore.errors import LeamError
 

@@ -34,8 +34,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingest.photographs.datasets import folder
-from ingest.photographs.datasets.answers import Answer, Answers
-from ingest.photographs.datasets.files import write_atomically
+from ingest.photographs.datasets.atomic_file import write_atomically
+from ingest.photographs.datasets.host_answers import Answer, Answers
 from ingest.photographs.datasets.photograph import Dataset
 from ingest.photographs.datasets.selection import NO_LIMITS, Limits, select
 from ingest.photographs.datasets.sentences import counted, tally

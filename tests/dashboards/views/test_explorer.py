@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dashboards import faces
-from dashboards.room import open_room
+from dashboards.context import open_context
 from ingest.leam.region_counts import classes_on_chip
 from leamstore import arrays
 from leamstore.layers import top_pixels
@@ -10,20 +10,20 @@ from leamstore.schema import GRID, REGION_NAMES
 
 
 @pytest.fixture
-def room(lake):
-    return open_room(str(lake.path))
+def context(lake):
+    return open_context(str(lake.path))
 
 
 @pytest.mark.parametrize("percent", [0.01, 1.0, 5.0])
-def test_regions_are_counted_as_the_lake_has_counted_them(room, percent):
-    stored = room.ask(
+def test_regions_are_counted_as_the_lake_has_counted_them(context, percent):
+    stored = context.ask(
         "SELECT * FROM image_regions WHERE percent = ? ORDER BY layer, image_id", percent
     )
-    layers = {layer.name: layer for layer in faces.layers_of(room, "DLIB_R29")}
+    layers = {layer.name: layer for layer in faces.layers_of(context, "DLIB_R29")}
     for row in stored.iter_rows(named=True):
         layer = layers[row["layer"]]
-        gridded = faces.on_grid(faces.read_relevance(room, layer, row["image_id"]), layer)
-        face = faces.read_face(room, layer, row["image_id"], "chip", GRID)
+        gridded = faces.on_grid(faces.read_relevance(context, layer, row["image_id"]), layer)
+        face = faces.read_face(context, layer, row["image_id"], "chip", GRID)
         counts = faces.count_regions(top_pixels(gridded[None], percent)[0], face.labels)
         found = dict(counts.select("region", "pixels").iter_rows())
         seen = [name for name in REGION_NAMES if row[name] is not None]
@@ -31,23 +31,23 @@ def test_regions_are_counted_as_the_lake_has_counted_them(room, percent):
         assert {name: found.get(name, 0) for name in seen} == {name: row[name] for name in seen}
 
 
-def test_a_pairs_full_activation_is_counted_as_the_lake_has_counted_it(room):
-    stored = room.ask(
+def test_a_pairs_full_activation_is_counted_as_the_lake_has_counted_it(context):
+    stored = context.ask(
         "SELECT pair_regions.*, pair_id FROM pair_regions "
         "JOIN pairs USING (model, anchor, positive) "
         "WHERE activation = 'full' AND pair_id IS NOT NULL ORDER BY ALL LIMIT 6"
     )
-    layers = {layer.name: layer for layer in faces.layers_of(room, "DLIB_R29")}
+    layers = {layer.name: layer for layer in faces.layers_of(context, "DLIB_R29")}
     for row in stored.iter_rows(named=True):
         layer = layers[row["layer"]]
-        relevance = faces.read_relevance(room, layer, row["anchor"], row["pair_id"])
+        relevance = faces.read_relevance(context, layer, row["anchor"], row["pair_id"])
         assert np.count_nonzero(faces.on_grid(relevance, layer) > 0.01) == row["pixels"]
 
 
-def test_labels_lie_on_the_chip_as_ingest_lays_them(room, lake):
+def test_labels_lie_on_the_chip_as_ingest_lays_them(context, lake):
     labels = np.asarray(arrays.open_array(lake.faces_path, "labels/landmarks")[1])
-    affine = faces.poses_of(room, "DLIB_R29", 1).chip_to_crop[0]
-    face = faces.read_face(room, faces.layers_of(room, "DLIB_R29")[0], 1, "chip", GRID)
+    affine = faces.poses_of(context, "DLIB_R29", 1).chip_to_crop[0]
+    face = faces.read_face(context, faces.layers_of(context, "DLIB_R29")[0], 1, "chip", GRID)
     expected = classes_on_chip(labels, affine, 150)
     assert np.array_equal(np.minimum(face.labels, len(REGION_NAMES)), expected)
 

@@ -8,7 +8,7 @@ from analyses.question import Settings
 from analyses.regions.question import QUESTION
 from analyses.results import answer_question
 from analyses.work import Work
-from dashboards.room import open_room
+from dashboards.context import open_context
 from dashboards.views.regions import Asked, _shares
 from leamstore import tables
 from leamstore.lake import Lake
@@ -68,7 +68,7 @@ def test_the_papers_number_stands_beside_its_own_model(lake, open_page, tmp_path
 
 def test_regions_that_the_parser_cannot_see_are_left_out(lake):
     shares = _shares(
-        open_room(str(lake.path)), Asked("layer", "top", "relative", "DLIB_R29", None, None)
+        open_context(str(lake.path)), Asked("layer", "top", "relative", "DLIB_R29", None, None)
     )
     assert "hair" not in shares["region"]
 
@@ -89,7 +89,7 @@ def test_the_answers_shares_are_those_that_the_page_counts_itself(
     model = None if by == "model" else "DLIB_R29"
     asked = Asked(by, activation, "relative", model, None, None)
     counted, answered = (
-        _shares(open_room(str(one.path)), asked) for one in (lake, answered_regions)
+        _shares(open_context(str(one.path)), asked) for one in (lake, answered_regions)
     )
     assert_frame_equal(counted, answered)
 
@@ -98,10 +98,10 @@ def test_the_answer_is_shown_instead_of_counting_again(answered_regions, tmp_pat
     shutil.copytree(answered_regions.path, tmp_path / "another.lake")
     another = Lake(tmp_path / "another.lake")
     asked = Asked("model", "top", "relative", None, None, None)
-    before = _shares(open_room(str(another.path)), asked)
+    before = _shares(open_context(str(another.path)), asked)
     with tables.writing(another.tables_path) as connection:
         connection.execute("UPDATE pair_regions SET nose = 0")
-    assert_frame_equal(_shares(open_room(str(another.path)), asked), before)
+    assert_frame_equal(_shares(open_context(str(another.path)), asked), before)
 
 
 def test_an_answer_that_is_out_of_date_is_not_shown(answered_regions, tmp_path):
@@ -111,5 +111,5 @@ def test_an_answer_that_is_out_of_date_is_not_shown(answered_regions, tmp_path):
         connection.execute("UPDATE units SET checksum = 'of other maps'")
         connection.execute("UPDATE pair_regions SET nose = 0")
     asked = Asked("model", "top", "relative", None, None, None)
-    shares = _shares(open_room(str(grown.path)), asked)
+    shares = _shares(open_context(str(grown.path)), asked)
     assert shares.filter(region="nose")["share"].item() == 0

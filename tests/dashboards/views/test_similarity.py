@@ -3,8 +3,8 @@ import polars as pl
 import pytest
 
 from analyses.similarity import groups
+from dashboards.context import open_context
 from dashboards.faces import layers_of
-from dashboards.room import open_room
 from dashboards.views.similarity import Asked, _compare, _sample
 
 
@@ -14,9 +14,9 @@ def asked(**other):
 
 
 def sample(lake, layer, **other):
-    room = open_room(str(lake.path))
-    chosen = next(one for one in layers_of(room, "DLIB_R29") if one.name == layer)
-    return _sample(room, chosen, asked(**other))
+    context = open_context(str(lake.path))
+    chosen = next(one for one in layers_of(context, "DLIB_R29") if one.name == layer)
+    return _sample(context, chosen, asked(**other))
 
 
 def test_a_lake_without_the_answer_says_what_computes_it(lake, open_page):

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-from ingest.leam.maps import embed, explain, relevance_maps, rounds
+from ingest.leam.maps import backward_passes, embed, explain, relevance_maps
 from ingest.leam.targets import TARGETS, mean_of_positives
 from leamstore.errors import LeamError
 from tests.ingest import reference
@@ -282,16 +282,16 @@ def test_maps_come_in_the_order_of_the_pairs(network, images):
 
 @pytest.mark.parametrize("batch_size", [2, 5])
 def test_rounds_hold_every_pair_once_and_an_anchor_at_most_once_each(network, images, batch_size):
-    made = list(rounds(network, images, ALL_PAIRS, ["stem"], batch_size=batch_size))
+    made = list(backward_passes(network, images, ALL_PAIRS, ["stem"], batch_size=batch_size))
     assert sorted(torch.cat([part.pairs for part in made]).tolist()) == list(range(25))
     for part in made:
         anchors = [ALL_PAIRS[pair][0] for pair in part.pairs]
         assert len(set(anchors)) == len(anchors) <= batch_size
 
 
-def test_anchors_with_alike_numbers_of_pairs_share_their_rounds(network, images):
+def test_anchors_with_alike_numbers_of_pairs_share_their_backward_passes(network, images):
     pairs = [(0, 1), (1, 0), (2, 3), (2, 4), (3, 2), (3, 4), (4, 2), (4, 3)]
-    made = rounds(network, images, pairs, ["stem"], batch_size=3)
+    made = backward_passes(network, images, pairs, ["stem"], batch_size=3)
     assert [len(part.pairs) for part in made] == [3, 3, 2]
 
 
@@ -321,7 +321,7 @@ def test_no_hook_is_left_after_success(network, images):
 
 
 def test_no_hook_is_left_while_rounds_are_handed_out(network, images):
-    next(rounds(network, images, ALL_PAIRS, LAYERS))
+    next(backward_passes(network, images, ALL_PAIRS, LAYERS))
     assert not hooks(network)
 
 
@@ -421,7 +421,7 @@ def test_a_gpu_rounds_factors_where_tf32_is_asked_for_only(
         return embeddings
 
     before = settings()
-    made = rounds(
+    made = backward_passes(
         network, images, [(0, 1), (0, 2)], ["stem"], counterparts=counterparts, precision=precision
     )
     for _ in made:

@@ -10,8 +10,8 @@ from dashboards.bounded_query import ask_bounded, read_first_rows
 from ingest.faces.survey import look_at
 from ingest.networks.weights import read_state_dict
 from ingest.photographs.datasets import Photograph, open_dataset
-from ingest.photographs.datasets.answers import Answers
 from ingest.photographs.datasets.archive import unpack
+from ingest.photographs.datasets.host_answers import Answers
 from ingest.photographs.datasets.imdb_face import read_links
 from ingest.photographs.download import POLICY, fetch
 from ingest.photographs.http import Client, NoFileError, Policy

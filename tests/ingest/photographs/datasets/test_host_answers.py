@@ -1,6 +1,6 @@
 import json
 
-from ingest.photographs.datasets.answers import Answer, Answers
+from ingest.photographs.datasets.host_answers import Answer, Answers
 
 
 def test_without_a_file_nothing_has_failed(tmp_path):

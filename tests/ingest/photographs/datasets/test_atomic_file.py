@@ -1,6 +1,6 @@
 import pytest
 
-from ingest.photographs.datasets.files import write_atomically
+from ingest.photographs.datasets.atomic_file import write_atomically
 
 
 def test_a_file_is_written_over_the_old_one(tmp_path):
