@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ingest.leam.maps import Precision, relevance_maps, rounds
+from ingest.leam.maps import Precision, backward_passes, relevance_maps
 
 Pairs = Sequence[tuple[int, int]]
 
