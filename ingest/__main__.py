@@ -1,7 +1,6 @@
 """``python -m ingest``: explain photographs, and write the maps into a lake."""
 
 import json
-import os
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -148,13 +147,14 @@ def ingest(
     ] = "float32",
     batch_size: Annotated[int, _machine(help="Images in one forward pass.", min=1)] = 32,
     workers: Annotated[
-        int,
+        int | None,
         _machine(
-            help="Processes that look for faces, and threads that read photographs.",
+            help="Processes that look for faces, and threads that read photographs and explain "
+            "identities, each with a forward pass in memory. Results don't depend on it.",
             min=1,
-            show_default="as many as cores",
+            show_default="as many as cores that this process may use",
         ),
-    ] = os.cpu_count() or 1,
+    ] = None,
     scheduler: Annotated[
         str | None,
         _machine(
@@ -182,6 +182,8 @@ def ingest(
     for entry in known.named_models(models):
         entry.chosen_layers(asked_layers)
     # torch loads slowly, and neither --help nor a name mistyped should wait for it.
+    from dask.system import CPU_COUNT  # noqa: PLC0415 - cores, affinity and cgroup
+
     from ingest import options  # noqa: PLC0415
     from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.leam.targets import find_target  # noqa: PLC0415
@@ -228,7 +230,7 @@ def ingest(
             parsing,
             torch_device,
             batch_size,
-            workers,
+            workers or CPU_COUNT,
             execution,
             present=data.photographs,
             prune=prune,

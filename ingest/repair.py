@@ -4,7 +4,6 @@ Models, layers, targets and the photographs' places are those of the tables. No 
 surveyed again, and no unit in the ledger is changed.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -27,9 +26,13 @@ def repair(
     ] = "auto",
     batch_size: Annotated[int, typer.Option(help="Images in one forward pass.", min=1)] = 32,
     workers: Annotated[
-        int,
-        typer.Option(help="Threads that read photographs.", min=1, show_default="as many as cores"),
-    ] = os.cpu_count() or 1,
+        int | None,
+        typer.Option(
+            help="Threads that read photographs and explain identities.",
+            min=1,
+            show_default="as many as cores that this process may use",
+        ),
+    ] = None,
     lake: LakeOption = "lake",
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -40,6 +43,8 @@ def repair(
     """
     console = Console(stderr=True, quiet=quiet)
     # torch loads slowly, and --help shouldn't wait for it.
+    from dask.system import CPU_COUNT  # noqa: PLC0415 - cores, affinity and cgroup
+
     from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.networks.device import choose_device  # noqa: PLC0415
     from ingest.run.pipeline import finish_units  # noqa: PLC0415
@@ -52,7 +57,7 @@ def repair(
     torch_device = choose_device(device)
     parser, _ = find_parser(known, opened.settings.parser, str(torch_device), console)
     requests, refusals = _requests(opened, known)
-    plan = Plan((), requests, parser, torch_device, batch_size, workers)
+    plan = Plan((), requests, parser, torch_device, batch_size, workers or CPU_COUNT)
     with Progress(console=console, disable=quiet) as progress:
         outcome = finish_units(opened, plan, progress)
     console.print(f"Units of models recomputed in {lake}: {outcome.units}.", highlight=False)

@@ -100,7 +100,7 @@ def nearest(pixels: NDArray[Any], affine: Affine, size: int, outside: Any) -> ND
     return taken
 
 
-@numba.njit(cache=True)
+@numba.njit(nogil=True, cache=True)
 def _take_nearest(pixels: Any, affine: Any, taken: Any) -> None:
     height, width = pixels.shape
     # A tiny amount is subtracted, so that a frame equal to the other one gives the same pixels.

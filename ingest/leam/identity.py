@@ -2,16 +2,17 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import permutations
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, fields, replace
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ingest.leam.maps import BackwardPass, Precision, backward_passes
+from ingest.leam.maps import BackwardPass, Precision, backward_passes, embed
 from ingest.leam.region_counts import CLASSES, ClassGrid, classes_on_chip, count_regions
 from ingest.leam.targets import Target, has_direction, mean_of_positives
 from ingest.stopwatch import Stopwatch
@@ -148,8 +149,13 @@ class IdentityResult:
     seconds: Counter[str]
 
 
-def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
-    """Make the maps of one identity and count their regions.
+def submit_identity(
+    pool: Executor, model: RunModel, identity: Identity
+) -> Callable[[], IdentityResult]:
+    """Submit the maps and counts of one identity; the returned function waits for the result.
+
+    Identities with more images than a forward pass takes are submitted in parts, by anchors, so
+    that several threads share them. The result doesn't depend on the number of threads.
 
     Counts are those of the maps as they are stored, in float16, so that a recount from the lake
     gives the same numbers.
@@ -157,21 +163,50 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     Raises
     ------
     LeamError
-        If a map holds NaN or infinite numbers.
+        By the returned function, if a map holds NaN or infinite numbers.
     """
-    images = len(identity.chips)
-    pairs = _pairs(images, model.by_pair)
+    images = np.arange(len(identity.chips))
+    if len(images) <= model.batch_size:
+        return pool.submit(_explain, model, identity, images).result
+    embeddings = embed_batches(pool, model, _chips(identity))
+    images = np.flatnonzero(has_direction(embeddings).cpu().numpy())
+    if len(images) < 2:
+        return lambda: _NO_RESULT
+    directed, embeddings = identity.at(images), embeddings[torch.from_numpy(images)]
+    anchors = np.arange(len(images))
+    parts = pool.map(
+        lambda own: _explain(model, directed, own, embeddings),
+        [anchors[first : first + model.batch_size] for first in anchors[:: model.batch_size]],
+    )
+    return lambda: replace(_joined(list(parts)), images=images)
+
+
+def embed_batches(pool: Executor, model: RunModel, chips: Tensor) -> Tensor:
+    """Return the embeddings (image, n) of chips (image, 3, h, w), batch by batch."""
+    batches = chips.split(model.batch_size)
+    made = pool.map(lambda batch: embed(model.network, batch, len(batch), model.precision), batches)
+    return torch.cat(list(made))
+
+
+def _explain(
+    model: RunModel,
+    identity: Identity,
+    anchors: NDArray[np.int64],
+    embeddings: Tensor | None = None,
+) -> IdentityResult:
+    """Explain the pairs of some anchors, ascending positions; of all, without embeddings."""
+    pairs = _pairs(anchors, len(identity.chips), model.by_pair)
     kept = draw_kept_pairs(pairs, identity.names, model.keep_pairs, model.seed)
-    grid = _classes_on_chips(identity, model)
+    grid = _classes_on_chips(identity.at(anchors), model)
+    places = torch.from_numpy(np.searchsorted(anchors, pairs[:, 0]))
     gathering = {
-        name: _Gathering(cells, pairs, kept, images) for name, cells in model.layers.items()
+        name: _Gathering(cells, places, kept, len(anchors)) for name, cells in model.layers.items()
     }
     stopwatch = Stopwatch()
-    embeddings = torch.empty(0)
-    for part in stopwatch.waited("leam", _backward_passes(model, identity, pairs)):
-        embeddings = part.embeddings
-        directed = np.flatnonzero(has_direction(embeddings).cpu().numpy())
-        if len(directed) < images:
+    for part in stopwatch.waited("leam", _backward_passes(model, identity, pairs, embeddings)):
+        made = part.embeddings
+        directed = np.flatnonzero(has_direction(made).cpu().numpy())
+        if embeddings is None and len(directed) < len(made):
             return _explain_some(model, identity, directed)
         _require_finite(model, identity, pairs[part.pairs, 0], part.peaks)
         with stopwatch.measured("leam"):  # waits for a GPU, which is still computing
@@ -184,8 +219,8 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
     with stopwatch.measured("regions"):
         layers = {name: layer.result(grid) for name, layer in gathering.items()}
     return IdentityResult(
-        images=np.arange(images),
-        embeddings=embeddings.float().cpu().numpy(),
+        images=anchors,
+        embeddings=made[torch.from_numpy(anchors)].float().cpu().numpy(),
         pairs=pairs if model.by_pair else pairs[:0],
         kept_pairs=kept,
         layers=layers,
@@ -196,11 +231,49 @@ def explain_identity(model: RunModel, identity: Identity) -> IdentityResult:
 def _explain_some(model: RunModel, identity: Identity, images: NDArray[np.int64]) -> IdentityResult:
     """Explain an identity by some of its images; by none if there are no two to make a pair."""
     if len(images) < 2:
-        none = np.empty(0, np.int64)
-        no_embeddings = np.empty((0, 0), np.float32)
-        return IdentityResult(none, no_embeddings, none.reshape(0, 2), none, {}, Counter())
-    result = explain_identity(model, identity.at(images))
+        return _NO_RESULT
+    result = _explain(model, identity.at(images), np.arange(len(images)))
     return replace(result, images=images[result.images])
+
+
+def _joined(parts: Sequence[IdentityResult]) -> IdentityResult:
+    """Return the results of an identity's anchors as one."""
+    lengths = [len(part.pairs) for part in parts]
+    before = np.cumsum([0, *lengths[:-1]])
+    seconds: Counter[str] = Counter()
+    for part in parts:
+        seconds.update(part.seconds)
+    return IdentityResult(
+        images=np.concatenate([part.images for part in parts]),
+        embeddings=np.concatenate([part.embeddings for part in parts]),
+        pairs=np.concatenate([part.pairs for part in parts]),
+        kept_pairs=np.concatenate(
+            [part.kept_pairs + first for part, first in zip(parts, before, strict=True)]
+        ),
+        layers={
+            name: LayerResult(
+                **{
+                    field.name: np.concatenate(
+                        [getattr(part.layers[name], field.name) for part in parts]
+                    )
+                    for field in fields(LayerResult)
+                }
+            )
+            for name in parts[0].layers
+        },
+        seconds=seconds,
+    )
+
+
+_NO_RESULT: Final = IdentityResult(
+    images=np.empty(0, np.int64),
+    embeddings=np.empty((0, 0), np.float32),
+    pairs=np.empty((0, 2), np.int64),
+    kept_pairs=np.empty(0, np.int64),
+    layers={},
+    seconds=Counter(),
+)
+"""The result where no two images make a pair."""
 
 
 def _require_finite(
@@ -244,18 +317,22 @@ def draw_kept_pairs(
 
 
 class _Gathering:
-    """One layer's maps of one identity, gathered pass by pass; memory grows by kept maps only."""
+    """One layer's maps of some anchors, gathered pass by pass; memory grows by kept maps only.
+
+    `anchors` are the places (pair,) of each pair's anchor among the `count` of them.
+    """
 
     def __init__(
-        self, cells: CellGrid, pairs: NDArray[np.int64], kept: NDArray[np.int64], images: int
+        self, cells: CellGrid, anchors: Tensor, kept: NDArray[np.int64], count: int
     ) -> None:
+        pairs = len(anchors)
         self.cells = cells
-        self.anchors = torch.from_numpy(pairs[:, 0])
-        self.relevance = torch.zeros(images, *cells.shape)
-        self.pair_peak = torch.zeros(len(pairs))
-        self.pair_counts = np.zeros((len(pairs), 2, CLASSES), np.int64)
+        self.anchors = anchors
+        self.relevance = torch.zeros(count, *cells.shape)
+        self.pair_peak = torch.zeros(pairs)
+        self.pair_counts = np.zeros((pairs, 2, CLASSES), np.int64)
         self.kept = torch.zeros(len(kept), *cells.shape, dtype=torch.float16)
-        self.place_of_kept = torch.full((len(pairs),), -1)
+        self.place_of_kept = torch.full((pairs,), -1)
         self.place_of_kept[kept] = torch.arange(len(kept))
 
     def take(self, pairs: Tensor, maps: Tensor, stored: Tensor, peaks: Tensor) -> None:
@@ -294,24 +371,33 @@ class _Gathering:
         )
 
 
-def _pairs(images: int, by_pair: bool) -> NDArray[np.int64]:
-    """Return all ordered pairs; or each image with itself, whose counterpart is then a mean."""
-    if by_pair:
-        return np.array(list(permutations(range(images), 2)))
-    return np.repeat(np.arange(images), 2).reshape(-1, 2)
+def _pairs(anchors: NDArray[np.int64], images: int, by_pair: bool) -> NDArray[np.int64]:
+    """Return the anchors' pairs with all other images, or with themselves if maps are by image."""
+    if not by_pair:
+        return np.repeat(anchors, 2).reshape(-1, 2)
+    anchor, positive = (
+        grid.ravel() for grid in np.meshgrid(anchors, np.arange(images), indexing="ij")
+    )
+    return np.stack([anchor, positive], axis=1)[anchor != positive]
+
+
+def _chips(identity: Identity) -> Tensor:
+    """Return the chips (image, 3, h, w) float32."""
+    return torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float()
 
 
 def _backward_passes(
-    model: RunModel, identity: Identity, pairs: NDArray[np.int64]
+    model: RunModel, identity: Identity, pairs: NDArray[np.int64], embeddings: Tensor | None
 ) -> Iterator[BackwardPass]:
     by_mean = not model.by_pair and model.target.uses_counterpart
     return backward_passes(
         model.network,
-        torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float(),
+        _chips(identity),
         torch.from_numpy(pairs),
         list(model.layers),
         model.target,
         references=identity.references,
+        embeddings=embeddings,
         counterparts=_mean_of_positives if by_mean else lambda embeddings: embeddings,
         batch_size=model.batch_size,
         precision=model.precision,

@@ -10,10 +10,11 @@ backward pass all layers of its pairs. `backward_passes` makes the maps piece by
 and `relevance_maps` gather them.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypedDict, Unpack
+from typing import Final, Literal, TypedDict, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,7 @@ class Settings(TypedDict, total=False):
     """The optional settings of `backward_passes`, where they are explained."""
 
     references: Tensor | None
+    embeddings: Tensor | None
     counterparts: Counterparts
     batch_size: int
     precision: Precision
@@ -114,6 +116,7 @@ def backward_passes(
     target: str | Target = "cosine",
     *,
     references: Tensor | None = None,
+    embeddings: Tensor | None = None,
     counterparts: Counterparts = lambda embeddings: embeddings,
     batch_size: int = 16,
     precision: Precision = "float32",
@@ -136,13 +139,15 @@ def backward_passes(
         The score, or its name in `ingest.leam.targets.TARGETS`.
     references : Tensor, optional
         (image, c): what the target's `references` made for these images, if it needs them.
+    embeddings : Tensor, optional
+        (image, n) of all images, as `embed` gives them, where they have been made.
     counterparts : callable
         From the embeddings (image, n) to what represents each image as a positive (image, n):
         by default its own embedding. With `ingest.leam.targets.mean_of_positives` and pairs (i, i)
         a map is that of image i towards the mean of its positives.
     batch_size : int
         Images in a forward pass. Where it holds all images, there is one forward pass
-        altogether; else the embeddings are made by a first pass without gradient.
+        altogether; else the embeddings are made by a first pass without gradient, unless given.
     precision : {"float32", "tf32", "bfloat16"}
         Precision of convolutions and matrix products; maps are always float32. tf32 is
         float32 whose factors a GPU of NVIDIA's rounds to ten bits, and float32 itself elsewhere.
@@ -163,8 +168,9 @@ def backward_passes(
     references = _read_references(references, target, len(images))
     task = _Task(target.score, references, counterparts)
     device = like(network, images).device
-    whole = len(images) <= batch_size
-    embeddings = None if whole else embed(network, images, batch_size, precision)
+    whole = len(images) <= batch_size and embeddings is None
+    if not whole and embeddings is None:
+        embeddings = embed(network, images, batch_size, precision)
     for batch in [torch.arange(len(images))] if whole else _batches(anchors, batch_size):
         # Positions are sent to a GPU first: each transfer waits for all work queued before it.
         turns = [turn.to(device) for turn in _turns(anchors, positives, batch)]
@@ -189,15 +195,41 @@ def embed(
 def arithmetic(precision: Precision) -> Iterator[None]:
     """Allow or forbid a GPU to round the factors of float32 products to TF32 inside the context.
 
-    Torch's own default is to round those of convolutions.
+    Torch's own default is to round those of convolutions. Torch keeps one state for all threads:
+    those that are inside at once have one precision, and the last one out restores the state.
     """
-    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
-    former = products.allow_tf32, convolutions.allow_tf32
-    products.allow_tf32 = convolutions.allow_tf32 = precision == "tf32"
+    _TF32.enter(precision == "tf32")
     try:
         yield
     finally:
-        products.allow_tf32, convolutions.allow_tf32 = former
+        _TF32.leave()
+
+
+class _SharedState:
+    """Torch's two switches of TF32, and the threads that rely on them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._former = (False, False)
+
+    def enter(self, allowed: bool) -> None:
+        products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+        with self._lock:
+            if not self._inside:
+                self._former = products.allow_tf32, convolutions.allow_tf32
+                products.allow_tf32 = convolutions.allow_tf32 = allowed
+            self._inside += 1
+
+    def leave(self) -> None:
+        products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                products.allow_tf32, convolutions.allow_tf32 = self._former
+
+
+_TF32: Final = _SharedState()
 
 
 @dataclass(frozen=True)
@@ -255,14 +287,17 @@ def _forward(
 
 @contextmanager
 def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """Collect the outputs of modules, by name, from the forward passes run inside.
+    """Collect the outputs of modules, by name, from this thread's forward passes inside.
 
     The graph starts at the first of them, so that nothing before it is differentiated. What
     follows works on a copy, which it may overwrite (an in-place ReLU, ``out += identity``).
     """
     activations: dict[str, Tensor] = {}
+    thread = threading.get_ident()
 
-    def capture(layer: str, output: object) -> Tensor:
+    def capture(layer: str, output: object) -> Tensor | None:
+        if threading.get_ident() != thread:
+            return None  # another thread's forward pass of the same network
         if layer in activations:
             raise LeamError(f"Layer {layer!r} is used twice in a forward pass: choose another.")
         if not isinstance(output, Tensor) or output.ndim != 4:

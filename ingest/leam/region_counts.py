@@ -163,14 +163,14 @@ def _first_pixels(axis: Resampling) -> NDArray[np.int64]:
     return np.searchsorted(axis.low, np.arange(axis.cells + 1)).astype(np.int64)
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def _count(
     maps: Any, row: Any, row_share: Any, first_column: Any, column_share: Any, first_row: Any,
     classes: Any, run_ends: Any, image_of_map: Any, threshold: float, wanted: Any, full: Any,
     top: Any,
 ) -> None:  # fmt: skip
     """Fill `full` and `top` map by map, for numbers of pixels `wanted` that descend."""
-    for n in numba.prange(len(maps)):
+    for n in range(len(maps)):
         own = image_of_map[n]
         _count_full(
             maps[n], row, row_share, first_column, column_share, classes[own], run_ends[own],
@@ -350,11 +350,11 @@ def _count_most_relevant(
     return kept
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def _find_runs(classes: Any, run_ends: Any, pixels: Any) -> None:
     """Fill `run_ends`, and `pixels` with the number of pixels of each class."""
     size = classes.shape[2]
-    for image in numba.prange(len(classes)):
+    for image in range(len(classes)):
         for y in range(classes.shape[1]):
             end = size
             for x in range(size - 1, -1, -1):

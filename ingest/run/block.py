@@ -1,7 +1,10 @@
 """The work that a block lacks: photographs read, faces parsed, identities explained."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -11,8 +14,7 @@ from torch import Tensor
 
 from ingest.faces.block_images import LoadedBlock, load_blocks
 from ingest.faces.parsers import Parser
-from ingest.leam.identity import Identity, RunModel, explain_identity
-from ingest.leam.maps import embed
+from ingest.leam.identity import Identity, IdentityResult, RunModel, embed_batches, submit_identity
 from ingest.run.unit import FacesUnit, ModelUnit, Unit
 from ingest.stopwatch import Stopwatch
 from leamstore import arrays
@@ -27,6 +29,10 @@ References = Mapping[str, Tensor]
 
 Seen = Callable[[str, int], object]
 """Callback with a model's name and the number of further images that it has been run on."""
+
+
+_PARSED_TOGETHER: Final = 8
+"""Faces that a thread parses at a time."""
 
 
 @dataclass(frozen=True)
@@ -75,31 +81,61 @@ class OpenRun:
         return crop if crop.any() else None
 
 
-def units_of(
-    open_run: OpenRun, todo: Todo, loaded: LoadedBlock, references: References, seen: Seen
-) -> Iterator[Unit]:
-    """Compute the missing units of a block, and yield each as soon as it is computed."""
+def submit_units(
+    open_run: OpenRun,
+    todo: Todo,
+    loaded: LoadedBlock,
+    references: References,
+    pool: Executor,
+    seen: Seen,
+) -> Iterator[Callable[[], Unit]]:
+    """Submit the missing units of a block, one by one; each function yielded waits for its unit."""
     if ledger.FACES in todo.names:
         _require_all(todo, loaded)
-        stopwatch = Stopwatch()
-        with stopwatch.measured("parse"):
-            labels = open_run.parser.parse(loaded.crops, loaded.landmarks)
-        rows_of = {f"labels/{open_run.settings.parser}": labels, "crop": loaded.crops}
-        faces = {name: rows_of[name] for name in face_arrays(open_run.settings)}
-        yield FacesUnit(open_run.faces, todo.block, todo.images, faces, stopwatch.seconds)
+        faces = _parse(open_run, todo, loaded, pool)
+        yield lambda: faces
+        labels = faces.faces[f"labels/{open_run.settings.parser}"]
     else:
         labels = _stored_labels(open_run, loaded)
     for name in todo.names:
-        if name == ledger.FACES:
-            continue
-        model = open_run.models[name]
-        results = []
-        for identity in _identities(model, loaded, labels, references.get(name)):
-            result = explain_identity(model, identity)
-            if len(result.images):
-                results.append((identity.at(result.images), result))
-            seen(name, len(identity.image_ids))
-        yield ModelUnit(open_run.maps, todo.block, todo.images, model, results)
+        if name != ledger.FACES:
+            model = open_run.models[name]
+            identities = list(_identities(model, loaded, labels, references.get(name)))
+            results = [submit_identity(pool, model, identity) for identity in identities]
+            yield partial(_model_unit, open_run, todo, model, identities, results, seen)
+
+
+def _parse(open_run: OpenRun, todo: Todo, loaded: LoadedBlock, pool: Executor) -> FacesUnit:
+    stopwatch = Stopwatch()
+    with stopwatch.measured("parse"):
+        starts = range(0, len(loaded.crops), _PARSED_TOGETHER)
+        batches = [slice(start, start + _PARSED_TOGETHER) for start in starts]
+        parts = pool.map(
+            lambda batch: open_run.parser.parse(loaded.crops[batch], loaded.landmarks[batch]),
+            batches,
+        )
+        labels = np.concatenate(list(parts))
+    rows_of = {f"labels/{open_run.settings.parser}": labels, "crop": loaded.crops}
+    faces = {name: rows_of[name] for name in face_arrays(open_run.settings)}
+    return FacesUnit(open_run.faces, todo.block, todo.images, faces, stopwatch.seconds)
+
+
+def _model_unit(
+    open_run: OpenRun,
+    todo: Todo,
+    model: RunModel,
+    identities: Sequence[Identity],
+    results: Sequence[Callable[[], IdentityResult]],
+    seen: Seen,
+) -> ModelUnit:
+    """Wait for the results of a block's identities."""
+    found = []
+    for identity, wait in zip(identities, results, strict=True):
+        result = wait()
+        if len(result.images):
+            found.append((identity.at(result.images), result))
+        seen(model.name, len(identity.image_ids))
+    return ModelUnit(open_run.maps, todo.block, todo.images, model, found)
 
 
 def _require_all(todo: Todo, loaded: LoadedBlock) -> None:
@@ -112,7 +148,9 @@ def _require_all(todo: Todo, loaded: LoadedBlock) -> None:
         )
 
 
-def embeddings_of(open_run: OpenRun, todo: Todo, loaded: LoadedBlock) -> dict[str, Tensor]:
+def embeddings_of(
+    open_run: OpenRun, todo: Todo, loaded: LoadedBlock, pool: Executor
+) -> dict[str, Tensor]:
     """Return each model's embeddings of a block's images (image, n).
 
     Raises
@@ -121,13 +159,12 @@ def embeddings_of(open_run: OpenRun, todo: Todo, loaded: LoadedBlock) -> dict[st
         If a photograph is gone: what compares with all images needs them all.
     """
     _require_all(todo, loaded)
-    return {name: _embed(model, loaded) for name, model in open_run.models.items()}
+    return {name: _embed(model, loaded, pool) for name, model in open_run.models.items()}
 
 
-def _embed(model: RunModel, loaded: LoadedBlock) -> Tensor:
+def _embed(model: RunModel, loaded: LoadedBlock, pool: Executor) -> Tensor:
     chips = loaded.chips[model.alignment, model.input_size].pixels
-    batch = torch.from_numpy(chips).permute(0, 3, 1, 2).float()
-    return embed(model.network, batch, model.batch_size, model.precision)
+    return embed_batches(pool, model, torch.from_numpy(chips).permute(0, 3, 1, 2).float())
 
 
 def _stored_labels(open_run: OpenRun, loaded: LoadedBlock) -> NDArray[np.uint8]:

@@ -26,8 +26,9 @@ from ingest.leam.identity import RunModel
 from ingest.networks.device import choose_device
 from ingest.photographs.datasets import Photograph
 from ingest.photographs.fingerprint import Fingerprint, fingerprint
-from ingest.run.block import OpenRun, References, Todo, embeddings_of, units_of
+from ingest.run.block import OpenRun, References, Todo, embeddings_of, submit_units
 from ingest.run.environment import differences, observe
+from ingest.run.execution import computing_threads
 from ingest.run.models import Request, open_model
 from ingest.run.unit import FinishedUnit
 from ingest.run.writer import write_arrays
@@ -135,8 +136,8 @@ class JobPlugin(WorkerPlugin):
         with self._saying_who():
             open_run = self._open_run(block.names)
             (loaded,) = open_run.load([block])
-            with self._working:
-                embeddings = embeddings_of(open_run, block, loaded)
+            with self._working, computing_threads(1) as pool:
+                embeddings = embeddings_of(open_run, block, loaded, pool)
             return {name: own.cpu() for name, own in embeddings.items()}
 
     def finish(self, todo: Todo, references: References) -> list[FinishedUnit]:
@@ -148,8 +149,9 @@ class JobPlugin(WorkerPlugin):
             with reading.measured("read"):
                 (loaded,) = open_run.load([todo])
             finished = []
-            with self._working:
-                for unit in units_of(open_run, todo, loaded, references, lambda name, images: None):
+            with self._working, computing_threads(1) as pool:
+                for wait in submit_units(open_run, todo, loaded, references, pool, _nobody_watches):
+                    unit = wait()
                     writing = Stopwatch()
                     with writing.measured("write"):
                         run_token.require(self.job.lake, self.job.run_id)
@@ -204,6 +206,10 @@ class JobPlugin(WorkerPlugin):
             raise LeamError(
                 f"the worker {self._name} failed: {error!r}. Its log says more."
             ) from error
+
+
+def _nobody_watches(name: str, images: int) -> None:
+    """Leave the progress to the scheduler's side, which counts finished blocks."""
 
 
 async def check(job_name: str, dask_worker: Worker) -> None:

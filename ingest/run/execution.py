@@ -1,18 +1,27 @@
 """Executors of a run: this process, or the workers of a cluster (`ingest.run.dask_cluster`)."""
 
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, Final, Protocol
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from ingest.faces.survey import survey
 from ingest.photographs.datasets import Photograph
-from ingest.run.block import OpenRun, References, Seen, Todo, embeddings_of, units_of
+from ingest.run.block import OpenRun, References, Seen, Todo, embeddings_of, submit_units
 from ingest.run.writer import Writer
 from ingest.stopwatch import Stopwatch
 
+_Item = TypeVar("_Item")
+
 _WORTH_A_PROCESS: Final = 16
 """Number of photographs for which it pays to start another process."""
+
+_THREADS_PER_UNIT: Final = 4
+"""Threads that the identities of a unit keep busy, often enough."""
 
 
 class Executor(Protocol):
@@ -43,7 +52,7 @@ class LocalExecutor:
     Parameters
     ----------
     workers : int
-        Processes that look for faces.
+        Processes that look for faces, and threads that explain identities.
     detector : str
         Name of the face detector.
     stopwatch : Stopwatch
@@ -65,9 +74,10 @@ class LocalExecutor:
     ) -> list[dict[str, Tensor]]:
         """Embed block after block."""
         embeddings = []
-        for one, loaded in zip(blocks, open_run.load(blocks), strict=True):
-            embeddings.append(embeddings_of(open_run, one, loaded))
-            seen(loaded.images.height)
+        with computing_threads(self._workers) as pool:
+            for one, loaded in zip(blocks, open_run.load(blocks), strict=True):
+                embeddings.append(embeddings_of(open_run, one, loaded, pool))
+                seen(loaded.images.height)
         return embeddings
 
     def finish(
@@ -78,8 +88,43 @@ class LocalExecutor:
         writer: Writer,
         seen: Seen,
     ) -> None:
-        """Compute block after block, while the writer writes the units."""
+        """Compute block after block, while the writer writes the units.
+
+        The next units are submitted before one is waited for, so that no thread idles at its end.
+        """
         loaded = self._stopwatch.waited("read", open_run.load(todo))
-        for one, block in zip(todo, loaded, strict=True):
-            for unit in units_of(open_run, one, block, references_of(one), seen):
-                writer.write(unit)
+        with computing_threads(self._workers) as pool:
+            submitted = (
+                unit
+                for one, block in zip(todo, loaded, strict=True)
+                for unit in submit_units(open_run, one, block, references_of(one), pool, seen)
+            )
+            ahead = 1 + self._workers // _THREADS_PER_UNIT
+            for unit in _behind(submitted, ahead):
+                writer.write(unit())
+
+
+@contextmanager
+def computing_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Open a pool of threads, in each of which torch computes with one thread.
+
+    Threads of one operation wait for each other at its end: if another program has one of the
+    cores, all of them wait. Threads that have work of their own don't.
+    """
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)
+
+
+def _behind(items: Iterable[_Item], ahead: int) -> Iterator[_Item]:
+    """Yield each item after `ahead` further ones were taken from the iterable."""
+    taken: deque[_Item] = deque()
+    for item in items:
+        taken.append(item)
+        if len(taken) > ahead:
+            yield taken.popleft()
+    yield from taken

@@ -3,6 +3,7 @@
 One that can't be run or explained, or isn't what its entry says, is a `LeamError`.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -22,16 +23,42 @@ from leamstore.errors import CatalogError, LeamError
 def check_network(
     network: nn.Module, entry: Model, layers: Sequence[str], precision: Precision
 ) -> dict[str, LayerGeometry]:
-    """Run a network as an ingest does, and return the positions of its layers' cells."""
+    """Run a network as an ingest does, and return the positions of its layers' cells.
+
+    A network that sets attributes of its modules in a forward pass is made to run one forward
+    pass at a time, since the threads of an ingest share it.
+    """
     generator = torch.Generator().manual_seed(0)
     chips = 255 * torch.rand(2, 3, entry.input_size, entry.input_size, generator=generator)
     with _naming(entry):
+        before = _attributes(network)
         plain = _embed_plainly(network, chips)
+        if _attributes(network) != before:
+            _run_one_at_a_time(network)
         _check_embeddings(entry, plain, len(chips))
         geometry = layer_geometry(network, layers, entry.input_size)
         explain(network, chips, [(0, 1)], layers, precision=precision)
         _check_agreement(plain, embed(network, chips))
     return geometry
+
+
+def _attributes(network: nn.Module) -> dict[tuple[str, str], int]:
+    """Return the objects that the modules' attributes are, by module and attribute."""
+    return {
+        (name, attribute): id(value)
+        for name, module in network.named_modules()
+        for attribute, value in vars(module).items()
+    }
+
+
+def _run_one_at_a_time(network: nn.Module) -> None:
+    forward, lock = network.forward, threading.Lock()
+
+    def locked(*arguments: object, **named: object) -> object:
+        with lock:
+            return forward(*arguments, **named)
+
+    network.forward = locked
 
 
 @contextmanager

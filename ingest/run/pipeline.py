@@ -158,7 +158,7 @@ def _enter_run(lake: Lake, plan: Plan) -> str:
             "photographs": len(plan.photographs),
             "device": str(plan.device),
             "batch_size": plan.batch_size,
-            "threads": torch.get_num_threads(),
+            "workers": plan.workers,
         }),
         "started": datetime.now(UTC),
         "ended": None,

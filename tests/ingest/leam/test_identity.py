@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import torch
 from torch import nn
 
 from ingest.leam import maps
-from ingest.leam.identity import Identity, RunModel, draw_kept_pairs, explain_identity
+from ingest.leam.identity import Identity, RunModel, draw_kept_pairs, submit_identity
 from ingest.leam.region_counts import CLASSES, ClassGrid, count_regions
 from ingest.leam.targets import find_target, mean_of_positives
 from leamstore import schema
@@ -15,6 +16,11 @@ from leamstore.geometry import scaling
 from leamstore.layers import CellGrid
 
 SIZE = 16
+
+
+def explain_identity(run, identity, threads=1):
+    with ThreadPoolExecutor(threads) as pool:
+        return submit_identity(pool, run, identity)()
 
 
 def model(by_pair=True, target="cosine", keep_pairs=1):
@@ -54,6 +60,22 @@ def identity():
 
 def chips(identity):
     return torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float()
+
+
+@pytest.mark.parametrize("by_pair", [True, False])
+def test_parts_of_an_identity_and_any_number_of_threads_give_the_same(identity, by_pair):
+    run = replace(model(by_pair=by_pair), batch_size=2)
+    alone = explain_identity(run, identity, threads=1)
+    whole = explain_identity(replace(run, batch_size=8), identity)
+    for threads in (2, 5):
+        shared = explain_identity(run, identity, threads)
+        for name in ("images", "embeddings", "pairs", "kept_pairs"):
+            np.testing.assert_array_equal(getattr(shared, name), getattr(alone, name))
+            np.testing.assert_allclose(getattr(shared, name), getattr(whole, name), atol=1e-6)
+        for name, found in vars(shared.layers["0"]).items():
+            np.testing.assert_array_equal(found, getattr(alone.layers["0"], name))
+    np.testing.assert_allclose(alone.layers["0"].relevance, whole.layers["0"].relevance, atol=1e-3)
+    np.testing.assert_allclose(alone.layers["0"].kept, whole.layers["0"].kept, atol=1e-3)
 
 
 def test_an_images_map_is_the_mean_over_its_positives(identity):
@@ -173,6 +195,21 @@ def test_an_image_that_is_left_alone_has_nothing_to_show(identity):
     identity.chips[1:] = 0
     shown = explain_identity(sieving(), identity)
     assert (len(shown.images), len(shown.embeddings), shown.layers) == (0, 0, {})
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_in_parts_too_an_image_without_direction_is_as_if_it_were_not_there(identity, batch_size):
+    run = replace(sieving(), batch_size=batch_size)
+    identity.chips[1] = 0
+    shown = explain_identity(run, identity, threads=2)
+    alone = explain_identity(run, identity.at(np.array([0, 2])), threads=2)
+    assert (shown.images.tolist(), alone.images.tolist()) == ([0, 2], [0, 1])
+    assert shown.pairs.tolist() == [[0, 1], [1, 0]]
+    np.testing.assert_allclose(
+        shown.layers["network.0"].relevance, alone.layers["network.0"].relevance, atol=1e-3
+    )
+    identity.chips[1:] = 0
+    assert len(explain_identity(run, identity, threads=2).images) == 0
 
 
 def test_a_map_with_nan_is_refused_by_model_layer_and_image(identity):

@@ -1,10 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-from ingest.leam.maps import backward_passes, embed, explain, relevance_maps
+from ingest.leam.maps import arithmetic, backward_passes, embed, explain, relevance_maps
 from ingest.leam.targets import TARGETS, mean_of_positives
 from leamstore.errors import LeamError
 from tests.ingest import reference
@@ -498,3 +500,35 @@ def test_a_target_without_its_references_is_refused(network, images):
 def test_references_of_other_images_are_refused(network, images):
     with pytest.raises(LeamError, match="4 references for 5 images"):
         explain(network, images, ALL_PAIRS, LAYERS, "impostor", references=torch.ones(4, 16))
+
+
+def test_threads_that_share_a_network_get_the_maps_that_one_gets(network, images):
+    alone = explain(network, images, ALL_PAIRS, LAYERS, batch_size=1)
+    with ThreadPoolExecutor(4) as pool:
+        shared = pool.map(
+            lambda _: explain(network, images, ALL_PAIRS, LAYERS, batch_size=1), range(8)
+        )
+        for found in shared:
+            assert_close(found.maps, alone.maps, rtol=0, atol=0)
+
+
+def test_embeddings_that_are_given_are_not_made_again(network, images):
+    calls = []
+    embeddings = embed(network, images, batch_size=2)
+    with network.register_forward_hook(lambda *_: calls.append(1)):
+        found = explain(network, images, ALL_PAIRS, LAYERS, embeddings=embeddings, batch_size=2)
+    assert len(calls) == -(-len(images) // 2)
+    expected = explain(network, images, ALL_PAIRS, LAYERS, batch_size=2)
+    assert_close(found.maps, expected.maps, rtol=0, atol=0)
+
+
+def test_tf32_stays_allowed_until_the_last_thread_has_left():
+    before = torch.backends.cudnn.allow_tf32
+    first, second = arithmetic("tf32"), arithmetic("tf32")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert torch.backends.cuda.matmul.allow_tf32
+    second.__exit__(None, None, None)
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == before

@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
@@ -47,3 +50,33 @@ def test_a_network_that_can_be_explained_says_where_its_cells_lie():
 def test_a_network_that_cannot_is_refused_by_name_before_any_photograph_is_read(change, sentence):
     with pytest.raises(LeamError, match=sentence):
         check(change)
+
+
+class Forgetful(Apart):
+    """Keeps what it computes in an attribute, which the next forward pass overwrites."""
+
+    def __init__(self):
+        super().__init__(lambda embeddings: embeddings)
+        self.inside = 0
+        self.most_inside = 0
+
+    def forward(self, chips):
+        self.inside += 1
+        self.most_inside = max(self.most_inside, self.inside)
+        threading.Event().wait(0.01)
+        self.inside -= 1
+        return super().forward(chips)
+
+
+def test_a_network_that_sets_attributes_runs_one_forward_pass_at_a_time():
+    network = Forgetful().eval()
+    check_network(network, ENTRY, ["layer"], "float32")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(network, [torch.zeros(1, 3, 8, 8)] * 8))
+    assert network.most_inside == 1
+
+
+def test_a_network_that_sets_none_is_left_as_it_is():
+    network = Apart(lambda embeddings: embeddings).eval()
+    check_network(network, ENTRY, ["layer"], "float32")
+    assert "forward" not in vars(network)

@@ -209,7 +209,7 @@ def test_an_ingest_that_was_stopped_goes_on_where_it_was(whole, photographs, tmp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingest.run.block.explain_identity", stop)
+        patch.setattr("ingest.run.block.submit_identity", stop)
         with pytest.raises(KeyboardInterrupt):
             run(lake, photographs)
     assert lake.sql("SELECT count(*) FROM embeddings").item() == 0
