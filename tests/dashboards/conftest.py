@@ -1,11 +1,12 @@
 import shutil
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import polars as pl
 import pytest
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from leamstore import schema, tables
@@ -23,6 +24,15 @@ def _the_main_module_stays():
     """AppTest leaves its page as the main module, which processes of later tests would begin by."""
     yield
     sys.modules["__main__"] = _MAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _components_are_looked_for_once():
+    """Streamlit reads what all installed packages say of themselves for each page that it tests."""
+    found_once = cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", found_once)
+        yield
 
 
 @pytest.fixture(scope="session")
