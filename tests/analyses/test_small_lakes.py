@@ -23,7 +23,8 @@ LAKES = {
 def planted(request, tmp_path_factory):
     people, images = LAKES[request.param]
     path = tmp_path_factory.mktemp("small") / "planted.lake"
-    return give_faces(plant(path, people, lambda *_: shares(nose=20.0), images=images))
+    seen = ("face", "nose")  # a panel of a figure is a region, and takes long to draw
+    return give_faces(plant(path, people, lambda *_: shares(nose=20.0), images=images, seen=seen))
 
 
 @pytest.fixture
