@@ -230,12 +230,12 @@ def check_network(
 
 def embedded_images(lake: Lake, models: set[str]) -> pl.DataFrame:
     """Return the rows of the images on which all of these models were run, by image_id."""
-    run = lake.sql(
+    return lake.sql(
+        "SELECT * FROM images WHERE status = 'kept' AND image_id IN ("
         "SELECT image_id FROM embeddings WHERE model IN (SELECT unnest(?)) "
-        "GROUP BY image_id HAVING count(*) = ?",
+        "GROUP BY image_id HAVING count(*) = ?) ORDER BY image_id",
         [sorted(models), len(models)],
     )
-    return lake.images.join(run, on="image_id", how="semi").sort("image_id")
 
 
 def stored_embeddings(lake: Lake, name: str, image_ids: pl.Series) -> NDArray[np.float64]:

@@ -135,10 +135,14 @@ def _tasks_of(
     names = experiment.guides_of(judged, list(models))
     if not names:
         return
-    guides = [
-        layer for name in names for layer in lake.layers(name) if layer.position == experiment.layer
-    ]
-    images = embedded_images(lake, {judged, *names})
+    with lake.kept_open():
+        guides = [
+            layer
+            for name in names
+            for layer in lake.layers(name)
+            if layer.position == experiment.layer
+        ]
+        images = embedded_images(lake, {judged, *names})
     if images["identity"].n_unique() < 2:
         raise LackingError(
             f"{lake.path} holds fewer than two identities of {judged} and what guides it: "

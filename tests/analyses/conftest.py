@@ -67,8 +67,11 @@ def plant(
          **people[identity]}
         for image_id, (identity, number) in enumerate(itertools.product(people, range(images)))
     ]  # fmt: skip
+    of_images = rows_of("images", kept).drop("number")
+    block = Block(0, -(-len(kept) // 64))
+    in_block = ledger.block_images(of_images, block)
     with tables.writing(lake.tables_path) as connection:
-        tables.append(connection, "images", rows_of("images", kept).drop("number"))
+        tables.append(connection, "images", of_images)
         tables.append(
             connection,
             "models",
@@ -87,14 +90,10 @@ def plant(
                 for position, layer in enumerate(layers)
             ]),
         )  # fmt: skip
-    shards = -(-len(kept) // 64)
-    block = Block(0, shards)
-    in_block = ledger.block_images(lake.images, block)
-    for model in models:
-        unit = {"image_regions": image_rows(model, layers, kept, shares_of, seen)}
-        if pairs:
-            unit["pair_regions"] = pair_rows(model, layers, kept, shares_of, seen)
-        with tables.writing(lake.tables_path) as connection:
+        for model in models:
+            unit = {"image_regions": image_rows(model, layers, kept, shares_of, seen)}
+            if pairs:
+                unit["pair_regions"] = pair_rows(model, layers, kept, shares_of, seen)
             ledger.commit_unit(connection, model, block, in_block, unit, "run")
     return lake
 

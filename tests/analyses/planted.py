@@ -60,14 +60,20 @@ def plant_lake(path, network, chips, maps):
     arrays.write_shards(lake.faces_path, "crop", 0, np.pad(crops, padding + [(0, 0)] * 3))
     vectors = network()(torch.from_numpy(chips).permute(0, 3, 1, 2).float()).tolist()
     still, layer = np.eye(2, 3).tolist(), {"layer": "conv1", "position": 0, "stride": 1.0}
+    images = rows_of("images", [
+        {"image_id": i, "identity": f"person {i // IMAGES:02}", "path": f"gone/{i}.jpg",
+         "sha256": str(i), "status": "kept", "landmarks": landmarks.tolist(), "bytes": 1,
+         "modified": 1, "crop_to_image": still, "crop_to_identity": still,
+         "crop_to_canonical": still}
+        for i, landmarks in enumerate(poses(len(chips)))
+    ])  # fmt: skip
+    embeddings = [
+        {"image_id": i, "vector": vector, "chip_to_crop": chip_to_crop()}
+        for i, vector in enumerate(vectors)
+    ]
+    own = ledger.block_images(images, block)
     with tables.writing(lake.tables_path) as connection:
-        tables.append(connection, "images", rows_of("images", [
-            {"image_id": i, "identity": f"person {i // IMAGES:02}", "path": f"gone/{i}.jpg",
-             "sha256": str(i), "status": "kept", "landmarks": landmarks.tolist(), "bytes": 1,
-             "modified": 1, "crop_to_image": still, "crop_to_identity": still,
-             "crop_to_canonical": still}
-            for i, landmarks in enumerate(poses(len(chips)))
-        ]))  # fmt: skip
+        tables.append(connection, "images", images)
         tables.append(connection, "models", rows_of("models", [
             {"model": model, "catalog_name": "NET", "target": "cosine", "positives": "all",
              "entry": entry_of("NET", network), "input_size": SIZE,
@@ -78,19 +84,16 @@ def plant_lake(path, network, chips, maps):
             {"model": model, "height": SIZE, "width": SIZE, "channels": 1, "offset": 0.0, **layer}
             for model in maps
         ]))  # fmt: skip
-    own = ledger.block_images(lake.images, block)
+        for model in maps:
+            unit = {"embeddings": rows_of("embeddings", [{"model": model} | row
+                                                         for row in embeddings])}  # fmt: skip
+            ledger.commit_unit(connection, model, block, own, unit, "run")
     for model, values in maps.items():
         stored = np.pad(values.astype(np.float16), padding + [(0, 0)] * 2, constant_values=np.nan)
         arrays.require_layer(
             lake.maps_path, model, "conv1", (SIZE, SIZE), {}, shards=1, keep_pairs=0
         )
         arrays.write_shards(lake.maps_path, f"{model}/conv1/relevance", 0, stored)
-        embeddings = rows_of("embeddings", [
-            {"model": model, "image_id": i, "vector": vector, "chip_to_crop": chip_to_crop()}
-            for i, vector in enumerate(vectors)
-        ])  # fmt: skip
-        with tables.writing(lake.tables_path) as connection:
-            ledger.commit_unit(connection, model, block, own, {"embeddings": embeddings}, "run")
     return lake
 
 

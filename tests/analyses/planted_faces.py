@@ -96,7 +96,6 @@ def make_faces_lake(folder, faces):
         crops = faces.chips.repeat(scale, axis=1).repeat(scale, axis=2)
         arrays.require_faces(lake.faces_path, ["crop"], shards=1)
         arrays.write_shards(lake.faces_path, "crop", 0, np.pad(crops, padding + [(0, 0)] * 3))
-    _write_tables(lake, faces)
     vectors = faces.network()(torch.from_numpy(faces.chips).permute(0, 3, 1, 2).float()).tolist()
     stored = np.pad(faces.maps, padding + [(0, 0)] * 2, constant_values=np.nan)
     for model in faces.models:
@@ -104,18 +103,20 @@ def make_faces_lake(folder, faces):
             lake.maps_path, model, "conv1", (SIZE, SIZE), {}, shards=1, keep_pairs=0
         )
         arrays.write_shards(lake.maps_path, f"{model}/conv1/relevance", 0, stored)
-        own = ledger.block_images(lake.images, block)
-        embeddings = rows_of("embeddings", [
-            {"model": model, "image_id": i, "vector": vector,
-             "chip_to_crop": np.eye(2, 3).tolist()}
-            for i, vector in enumerate(vectors)
-        ])  # fmt: skip
-        with tables.writing(lake.tables_path) as connection:
+    with tables.writing(lake.tables_path) as connection:
+        own = ledger.block_images(_write_tables(connection, faces), block)
+        for model in faces.models:
+            embeddings = rows_of("embeddings", [
+                {"model": model, "image_id": i, "vector": vector,
+                 "chip_to_crop": np.eye(2, 3).tolist()}
+                for i, vector in enumerate(vectors)
+            ])  # fmt: skip
             ledger.commit_unit(connection, model, block, own, {"embeddings": embeddings}, "run")
     return lake
 
 
-def _write_tables(lake, faces):
+def _write_tables(connection, faces):
+    """Write all tables but the embeddings, and return the images."""
     landmarks = np.zeros((68, 2))
     landmarks[INNER] = CANONICAL
     images = [
@@ -125,15 +126,16 @@ def _write_tables(lake, faces):
          **(faces.stated[i] if faces.stated else {})}
         for i in range(len(faces.chips))
     ]  # fmt: skip
-    with tables.writing(lake.tables_path) as connection:
-        tables.append(connection, "images", rows_of("images", images))
-        tables.append(connection, "models", rows_of("models", [
-            {"model": model, "input_size": SIZE, "alignment": "crop", "embedding_size": 16,
-             "catalog_name": model, "entry": entry_of(model, faces.network)}
-            for model in faces.models
-        ]))  # fmt: skip
-        tables.append(connection, "layers", rows_of("layers", [
-            {"model": model, "layer": "conv1", "position": 0, "height": SIZE, "width": SIZE,
-             "channels": 1, "stride": 1.0, "offset": 0.0}
-            for model in faces.models
-        ]))  # fmt: skip
+    rows = rows_of("images", images)
+    tables.append(connection, "images", rows)
+    tables.append(connection, "models", rows_of("models", [
+        {"model": model, "input_size": SIZE, "alignment": "crop", "embedding_size": 16,
+         "catalog_name": model, "entry": entry_of(model, faces.network)}
+        for model in faces.models
+    ]))  # fmt: skip
+    tables.append(connection, "layers", rows_of("layers", [
+        {"model": model, "layer": "conv1", "position": 0, "height": SIZE, "width": SIZE,
+         "channels": 1, "stride": 1.0, "offset": 0.0}
+        for model in faces.models
+    ]))  # fmt: skip
+    return rows

@@ -1,12 +1,15 @@
 """Lakes of next to nothing: every question answers or says in a sentence what is lacking."""
 
+import shutil
+
 import pytest
 
 from analyses.figures import pictures_of
 from analyses.question import Settings
 from analyses.questions import QUESTIONS
 from analyses.results import answer_question
-from tests.analyses.conftest import give_faces, shares, silent
+from leamstore.lake import Lake
+from tests.analyses.conftest import give_faces, plant, shares, silent
 
 LAKES = {
     "one identity": ({"Ada": {"age": 20.0}}, 3),
@@ -16,10 +19,18 @@ LAKES = {
 }
 
 
-@pytest.fixture(params=LAKES, ids=lambda name: name.replace(" ", "-"))
-def lake(request, make_lake):
+@pytest.fixture(scope="module", params=LAKES, ids=lambda name: name.replace(" ", "-"))
+def planted(request, tmp_path_factory):
     people, images = LAKES[request.param]
-    return give_faces(make_lake(people, lambda *_: shares(nose=20.0), images=images))
+    path = tmp_path_factory.mktemp("small") / "planted.lake"
+    seen = ("face", "nose")  # a panel of a figure is a region, and takes long to draw
+    return give_faces(plant(path, people, lambda *_: shares(nose=20.0), images=images, seen=seen))
+
+
+@pytest.fixture
+def lake(planted, tmp_path):
+    """A lake that holds no answer to another question."""
+    return Lake(shutil.copytree(planted.path, tmp_path / "planted.lake"))
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)

@@ -1,17 +1,16 @@
 import shutil
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import polars as pl
 import pytest
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from leamstore import schema, tables
 from leamstore.lake import Lake, LakeSettings
-from tests.commandlines import run_command
-from tests.conftest import DEMO_OPTIONS
 from tests.made_once import made_once
 
 PATIENCE_SECONDS = 60
@@ -23,6 +22,15 @@ def _the_main_module_stays():
     """AppTest leaves its page as the main module, which processes of later tests would begin by."""
     yield
     sys.modules["__main__"] = _MAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _components_are_looked_for_once():
+    """Streamlit reads what all installed packages say of themselves for each page that it tests."""
+    found_once = cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", found_once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -53,18 +61,15 @@ def _answer(lake, folder):
     answer_all(Lake(folder))
 
 
-@pytest.fixture(scope="session")
-def one_person(tmp_path_factory):
-    folder = made_once(tmp_path_factory, "one-person", _ingest_one_person)
-    return Lake(folder / "demo.lake")
-
-
-def _ingest_one_person(folder):
-    done = run_command(
-        "ingest", *DEMO_OPTIONS, "--max-identities", "1", "--lake", folder / "demo.lake",
-        LEAM_CACHE=folder / "cache",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def one_person(demo_ingest, tmp_path):
+    """The lake of the first woman alone."""
+    shutil.copytree(demo_ingest.lake, tmp_path / "one.lake")
+    one_person = Lake(tmp_path / "one.lake")
+    with tables.writing(one_person.tables_path) as connection:
+        _delete_what_is_counted_of_the_second_woman(connection)
+        connection.execute("DELETE FROM images WHERE identity = 'Grace_Hopper'")
+    return one_person
 
 
 @pytest.fixture
@@ -78,15 +83,19 @@ def half(lake, tmp_path):
     shutil.copytree(lake.path, tmp_path / "half.lake")
     half = Lake(tmp_path / "half.lake")
     with tables.writing(half.tables_path) as connection:
-        second = "(SELECT image_id FROM images WHERE identity = 'Grace_Hopper')"
-        for table, column in {
-            "embeddings": "image_id", "pairs": "anchor", "pair_regions": "anchor",
-            "image_regions": "image_id",
-        }.items():  # fmt: skip
-            connection.execute(f"DELETE FROM {table} WHERE {column} IN {second}")
+        _delete_what_is_counted_of_the_second_woman(connection)
         connection.execute("UPDATE units SET images = 3 WHERE model = 'DLIB_R29'")
         connection.execute("UPDATE runs SET ended = NULL, summary = NULL")
     return half
+
+
+def _delete_what_is_counted_of_the_second_woman(connection):
+    second = "(SELECT image_id FROM images WHERE identity = 'Grace_Hopper')"
+    for table, column in {
+        "embeddings": "image_id", "pairs": "anchor", "pair_regions": "anchor",
+        "image_regions": "image_id",
+    }.items():  # fmt: skip
+        connection.execute(f"DELETE FROM {table} WHERE {column} IN {second}")
 
 
 def reject(lake, path, reason, detail):

@@ -23,11 +23,12 @@ EXPERIMENT = Experiment(
 AGES = [{"age": age} for _ in range(PEOPLE) for age in (20.0, 23.4, None)]
 
 
-@pytest.fixture
-def measured(tmp_path):
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """The chips of a lake, and what was measured on its pairs."""
     chips, maps = planted(lambda person, _: person)
     faces = Faces(chips, maps, stated=tuple(AGES), models=("NET",))
-    lake = make_faces_lake(tmp_path, faces)
+    lake = make_faces_lake(tmp_path_factory.mktemp("pairs"), faces)
     return chips, measure_pairs(lake, EXPERIMENT, 0, silent)
 
 

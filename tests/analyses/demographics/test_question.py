@@ -222,33 +222,32 @@ def test_groups_that_are_all_large_enough_are_not_cautioned_about(make_lake):
     assert not any("fewer than 10" in sentence for sentence in demographics.findings(tables))
 
 
-@pytest.fixture
-def aged(tmp_path):
-    """Twelve people whose second photograph is of 4 years later, and the third of 40."""
+@pytest.fixture(scope="module")
+def aged_tables(tmp_path_factory):
+    """The answer for twelve people, photographed again 4 years later, and 40."""
     chips, maps = planted_chips(lambda person, _: person, people=12)
     ages = tuple({"age": 20.0 + later} for _ in range(12) for later in (0, 4, 40))
     faces = Faces(chips, maps, stated=ages, models=("NET",))
-    return make_faces_lake(tmp_path, faces)
+    lake = make_faces_lake(tmp_path_factory.mktemp("aged"), faces)
+    return demographics.answer(lake, SETTINGS, silent)
 
 
-def test_a_lake_with_ages_has_costs_and_scores_by_the_years_between(aged):
-    tables = demographics.answer(aged, SETTINGS, silent)
-    costs = tables["demographics_age_costs"].filter(percent=10.0)
+def test_a_lake_with_ages_has_costs_and_scores_by_the_years_between(aged_tables):
+    costs = aged_tables["demographics_age_costs"].filter(percent=10.0)
     # Ten percent of the chip are more than the one patch that tells a person.
     assert costs["years"].to_list() == list(SPANS)
     assert costs["pairs"].to_list() == [12 * 2, 12 * (IMAGES * (IMAGES - 1) - 2)]
     assert (costs["low"] > 0).all()
-    scores = tables["demographics_age_scores"].filter(years=SPANS[0], quantile=0.5)
+    scores = aged_tables["demographics_age_scores"].filter(years=SPANS[0], quantile=0.5)
     median = dict(scores.select(pl.concat_str("mask", "percent"), "estimate").iter_rows())
     assert median["own10.0"] < median["random10.0"] <= median["none0.0"]
 
 
-def test_a_lake_with_ages_has_its_findings_and_figures(aged):
-    tables = demographics.answer(aged, SETTINGS, silent)
-    said = demographics.findings(tables)
+def test_a_lake_with_ages_has_its_findings_and_figures(aged_tables):
+    said = demographics.findings(aged_tables)
     assert any("at 0 to 14 years (12 people)" in sentence for sentence in said)
     assert any("from the median of the scores" in sentence for sentence in said)
-    assert [picture.name for picture in pictures(tables)] == [
+    assert [picture.name for picture in pictures(aged_tables)] == [
         "demographics_ages_NET_NET",
         "demographics_age_scores_NET_NET",
     ]

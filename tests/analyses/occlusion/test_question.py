@@ -37,21 +37,31 @@ def make_lake(tmp_path):
     return make
 
 
+@pytest.fixture(scope="module")
+def own_patches(tmp_path_factory):
+    """A lake whose maps mark each person's own patch, to be read only."""
+    folder = tmp_path_factory.mktemp("own-patches")
+    return make_faces_lake(folder, Faces(*planted(lambda person, _: person)))
+
+
+@pytest.fixture(scope="module")
+def own_drops(own_patches):
+    return measure_drops(own_patches, EXPERIMENT, 0, silent)
+
+
 def mean_drops(drops, fill="black", judged="NET"):
     table = average(drops.filter(fill=fill, judged=judged, guiding=judged), Settings(draws=200))
     found = table.filter(measure="cosine")
     return dict(zip(found["mask"], found["estimate"], strict=True))
 
 
-def test_maps_of_the_persons_own_patch_hide_it_and_the_contrasts_say_so(make_lake):
-    lake = make_lake(*planted(lambda person, _: person))
-    drops = measure_drops(lake, EXPERIMENT, 0, silent)
-    found = mean_drops(drops)
+def test_maps_of_the_persons_own_patch_hide_it_and_the_contrasts_say_so(own_drops):
+    found = mean_drops(own_drops)
     assert found["own"] > 0.3
     assert found["same person"] == pytest.approx(found["own"])
     for mask in ("random", "swap", "matched stranger"):
         assert found[mask] < 0.1
-    judged = drops.filter(judged="NET", guiding="NET")
+    judged = own_drops.filter(judged="NET", guiding="NET")
     table = contrast(judged, Settings(draws=200)).filter(measure="cosine")
     assert (table.filter(fill="black")["low"] > 0).all()
     assert (table["p_holm"] >= table["p"]).all()
@@ -85,11 +95,9 @@ def test_a_patch_common_to_everybody_shows_neither_image_nor_person(make_lake):
     assert (tested["p_holm"].fill_null(1.0) == 1.0).all()
 
 
-def test_the_drop_of_an_anchor_is_that_worked_out_by_hand(make_lake):
-    chips, maps = planted(lambda person, _: person)
-    drops = measure_drops(make_lake(chips, maps), EXPERIMENT, 0, silent)
-    row = drops.filter(image_id=0, mask="own", fill="black", judged="NET", guiding="NET")
-    vectors = vectors_of(chips)
+def test_the_drop_of_an_anchor_is_that_worked_out_by_hand(own_drops):
+    row = own_drops.filter(image_id=0, mask="own", fill="black", judged="NET", guiding="NET")
+    vectors = vectors_of(planted(lambda person, _: person)[0])
     after = vectors[0].copy()
     after[0] = 0
 
@@ -100,34 +108,30 @@ def test_the_drop_of_an_anchor_is_that_worked_out_by_hand(make_lake):
     assert row["euclidean"].item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_every_model_guides_for_itself_and_the_papers_guide_for_all(make_lake):
-    lake = make_lake(*planted(lambda person, _: person))
+def test_every_model_guides_for_itself_and_the_papers_guide_for_all(own_patches):
     one = Experiment(percents=(1,), curve_masks=("own",), masks=("own",), fills=("black",))
-    drops = measure_drops(lake, one, 0, silent)
+    drops = measure_drops(own_patches, one, 0, silent)
     pairs = set(drops.select("guiding", "judged").unique().iter_rows())
     assert pairs == {("NET", "NET"), ("IR_CASIA", "NET"), ("IR_CASIA", "IR_CASIA")}
     assert drops["chips"].unique().to_list() == ["crops"]
     assert drops.height == 3 * PEOPLE * IMAGES
 
 
-def test_all_guides_guide_for_all_and_the_question_records_it(make_lake):
-    lake = make_lake(*planted(lambda person, _: person))
+def test_all_guides_guide_for_all_and_the_question_records_it(own_patches):
     whole = Experiment(percents=(), masks=("own",), fills=("black",), percent=1, all_guides=True)
-    drops = measure_drops(lake, whole, 0, silent)
+    drops = measure_drops(own_patches, whole, 0, silent)
     assert drops.select("guiding", "judged").n_unique() == 4
     assert occlusion.ALL_GUIDES.settings["all_guides"] is True
     assert occlusion.QUESTION.settings["all_guides"] is False
     assert occlusion.ALL_GUIDES.name == occlusion.QUESTION.name
 
 
-def test_sums_by_person_average_to_the_same_as_images_do(make_lake):
-    lake = make_lake(*planted(lambda person, _: person))
-    by_image, by_person = (
-        measure(lake, EXPERIMENT, 0, silent) for measure in (measure_drops, measure_people)
-    )
-    assert by_person.height * IMAGES == by_image.height
+def test_sums_by_person_average_to_the_same_as_images_do(own_patches, own_drops):
+    by_person = measure_people(own_patches, EXPERIMENT, 0, silent)
+    assert by_person.height * IMAGES == own_drops.height
+    one_fill = [drops.filter(fill="black") for drops in (by_person, own_drops)]
     for summarise in (average, contrast):
-        ours, theirs = (summarise(drops, Settings(draws=200)) for drops in (by_person, by_image))
+        ours, theirs = (summarise(drops, Settings(draws=200)) for drops in one_fill)
         numbers = ["estimate", "low", "high", "identities", "images"]
         np.testing.assert_allclose(ours.select(numbers), theirs.select(numbers), atol=1e-12)
 
@@ -195,11 +199,9 @@ def test_few_people_support_nothing(make_lake, few_steps):
     assert "supports no statement" in said
 
 
-def test_the_whole_answer_is_the_same_for_the_same_seed(make_lake):
-    lake = make_lake(*planted(lambda person, _: person))
-    first, again = (measure_drops(lake, EXPERIMENT, 5, silent) for _ in range(2))
-    assert first.equals(again)
-    assert not first.equals(measure_drops(lake, EXPERIMENT, 6, silent))
+def test_the_whole_answer_is_the_same_for_the_same_seed(own_patches, own_drops):
+    assert own_drops.equals(measure_drops(own_patches, EXPERIMENT, 0, silent))
+    assert not own_drops.equals(measure_drops(own_patches, EXPERIMENT, 1, silent))
 
 
 def test_a_lake_of_one_identity_lacks_strangers(make_lake):

@@ -16,6 +16,8 @@ from leamstore.errors import LeamError
 from leamstore.tables import results
 from tests.analyses.conftest import give_faces, plant, shares
 
+# A panel of a figure is a region, and takes a third of a second to draw.
+SEEN = ("face", "nose")
 EVIL = "<script>alert(1)</script>"
 PEOPLE = {EVIL: {}, "A$B$C": {}, "Cyd_Ärö": {}}
 QUESTIONS = ("regions", "individuals", "thresholds", "demographics")
@@ -60,7 +62,7 @@ def lake(tmp_path_factory):
     return give_faces(
         plant(
             tmp_path_factory.mktemp("report") / "planted.lake", PEOPLE, planted,
-            parser="landmarks", dataset="demo", weights="random, seed 0", seen=("face", "nose"),
+            parser="landmarks", dataset="demo", weights="random, seed 0", seen=SEEN,
             models=("NET@random",), layers=("conv1",),
         )
     )  # fmt: skip
@@ -172,7 +174,7 @@ def test_made_again_over_itself_a_report_has_what_was_asked_now_and_the_same_fig
 
 
 def test_a_lake_without_crops_has_a_report_that_says_so(make_lake, tmp_path):
-    lake = make_lake({"Ada": {}, "Bea": {}}, planted)
+    lake = make_lake({"Ada": {}, "Bea": {}}, planted, seen=SEEN)
     run(lake, tmp_path / "report", "regions")
     page = Page((tmp_path / "report" / "index.html").read_text(encoding="utf-8"))
     assert "holds no face crops" in page.text
@@ -211,6 +213,7 @@ def test_names_of_groups_and_models_become_safe_names_of_files(tmp_path):
         lambda _, number, *__: shares(nose=10.0 + number),
         models=("NET", "N E $T ü"),
         layers=("conv 1",),
+        seen=SEEN,
     )
     folder = tmp_path / "report"
     assert run(lake, folder, "demographics", "regions", "individuals").exit_code == 0

@@ -28,14 +28,11 @@ def test_every_table_of_the_schema_is_described(lake, open_page):
 
 def test_the_lakes_own_tables_are_described_before_those_of_answers(answered, open_page):
     shown = open_page("sql", answered)
-    described = [one.label for one in shown.expander if one.label in set(_tables_of(answered))]
+    tables = set(answered.sql("SHOW TABLES")["name"])
+    described = [one.label for one in shown.expander if one.label in tables]
     answers = [label.startswith("result_") for label in described]
     assert any(answers)
     assert answers == sorted(answers)
-
-
-def _tables_of(lake):
-    return lake.sql("SHOW TABLES")["name"]
 
 
 def test_no_more_rows_than_allowed(lake):
