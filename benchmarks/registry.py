@@ -44,6 +44,17 @@ BENCHMARKS: Final = (
         "benchmarks.regions:share_of_leam",
     ),
     Benchmark(
+        "busy",
+        "LEAM and region counts of 32 images of DLIB_R29, beside other programs",
+        "the same on a machine that does nothing else",
+        {
+            "one busy loop": at_most(2.2, "x"),
+            "two busy loops": at_most(2.2, "x"),
+            "another run of LEAM": at_most(3, "x"),
+        },
+        "benchmarks.busy_machine:beside_programs",
+    ),
+    Benchmark(
         "ingest",
         "python -m ingest with DLIB_R29, from start to summary",
         "the sum of its network passes alone",
