@@ -23,6 +23,14 @@ def _no_settings_from_outside(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def demo_photographs(tmp_path_factory):
+    """The folder of the demo set, to be read only: eight photographs of each of two women."""
+    from ingest.photographs.datasets import demo
+
+    return made_once(tmp_path_factory, "demo-photographs", demo.read)
+
+
 @dataclass(frozen=True)
 class DemoIngest:
     """What the command line made of the demo set by DEMO_OPTIONS, to be read only.

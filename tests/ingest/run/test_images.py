@@ -90,11 +90,10 @@ def stored_files(lake):
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
+def faces(demo_photographs, tmp_path_factory):
     """Two people, three photographs each."""
     folder = tmp_path_factory.mktemp("faces")
-    open_dataset("demo", folder / "demo")
-    for path in sorted((folder / "demo").rglob("*.jpg")):
+    for path in sorted(demo_photographs.rglob("*.jpg")):
         if path.stem[-1] in "123":
             target = folder / "faces" / path.parent.name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pytest
 
-from ingest.photographs.datasets import open_dataset
 from leamstore import arrays, tables
 from leamstore.errors import LakeError
 from leamstore.lake import Lake
@@ -16,11 +15,10 @@ from tests.ingest.run.test_images import ingest, new_lake
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(demo_photographs, tmp_path_factory):
     """A lake of three people with two or three photographs each, and an answer about them."""
     place = tmp_path_factory.mktemp("made")
-    open_dataset("demo", place / "demo")
-    for path in sorted((place / "demo").rglob("*.jpg")):
+    for path in sorted(demo_photographs.rglob("*.jpg")):
         if path.stem[-1] in "123":
             target = place / "faces" / path.parent.name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
