@@ -1,6 +1,4 @@
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ from leamstore.lake import Lake
 from leamstore.safety.removal import remove_identity, remove_photograph
 from leamstore.safety.verify import verify
 from leamstore.tables import results
+from tests.commandlines import run_command
 from tests.ingest.run.test_images import ingest, new_lake
 
 
@@ -91,10 +90,8 @@ def test_answers_about_a_removed_person_lose_its_rows_and_are_out_of_date(lake):
 
 def test_a_removed_photograph_is_taken_out_of_the_maps_of_the_others(lake, made):
     path = str(made / "faces" / "Grace_Hopper" / "Grace_Hopper_0002.jpg")
-    command = [sys.executable, "-m", "leamstore", "remove", "--image", path]
-    ran = subprocess.run(
-        [*command, "--lake", str(lake.path)], capture_output=True, text=True, check=True
-    )
+    ran = run_command("leamstore", "remove", "--image", path, "--lake", lake.path)
+    assert ran.returncode == 0, ran.stderr
     assert f"Removed {path}" in ran.stdout
     assert lake.sql("SELECT count(*) FROM pairs").item() == 6 + 2
     assert path not in lake.sql("SELECT path FROM images")["path"]
