@@ -68,18 +68,11 @@ class Lake:
         Seconds that a query waits for a process that holds the tables to write them. Who is
         waited for is logged.
 
-    Attributes
-    ----------
-    settings : LakeSettings
-        Settings of the whole lake, which stay as they were when it was created.
-
     Raises
     ------
     LakeError
         If there is no lake, it has another format version, or its tables do not fit the schema.
     """
-
-    settings: LakeSettings
 
     def __init__(self, path: str | Location, *, patience: float = READER_PATIENCE) -> None:
         self.path = location(path)
@@ -91,7 +84,7 @@ class Lake:
                 f"there is no lake at {self.path}: make one with "
                 f"`python -m ingest --lake {self.path}`, or name another by --lake or LEAM_LAKE."
             )
-        problems = self._read_format()
+        problems = self._format_problems()
         if problems:
             raise LakeError(f"{self.path} can't be used: {'; '.join(problems)}.")
 
@@ -130,6 +123,11 @@ class Lake:
     def stored_bytes(self) -> int:
         """Size of the lake in bytes, tables and arrays together."""
         return stored_bytes(self.path)
+
+    @cached_property
+    def settings(self) -> LakeSettings:
+        """Settings of the whole lake, which stay as they were when it was created."""
+        return _settings_of(dict(self.sql("SELECT name, value FROM settings").iter_rows()))
 
     @property
     def images(self) -> pl.DataFrame:
@@ -333,8 +331,7 @@ class Lake:
             new_axis=(1, 2),
         )
 
-    def _read_format(self) -> list[str]:
-        """Read the settings; return what makes the lake one that can't be used."""
+    def _format_problems(self) -> list[str]:
         with self.kept_open() as connection:
             # A view in a table's place would run an arbitrary query.
             found = connection.sql(
@@ -375,7 +372,7 @@ class Lake:
         ]
         problems += [f"the cells of {layer!r} of {model!r} lie nowhere" for model, layer in nowhere]
         try:
-            self.settings = _settings_of(values)
+            _settings_of(values)
         except ValueError as error:
             problems.append(f"its settings can't be read ({error})")
         versions = {}
