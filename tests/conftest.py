@@ -1,11 +1,17 @@
 import os
+import shutil
+from pathlib import Path
 
 # Files run beside each other; more threads than cores would only wait for one another.
 for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+# Lakes wait for the disk at every commit: where memory has room, pytest's folders lie there.
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 * 2**30
+if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
 from dataclasses import dataclass  # noqa: E402
-from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 
@@ -21,6 +27,14 @@ def _no_settings_from_outside(monkeypatch):
     """No test depends on how the shell that runs it is set."""
     for name in ("LEAM_OFFLINE", "LEAM_CACHE", "LEAM_LAKE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def demo_photographs(tmp_path_factory):
+    """The folder of the demo set, to be read only: eight photographs of each of two women."""
+    from ingest.photographs.datasets import demo
+
+    return made_once(tmp_path_factory, "demo-photographs", demo.read)
 
 
 @dataclass(frozen=True)

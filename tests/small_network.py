@@ -3,6 +3,8 @@
 Its maps take a hundredth of the time that those of the catalog's smallest network take.
 """
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 import yaml
@@ -41,12 +43,18 @@ class SmallNetwork(nn.Module):
         return self.linear(F.adaptive_avg_pool2d(cells, 3).flatten(1))
 
 
+@cache
+def small_catalog():
+    """Return the built-in catalog, with the small network as its only one."""
+    models = Catalog(models={NAME: ENTRY}).models
+    return read_catalog().model_copy(update={"models": models})
+
+
 def small_request(**settings):
     """Return what an ingest is asked for: the small network, or that with other settings."""
-    models = Catalog(models={NAME: ENTRY}).models
-    catalog = read_catalog().model_copy(update={"models": models})
+    catalog = small_catalog()
     return Request(**{
-        "entry": models[NAME], "catalog": catalog, "weights": None, "layers": LAYERS,
+        "entry": catalog.model(NAME), "catalog": catalog, "weights": None, "layers": LAYERS,
         "target": "cosine", "positives": "all", "precision": "float32", "seed": 0,
     } | settings)  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from analyses.figures import Picture
@@ -16,6 +17,7 @@ from leamstore.file_names import file_name
 _DPI: Final = 160
 PAGE_INCHES: Final = 10.0
 """Width up to which a page shows a figure in its own size."""
+_MARGIN_INCHES: Final = 0.1
 _BRAND_POINTS: Final = 8.0
 _CHARACTER_POINTS: Final = 5.1
 """Mean width of a character of a brand."""
@@ -53,7 +55,8 @@ def render(picture: Picture, brands: Sequence[str]) -> Rendered:
     _draw_brands(figure, brands)
     photographs = _has_photographs(figure)
     dpi = figure.dpi if photographs else _DPI
-    svg, png = _saved(figure, "svg", dpi), _saved(figure, "png", dpi)
+    box = _lay_out(figure)
+    svg, png = _saved(figure, "svg", dpi, box), _saved(figure, "png", dpi, box)
     return Rendered(
         name=file_name(picture.name),
         title=picture.title,
@@ -88,14 +91,21 @@ def _has_photographs(figure: Figure) -> bool:
     return any(array is not None and array.ndim == 3 for array in arrays)
 
 
-def _saved(figure: Figure, file_format: Literal["png", "svg"], dpi: float) -> bytes:
+def _lay_out(figure: Figure) -> Bbox:
+    """Lay a figure out once for all its files; return the inches that its drawing takes."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)
+    return figure.get_tightbbox().padded(_MARGIN_INCHES)
+
+
+def _saved(figure: Figure, file_format: Literal["png", "svg"], dpi: float, box: Bbox) -> bytes:
     written = io.BytesIO()
     # Without the salt and the date, files of one drawing would differ from run to run.
     metadata = {"svg": {"Date": None}, "png": {"Software": None}}[file_format]
     with mpl.rc_context({"svg.hashsalt": "leam-lake"}):
         figure.savefig(
-            written, format=file_format, dpi=dpi, bbox_inches="tight", pad_inches=0.1,
-            facecolor="white", metadata=metadata,
+            written, format=file_format, dpi=dpi, bbox_inches=box, facecolor="white",
+            metadata=metadata,
         )  # fmt: skip
     return written.getvalue()
 

@@ -146,7 +146,7 @@ def count_regions(
     _count(
         relevance, rows.low, rows.share, _first_pixels(columns), columns.share,
         _first_pixels(rows), grid.classes, grid.run_ends, image_of_map, schema.FULL_THRESHOLD,
-        partial[::-1], full, top[:, ::-1],
+        partial, full, top,
     )  # fmt: skip
     if len(partial) < len(wanted):
         top = np.concatenate([top, grid.pixels[image_of_map, None]], axis=1)
@@ -169,7 +169,7 @@ def _count(
     classes: Any, run_ends: Any, image_of_map: Any, threshold: float, wanted: Any, full: Any,
     top: Any,
 ) -> None:  # fmt: skip
-    """Fill `full` and `top` map by map, for numbers of pixels `wanted` that descend."""
+    """Fill `full` and `top` map by map, for numbers of pixels `wanted` that ascend."""
     for n in range(len(maps)):
         own = image_of_map[n]
         _count_full(
@@ -237,10 +237,10 @@ def _count_top(
     values, places = np.empty(size * size), np.empty(size * size, np.int32)
     pixels_of_bin = np.zeros(_BINS + 1, np.int64)
     sampled = _sample_most_relevant(
-        relevance, row_share, first_row, column_share, first_column, wanted[0],
+        relevance, row_share, first_row, column_share, first_column, wanted[-1],
         values, places, pixels_of_bin,
     )  # fmt: skip
-    for step in range(len(wanted)):
+    for step in range(len(wanted) - 1, -1, -1):
         sampled = _count_most_relevant(
             values[:sampled], places[:sampled], pixels_of_bin, classes.ravel(), wanted[step],
             top[step],

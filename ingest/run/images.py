@@ -125,12 +125,13 @@ def _place(run: Run, changes: _Changes) -> None:
     All units of such an identity are done again: the maps of its images are means over the others.
     """
     lake = run.lake
-    images = lake.sql("SELECT * FROM images")
+    with lake.kept_open() as connection:
+        images = tables.frame_of(connection.sql("SELECT * FROM images"))
+        stored = _StoredFaces(lake, ledger.done_faces(connection))
     changed = changes.applied_to(images)
     leaving = [*changes.removed, *(one.former_path for one in changes.relabelled)]
     is_placed = pl.col("image_id").is_not_null()
     losing = images.filter(is_placed & pl.col("path").is_in(leaving))["identity"].unique()
-    stored = _StoredFaces(lake)
     placement = _placement(lake, changed.drop("former_path"), losing.to_list(), stored)
     sighted = [one.former_path for one in (*changes.renewed, *changes.relabelled)]
     is_entered = pl.col("former_path").is_null() | pl.col("former_path").is_in(sighted)
@@ -149,7 +150,8 @@ def _place(run: Run, changes: _Changes) -> None:
             [[*leaving, *former.drop_nulls()]],
         )
         tables.append(connection, "images", rows)
-    clear_retired(lake)
+    if retired.height:
+        clear_retired(lake)
 
 
 def _placement(
@@ -178,11 +180,10 @@ class _StoredFaces:
     `faces` are the image_ids whose labels, and crops where the lake keeps them, are finished.
     """
 
-    def __init__(self, lake: Lake) -> None:
-        with lake.kept_open() as connection:
-            self.faces = ledger.done_faces(connection)
+    def __init__(self, lake: Lake, faces: Sequence[int]) -> None:
+        self.faces = faces
         self._lake = lake
-        self._with_crops = frozenset(self.faces if lake.settings.crops else ())
+        self._with_crops = frozenset(faces if lake.settings.crops else ())
 
     def unreadable(self, images: pl.DataFrame) -> set[str]:
         """Return the paths of images of which neither the photograph nor a crop is there."""

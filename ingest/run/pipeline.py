@@ -72,9 +72,10 @@ def ingest_photographs(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     with ingest_lock(lake.path):
         recover(lake)
         outcome = Outcome()
-        rows = _model_rows(lake, plan)
+        known = _known_models(lake)
+        rows = _model_rows(lake, plan, known)
         with outcome.stopwatch.measured("models"):
-            plan = with_new_models(plan, lake.settings, done_models(lake))
+            plan = with_new_models(plan, lake.settings, known)
         run = Run(lake, plan, _enter_run(lake, plan), progress, outcome)
         with plan.execution(run) as executor:
             with outcome.stopwatch.measured("faces"):
@@ -94,7 +95,7 @@ def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
     """
     with ingest_lock(lake.path):
         recover(lake)
-        rows = _model_rows(lake, plan)
+        rows = _model_rows(lake, plan, _known_models(lake))
         run = Run(lake, plan, _enter_run(lake, plan), progress, Outcome())
         with plan.execution(run) as executor:
             _do_missing_units(run, rows, executor)
@@ -104,14 +105,17 @@ def finish_units(lake: Lake, plan: Plan, progress: Progress) -> Outcome:
 
 def _do_missing_units(run: Run, rows: Mapping[str, dict[str, Any]], executor: Executor) -> None:
     lake, plan, progress = run.lake, run.plan, run.progress
-    images = lake.images
-    rows = _compared(run, rows, images)
-    todo = _blocks_to_do(run, images)
+    with lake.kept_open() as connection:  # opening takes longer than the queries
+        images, known = lake.images, _known_models(lake)
+        done = ledger.done_units(connection)
+    rows = _compared(plan, rows, images)
+    _refuse_others(lake, rows, known)
+    todo = _blocks_to_do(plan, images, done)
     if not todo:
         return
     with run.outcome.stopwatch.measured("models"):
         opened = _open_models(run, todo)
-        _make_room(run, rows, opened, todo)
+        _make_room(run, rows, opened, todo, known)
         open_run = OpenRun(
             maps=lake.maps_path,
             faces=lake.faces_path,
@@ -178,47 +182,56 @@ def _end_run(run: Run) -> None:
         )
 
 
-def _model_rows(lake: Lake, plan: Plan) -> dict[str, dict[str, Any]]:
+def _known_models(lake: Lake) -> dict[str, dict[str, Any]]:
+    """Return the rows of the models of which a lake has anything, each with its ``layers``."""
+    known = lake.sql("""
+        SELECT *, (SELECT list(layer ORDER BY position) FROM layers
+                   WHERE layers.model = models.model) AS layers
+        FROM models WHERE model IN (SELECT model FROM units)
+    """)
+    return {row["model"]: row for row in known.to_dicts()}
+
+
+def _model_rows(
+    lake: Lake, plan: Plan, known: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
     """Return the rows that the models will have, checked against those they have."""
     rows = {request.name: request.row() for request in plan.requests}
-    _refuse_others(lake, rows)
-    layers = lake.sql("SELECT model, list(layer ORDER BY position) FROM layers GROUP BY 1")
-    layers_of, done = dict(layers.iter_rows()), done_models(lake)
+    _refuse_others(lake, rows, known)
     for request in plan.requests:
-        if request.name in done and list(request.layers) != layers_of[request.name]:
+        if request.name in known and list(request.layers) != known[request.name]["layers"]:
             raise _another(lake, request.name, ["layers"])
+    for name in rows.keys() & known.keys():
+        if any(rows[name][key] != known[name][key] for key in _RENEWED):
+            _renew_model(lake, rows[name])
     return rows
 
 
 def _compared(
-    run: Run, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
+    plan: Plan, rows: Mapping[str, dict[str, Any]], images: pl.DataFrame
 ) -> dict[str, dict[str, Any]]:
     """Return the rows of the models with what their targets compare these images with."""
     digest = hashlib.sha256(repr(images["sha256"].to_list()).encode()).hexdigest()
-    compared = {
+    return {
         request.name: {
             **rows[request.name],
             "compared_with": digest if find_target(request.target).needs_references else None,
         }
-        for request in run.plan.requests
+        for request in plan.requests
     }
-    _refuse_others(run.lake, compared)
-    return compared
 
 
-def _refuse_others(lake: Lake, rows: Mapping[str, dict[str, Any]]) -> None:
+def _refuse_others(
+    lake: Lake, rows: Mapping[str, Mapping[str, Any]], known: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Raise `LakeError` if a model of which the lake has something has another row there."""
-    done = done_models(lake)
-    for known in lake.sql("SELECT * FROM models").to_dicts():
-        name = known["model"]
-        if name not in rows or name not in done:
+    for name, row in known.items():
+        if name not in rows:
             continue
-        row = rows[name]
-        differing = [key for key in row if key not in _RENEWED and row[key] != known[key]]
+        asked = rows[name]
+        differing = [key for key in asked if key not in _RENEWED and asked[key] != row[key]]
         if differing:
             raise _another(lake, name, differing)
-        if any(row[key] != known[key] for key in _RENEWED):
-            _renew_model(lake, row)
 
 
 def _another(lake: Lake, name: str, differing: Sequence[str]) -> LakeError:
@@ -240,10 +253,11 @@ def _renew_model(lake: Lake, row: Mapping[str, Any]) -> None:
         )
 
 
-def _blocks_to_do(run: Run, images: pl.DataFrame) -> list[Todo]:
-    with run.lake.kept_open() as connection:
-        done = ledger.done_units(connection)
-    names = (ledger.FACES, *(request.name for request in run.plan.requests))
+def _blocks_to_do(
+    plan: Plan, images: pl.DataFrame, done: Mapping[tuple[str, int], str]
+) -> list[Todo]:
+    """Return the blocks of which units are not among the `done` ones, by their checksums."""
+    names = (ledger.FACES, *(request.name for request in plan.requests))
     todo = []
     for block in blocks_of(images):
         own = ledger.block_images(images, block)
@@ -281,14 +295,16 @@ def _make_room(
     rows: Mapping[str, dict[str, Any]],
     opened: Mapping[str, OpenModel],
     todo: Sequence[Todo],
+    known: Container[str],
 ) -> None:
-    """Create the arrays that the blocks need; those of a model without units are recreated."""
+    """Create the arrays that the blocks need; those of models that aren't known are recreated."""
     lake = run.lake
     shards = max(one.block.first_shard + one.block.shards for one in todo)
     arrays.require_faces(lake.faces_path, face_arrays(lake.settings), shards)
     entries = {request.name: request.entry for request in run.plan.requests}
-    for name in opened.keys() - done_models(lake):
-        arrays.remove_model(lake.maps_path, name)
+    for name in opened:
+        if name not in known:
+            arrays.remove_model(lake.maps_path, name)
     for name, model in opened.items():
         for layer in model.layers.to_dicts():
             arrays.require_layer(

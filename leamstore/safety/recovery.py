@@ -5,14 +5,17 @@ of images that have retired, of models that have not got so far as a first unit,
 Zarr had begun to write under other names.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import numpy as np
 
 from leamstore import arrays, schema, tables
 from leamstore.lake import Lake
 from leamstore.safety import run_token
+from leamstore.schema import Column, Table
 from leamstore.tables import ledger
 
 PARTIAL: Final = ".partial"
@@ -23,13 +26,15 @@ _CUT_SHORT: Final = "ended IS NULL AND summary IS NULL"
 
 def recover(lake: Lake) -> None:
     """Clean up after killed ingests and earlier releases; the caller holds the lake's lock."""
-    add_columns(lake)
-    with lake.kept_open() as connection:
+    with lake.kept_open() as connection:  # opening takes longer than the queries
+        missing = _missing_columns(connection)
         runs = connection.sql(f"SELECT run_id FROM runs WHERE {_CUT_SHORT}").fetchall()
+        retiring = ledger.retiring_shards(connection)
+    _add_columns(lake, missing)
     if runs:
         # First of all: a worker of an earlier run that wakes up must not write while this runs.
         run_token.withdraw(lake.path)
-    clear_retired(lake)
+    _clear(lake, retiring)
     if not runs:
         return
     for store in (lake.maps_path, lake.faces_path):
@@ -48,28 +53,41 @@ def recover(lake: Lake) -> None:
 def clear_retired(lake: Lake) -> None:
     """Clear maps, crops and labels of images that have left their places."""
     with lake.kept_open() as connection:
-        shards = ledger.retiring_shards(connection)
-        held = connection.sql("SELECT image_id FROM images WHERE image_id IS NOT NULL").fetchall()
+        retiring = ledger.retiring_shards(connection)
+    _clear(lake, retiring)
+
+
+def add_columns(lake: Lake) -> None:
+    """Add the columns to a lake that the schema has gained since it was made; they hold NULL."""
+    with lake.kept_open() as connection:
+        missing = _missing_columns(connection)
+    _add_columns(lake, missing)
+
+
+def _clear(lake: Lake, shards: Sequence[int]) -> None:
+    """Clear the places of shards that hold no image."""
     if not shards:
         return
+    held = lake.sql("SELECT image_id FROM images WHERE image_id IS NOT NULL")["image_id"]
     slots = np.array(shards)[:, None] * arrays.SHARD_IMAGES + np.arange(arrays.SHARD_IMAGES)
-    empty = np.setdiff1d(slots, np.array(held)).tolist()
+    empty = np.setdiff1d(slots, held.to_numpy()).tolist()
     for store in (lake.maps_path, lake.faces_path):
         arrays.clear_images(store, empty)
     with tables.writing(lake.tables_path) as connection:
         ledger.end_retirement(connection)
 
 
-def add_columns(lake: Lake) -> None:
-    """Add the columns to a lake that the schema has gained since it was made; they hold NULL."""
-    with lake.kept_open() as connection:
-        found = connection.sql("SELECT table_name, column_name FROM duckdb_columns()").fetchall()
-    missing = [
+def _missing_columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[Table, Column]]:
+    found = connection.sql("SELECT table_name, column_name FROM duckdb_columns()").fetchall()
+    return [
         (table, column)
         for table in schema.TABLES
         for column in table.columns
         if (table.name, column.name) not in found
     ]
+
+
+def _add_columns(lake: Lake, missing: Sequence[tuple[Table, Column]]) -> None:
     if not missing:
         return
     with tables.writing(lake.tables_path) as connection:

@@ -13,11 +13,12 @@ from leamstore import arrays, schema, tables
 from leamstore.arrays.blocks import blocks_of
 from leamstore.catalog import Catalog
 from leamstore.errors import LakeError, line_of
-from leamstore.lake import Lake, face_arrays
+from leamstore.lake import Lake
 from leamstore.safety.fault import Fault, Owners, Unit
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.recovery import PARTIAL, recover
-from leamstore.safety.verify_arrays import array_checks
+from leamstore.safety.verify_arrays import ArrayCheck, array_checks
+from leamstore.storage import Location
 from leamstore.tables.ledger import (
     FACES,
     IMAGE_COLUMN,
@@ -47,7 +48,7 @@ def verify(lake: Lake, catalog: Catalog | None = None) -> list[Fault]:
         found += _attributes_against_tables(lake)
         checks, owners = list(array_checks(lake)), Owners(lake)
     found += [fault for check in checks for fault in check.faults(owners)]
-    found += _stray_files(lake)
+    found += _stray_files(lake, checks)
     return found or list(_trees_that_do_not_open(lake))
 
 
@@ -272,17 +273,11 @@ def _trees_that_do_not_open(lake: Lake) -> Iterator[Fault]:
             yield Fault(store.name, f"xarray can't open it ({line_of(error.__cause__ or error)})")
 
 
-def _stray_files(lake: Lake) -> Iterator[Fault]:
+def _stray_files(lake: Lake, checks: Iterable[ArrayCheck]) -> Iterator[Fault]:
     """Yield files of the Zarr stores that belong to no array of the tables."""
-    layers = lake.sql("SELECT model || '/' || layer AS name FROM layers")["name"]
-    known = {
-        lake.maps_path: {
-            array.path.replace("<model>/<layer>", layer)
-            for layer in layers
-            for array in schema.MAP_ARRAYS
-        },
-        lake.faces_path: set(face_arrays(lake.settings)),
-    }
+    known: dict[Location, set[str]] = {lake.maps_path: set(), lake.faces_path: set()}
+    for check in checks:
+        known[check.store].add(check.path)
     for store, names in known.items():
         # An object store holds no half-written object, and a listing of all would be long.
         if isinstance(store, Path):

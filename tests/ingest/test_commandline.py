@@ -92,6 +92,17 @@ def test_a_lake_of_another_detector_is_not_mixed(again):
         (["--models", "DLIB_R29", "--device", "cuda"], "no CUDA device"),
         (["--models", "DLIB_R29", "--weights", "nowhere.pt"], "no file nowhere.pt"),
         (["--weights", "weights.pt"], "name it by --models"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_no_lake(
+    options, sentence, demo_photographs, tmp_path
+):
+    assert_refused(["--images", demo_photographs, *options], sentence, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
         (["--images", "nowhere"], "no folder nowhere"),
         (["--images", "nowhere", "--dataset", "lfw"], "leave --dataset out"),
         (["--dataset", "lfw"], "needs --root"),
@@ -99,12 +110,16 @@ def test_a_lake_of_another_detector_is_not_mixed(again):
         (["--catalog", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_leaves_no_lake(options, sentence, tmp_path):
-    done = ingest(*options, "--lake", tmp_path / "none.lake", LEAM_CACHE=tmp_path / "cache")
+def test_files_that_are_not_there_are_one_sentence_and_leave_no_lake(options, sentence, tmp_path):
+    assert_refused(options, sentence, tmp_path)
+
+
+def assert_refused(options, sentence, folder):
+    done = ingest(*options, "--lake", folder / "none.lake", LEAM_CACHE=folder / "cache")
     assert done.returncode == 1
     assert sentence in " ".join(done.stderr.split())
     assert SENTENCE_ONLY not in done.stderr
-    assert not (tmp_path / "none.lake").exists()
+    assert not (folder / "none.lake").exists()
 
 
 @pytest.mark.parametrize(

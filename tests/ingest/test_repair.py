@@ -20,12 +20,12 @@ from tests.small_network import SmallNetwork, small_request
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(demo_photographs, tmp_path_factory):
     """A lake of two models, and of two blocks, since one person came later."""
     folder = tmp_path_factory.mktemp("whole")
     photographs = [
         photograph
-        for photograph in open_dataset("demo", folder / "demo").photographs
+        for photograph in open_dataset("folder", demo_photographs).photographs
         if photograph.path.stem[-1] in "12"
     ]
     torch.save(SmallNetwork().state_dict(), folder / "small.pth")

@@ -161,8 +161,7 @@ def kill(
         next(lake.rglob(pattern), None) is not None for pattern in ("*.partial", "*.wal")
     )
     stage, seen = answer_of(lambda: _state(lake, int(scenario.before is not None)), folder)
-    answer_of(lambda: scenario.ingest(lake), folder)
-    now = answer_of(lambda: [contents(Lake(lake)), _problems(lake)], folder)
+    made, problems = answer_of(lambda: _gone_on(scenario, lake), folder)
     return {
         "scenario": scenario.name,
         "at": f"step {at_step}" if at_second is None else f"{at_second:.2f} s",
@@ -173,8 +172,8 @@ def kill(
         "wrong": [
             *_wrong_end(status, by, said),
             *seen,
-            *differences(now[0], whole["contents"]),
-            *now[1],
+            *differences(made, whole["contents"]),
+            *problems,
         ],
     }
 
@@ -232,6 +231,12 @@ def _state(lake: Path, runs_before: int) -> tuple[str, list[str]]:
         if not re.sub(r": \d+$", "", problem).endswith(UNFINISHED)
     ]
     return _stage(Lake(lake), runs_before), wrong
+
+
+def _gone_on(scenario: Scenario, lake: Path) -> tuple[dict[str, str], list[str]]:
+    """Ingest again, and return what the lake then holds and what is wrong with it."""
+    scenario.ingest(lake)
+    return contents(Lake(lake)), _problems(lake)
 
 
 def _stage(lake: Lake, runs_before: int) -> str:

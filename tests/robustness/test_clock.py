@@ -17,9 +17,9 @@ from tests.small_network import small_request
 
 
 @pytest.fixture
-def photographs(tmp_path):
-    demo = open_dataset("demo", tmp_path / "demo").photographs
-    return [photograph for photograph in demo if photograph.path.stem[-1] in "12"]
+def photographs(demo_photographs):
+    every = open_dataset("folder", demo_photographs).photographs
+    return [photograph for photograph in every if photograph.path.stem[-1] in "12"]
 
 
 def test_a_lake_made_while_the_clock_runs_backwards_is_the_same(photographs, tmp_path, monkeypatch):

@@ -11,7 +11,6 @@ import dask
 import pytest
 from distributed import LocalCluster
 
-from ingest.photographs.datasets import demo
 from leamstore.lake import Lake
 from leamstore.safety.run_token import RUN_TOKEN_FILE
 from tests.robustness.contents import contents, differences
@@ -94,16 +93,15 @@ def scheduler(network, hindrances):
 
 
 @pytest.fixture(scope="module")
-def photographs(tmp_path_factory):
+def photographs(demo_photographs, tmp_path_factory):
     """Four people with three photographs each, a block each, and a file that is none."""
     folder = tmp_path_factory.mktemp("photographs")
-    demo.read(folder / "demo")
-    for path in sorted((folder / "demo").rglob("*.jpg")):
+    for path in sorted(demo_photographs.rglob("*.jpg")):
         number = int(path.stem[-1])
         if number % 4:
             person = folder / "photographs" / f"{path.parent.name}_{number // 4}"
             person.mkdir(parents=True, exist_ok=True)
-            path.rename(person / path.name)
+            shutil.copy(path, person / path.name)
     (folder / "photographs" / "Grace_Hopper_0" / "notes.jpg").write_text("not an image")
     return folder / "photographs"
 

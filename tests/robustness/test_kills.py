@@ -13,12 +13,12 @@ SIGNALS = ["SIGKILL", "SIGINT"]
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
     """The counts of four kills by each signal, of the same rehearsed ingests."""
-    cache = tmp_path_factory.mktemp("cache")
+    folder = tmp_path_factory.mktemp("kills")
     done = subprocess.run(
         [sys.executable, "-m", "tests.robustness.kills", "--times", "4", "--seed", "7",
          "--signal", *SIGNALS],
         capture_output=True, text=True, check=False,
-        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(cache)},
+        env=os.environ | {"LEAM_OFFLINE": "1", "LEAM_CACHE": str(folder), "TMPDIR": str(folder)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)

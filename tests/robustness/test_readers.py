@@ -1,5 +1,6 @@
 """Reading and asking a lake while an ingest is at work on it."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -8,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ingest.photographs.datasets import demo
 from leamstore import arrays
 from leamstore.lake import Lake
 from leamstore.tables import results
@@ -31,13 +31,12 @@ UNITS = """
 
 
 @pytest.fixture
-def at_work(tmp_path):
+def at_work(demo_photographs, tmp_path):
     """An ingest that has a dozen units to do, and its lake, as soon as that is there."""
-    demo.read(tmp_path / "demo")
-    for path in sorted((tmp_path / "demo").rglob("*.jpg")):
+    for path in sorted(demo_photographs.rglob("*.jpg")):
         person = tmp_path / "photographs" / f"{path.parent.name}_{int(path.stem[-1]) // 3}"
         person.mkdir(parents=True, exist_ok=True)
-        path.rename(person / path.name)
+        shutil.copy(path, person / path.name)
     process = subprocess.Popen(
         [sys.executable, "-c", INGEST, tmp_path / "photographs", tmp_path / "a.lake"]
     )

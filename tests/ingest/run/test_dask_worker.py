@@ -20,9 +20,9 @@ from tests.small_network import NAME, small_request
 
 
 @pytest.fixture(scope="module")
-def photographs(tmp_path_factory):
-    demo = open_dataset("demo", tmp_path_factory.mktemp("demo")).photographs
-    return [photograph for photograph in demo if photograph.path.stem[-1] in "12"]
+def photographs(demo_photographs):
+    every = open_dataset("folder", demo_photographs).photographs
+    return [photograph for photograph in every if photograph.path.stem[-1] in "12"]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from leamstore import arrays
 from leamstore.errors import LeamError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.verify import verify
-from tests.small_network import small_request
+from tests.small_network import small_catalog, small_request
 
 LAYER = "conv1"
 
@@ -26,12 +26,16 @@ LAYER = "conv1"
 def ingest(lake, folder, *, models=("cosine",), prune=False, **settings):
     """Ingest a folder of identities; a model for each target."""
     requests = [small_request(layers=(LAYER,), target=target) for target in models]
-    photographs = open_dataset("folder", folder).photographs
+    photographs = open_dataset("folder", folder, small_catalog()).photographs
     plan = Plan(
-        photographs, requests, open_parser("landmarks"), torch.device("cpu"), 16, 1,
+        photographs, requests, parser(), torch.device("cpu"), 16, 1,
         prune=prune, **settings,
     )  # fmt: skip
     return ingest_photographs(lake, plan, Progress(disable=True))
+
+
+def parser():
+    return open_parser("landmarks", catalog=small_catalog())
 
 
 def new_lake(path, crops=True):
@@ -45,6 +49,11 @@ def mirrored(path):
 
 def contents(lake):
     """Return all that a lake says, images named by identity and content, to the bit."""
+    with lake.kept_open():
+        return _contents(lake)
+
+
+def _contents(lake):
     named = lake.sql(
         "SELECT image_id, identity || ' ' || sha256 AS name FROM images WHERE image_id IS NOT NULL"
     )
@@ -81,11 +90,10 @@ def stored_files(lake):
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
+def faces(demo_photographs, tmp_path_factory):
     """Two people, three photographs each."""
     folder = tmp_path_factory.mktemp("faces")
-    open_dataset("demo", folder / "demo")
-    for path in sorted((folder / "demo").rglob("*.jpg")):
+    for path in sorted(demo_photographs.rglob("*.jpg")):
         if path.stem[-1] in "123":
             target = folder / "faces" / path.parent.name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,21 +103,38 @@ def faces(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(faces, tmp_path_factory):
-    """A folder and the lake made of it."""
-    place = tmp_path_factory.mktemp("made")
-    shutil.copytree(faces, place / "faces")
-    ingest(new_lake(place / "made.lake"), place / "faces")
-    return place
+    return make(tmp_path_factory.mktemp("made") / "place", faces)
+
+
+@pytest.fixture(scope="module")
+def made_bare(faces, tmp_path_factory):
+    return make(tmp_path_factory.mktemp("bare") / "place", faces, crops=False)
 
 
 @pytest.fixture
-def place(made, tmp_path):
-    """A folder of photographs and its lake, which a test may change; the lake's paths are here."""
-    shutil.copytree(made / "faces", tmp_path / "faces")
-    shutil.copytree(made / "made.lake", tmp_path / "made.lake")
-    outcome = ingest(Lake(tmp_path / "made.lake"), tmp_path / "faces")
-    assert (outcome.looked_at, outcome.units) == (0, 0), "another path, the same photographs"
-    return tmp_path
+def place(made):
+    """A folder of photographs and its lake, which a test may change."""
+    return restored(made)
+
+
+@pytest.fixture
+def bare_place(made_bare):
+    """The same with a lake that keeps no crops."""
+    return restored(made_bare)
+
+
+def make(place, faces, **settings):
+    """Copy the photographs and make their lake; and keep a copy of both, as they were made."""
+    shutil.copytree(faces, place / "faces")
+    ingest(new_lake(place / "made.lake", **settings), place / "faces")
+    shutil.copytree(place, place.with_name("copy"))
+    return place
+
+
+def restored(place):
+    shutil.rmtree(place)
+    shutil.copytree(place.with_name("copy"), place)
+    return place
 
 
 def assert_equals_a_lake_made_anew(lake, folder, **settings):
@@ -122,14 +147,15 @@ def assert_equals_a_lake_made_anew(lake, folder, **settings):
     assert verify(lake) == []
 
 
-def test_a_folder_under_another_path_is_the_same_photographs(place, made):
-    lake = Lake(place / "made.lake")
+def test_a_folder_under_another_path_is_the_same_photographs(place, tmp_path):
+    shutil.copytree(place, tmp_path / "moved")
+    lake, faces = Lake(tmp_path / "moved" / "made.lake"), tmp_path / "moved" / "faces"
+    before = stored_files(lake)
+    outcome = ingest(lake, faces)
+    assert (outcome.looked_at, outcome.units) == (0, 0)
     paths = lake.sql("SELECT path FROM images")["path"]
-    assert all(path.startswith(str(place / "faces")) for path in paths)
-    assert stored_files(lake) == {
-        lake.path / file.relative_to(made / "made.lake"): content
-        for file, content in stored_files(Lake(made / "made.lake")).items()
-    }
+    assert all(path.startswith(str(faces)) for path in paths)
+    assert stored_files(lake) == before
 
 
 @pytest.mark.parametrize("how", ["link", "dots", "relative"])
@@ -236,7 +262,7 @@ def test_a_selection_of_the_folder_makes_nobody_depart(place):
     lake = Lake(place / "made.lake")
     every = open_dataset("folder", place / "faces").photographs
     plan = Plan(
-        every[:2], (), open_parser("landmarks"), torch.device("cpu"), 16, 1,
+        every[:2], (), parser(), torch.device("cpu"), 16, 1,
         present=every, prune=True,
     )  # fmt: skip
     assert ingest_photographs(lake, plan, Progress(disable=True)).departed == 0
@@ -312,42 +338,36 @@ def test_an_identity_that_changes_keeps_photographs_that_are_gone_by_their_crops
     assert verify(lake) == []
 
 
-def test_without_crops_a_further_model_lacks_what_is_gone_and_does_the_rest(faces, tmp_path):
-    shutil.copytree(faces, tmp_path / "faces")
-    lake = new_lake(tmp_path / "bare.lake", crops=False)
-    ingest(lake, tmp_path / "faces")
-    (tmp_path / "faces" / "Grace_Hopper" / "Grace_Hopper_0003.jpg").unlink()
-    ingest(lake, tmp_path / "faces", models=("cosine", "dot"))
+def test_without_crops_a_further_model_lacks_what_is_gone_and_does_the_rest(bare_place):
+    lake = Lake(bare_place / "made.lake")
+    (bare_place / "faces" / "Grace_Hopper" / "Grace_Hopper_0003.jpg").unlink()
+    ingest(lake, bare_place / "faces", models=("cosine", "dot"))
     counts = lake.sql("SELECT model, count(*) FROM pairs GROUP BY 1 ORDER BY 1").rows()
     assert counts == [("SMALL", 12), ("SMALL@dot", 8)]
     units = lake.sql("SELECT model, images FROM units WHERE pairs > 0 ORDER BY ALL").rows()
     assert units == [("SMALL", 6), ("SMALL@dot", 5)]
     assert verify(lake) == []
-    assert ingest(lake, tmp_path / "faces", models=("cosine", "dot")).units == 0
+    assert ingest(lake, bare_place / "faces", models=("cosine", "dot")).units == 0
 
 
-def test_a_target_that_needs_all_images_says_which_is_gone(faces, tmp_path):
-    shutil.copytree(faces, tmp_path / "faces")
-    lake = new_lake(tmp_path / "bare.lake", crops=False)
-    ingest(lake, tmp_path / "faces")
-    (tmp_path / "faces" / "Grace_Hopper" / "Grace_Hopper_0003.jpg").unlink()
+def test_a_target_that_needs_all_images_says_which_is_gone(bare_place):
+    lake = Lake(bare_place / "made.lake")
+    (bare_place / "faces" / "Grace_Hopper" / "Grace_Hopper_0003.jpg").unlink()
     with pytest.raises(LeamError, match=r"Grace_Hopper_0003.jpg is no longer there.*--prune"):
-        ingest(lake, tmp_path / "faces", models=("cosine", "impostor"))
+        ingest(lake, bare_place / "faces", models=("cosine", "impostor"))
 
 
-def test_without_crops_an_identity_that_changes_loses_what_is_gone(faces, tmp_path):
-    shutil.copytree(faces, tmp_path / "faces")
-    lake = new_lake(tmp_path / "bare.lake", crops=False)
-    ingest(lake, tmp_path / "faces")
-    (tmp_path / "faces" / "Grace_Hopper" / "Grace_Hopper_0003.jpg").unlink()
-    mirrored(tmp_path / "faces" / "Grace_Hopper" / "Grace_Hopper_0001.jpg")
-    ingest(lake, tmp_path / "faces")
+def test_without_crops_an_identity_that_changes_loses_what_is_gone(bare_place, faces):
+    lake = Lake(bare_place / "made.lake")
+    (bare_place / "faces" / "Grace_Hopper" / "Grace_Hopper_0003.jpg").unlink()
+    mirrored(bare_place / "faces" / "Grace_Hopper" / "Grace_Hopper_0001.jpg")
+    ingest(lake, bare_place / "faces")
     rejected = lake.sql("SELECT reason, detail FROM images WHERE status = 'rejected'").rows()
     assert [reason for reason, _ in rejected] == ["departed"]
     assert lake.images.height == 5
     assert verify(lake) == []
     shutil.copy2(
-        faces / "Grace_Hopper" / "Grace_Hopper_0003.jpg", tmp_path / "faces" / "Grace_Hopper"
+        faces / "Grace_Hopper" / "Grace_Hopper_0003.jpg", bare_place / "faces" / "Grace_Hopper"
     )
-    ingest(lake, tmp_path / "faces")
+    ingest(lake, bare_place / "faces")
     assert lake.images.height == 6, "it is kept again when it comes back"

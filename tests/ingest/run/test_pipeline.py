@@ -19,14 +19,14 @@ from leamstore.errors import LakeError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.verify import verify
-from tests.small_network import LAYERS, small_request
+from tests.small_network import LAYERS, small_catalog, small_request
 
 
 def run(lake, photographs, *requests):
     plan = Plan(
         photographs=photographs,
         requests=requests or (small_request(),),
-        parser=open_parser("landmarks"),
+        parser=open_parser("landmarks", catalog=small_catalog()),
         device=torch.device("cpu"),
         batch_size=16,
         workers=2,
@@ -39,11 +39,10 @@ def new_lake(path):
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
+def faces(demo_photographs, tmp_path_factory):
     """Four images of each of the demo set's people, and a file that is no image."""
     folder = tmp_path_factory.mktemp("faces")
-    open_dataset("demo", folder / "demo")
-    for path in sorted((folder / "demo").rglob("*.jpg")):
+    for path in sorted(demo_photographs.rglob("*.jpg")):
         if path.stem[-1] in "1234":
             target = folder / "faces" / path.parent.name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +76,11 @@ def changing(faces, whole, tmp_path):
 
 def contents(lake):
     """What a lake says, without the numbers that depend on when an image came."""
+    with lake.kept_open():
+        return _contents(lake)
+
+
+def _contents(lake):
     names = lake.sql("SELECT image_id, sha256 FROM images WHERE image_id IS NOT NULL")
     ids = names.rename({"sha256": "name"})
     tables_by_name = {}
@@ -100,9 +104,10 @@ def maps_by_name(lake, array="relevance", layer="conv1", model="SMALL"):
 
 
 def assert_same_lake(one, other):
-    for table, rows in contents(one).items():
+    ours, theirs = contents(one), contents(other)
+    for table, rows in ours.items():
         assert_frame_equal(
-            rows, contents(other)[table], check_row_order=False, check_column_order=False,
+            rows, theirs[table], check_row_order=False, check_column_order=False,
             rel_tol=1e-4, abs_tol=1e-5,
         )  # fmt: skip
     for layer in LAYERS:

@@ -41,11 +41,10 @@ def request_of(network, target="cosine", positives="all", **facts):
 
 
 @pytest.fixture(scope="module")
-def photographs(tmp_path_factory):
+def photographs(demo_photographs, tmp_path_factory):
     """Four images of each of the demo set's people."""
     folder = tmp_path_factory.mktemp("faces")
-    open_dataset("demo", folder / "demo")
-    for path in sorted((folder / "demo").rglob("*.jpg")):
+    for path in sorted(demo_photographs.rglob("*.jpg")):
         if path.stem[-1] in "1234":
             target = folder / "faces" / path.parent.name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)

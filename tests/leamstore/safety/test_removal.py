@@ -1,26 +1,23 @@
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from ingest.photographs.datasets import open_dataset
 from leamstore import arrays, tables
 from leamstore.errors import LakeError
 from leamstore.lake import Lake
 from leamstore.safety.removal import remove_identity, remove_photograph
 from leamstore.safety.verify import verify
 from leamstore.tables import results
+from tests.commandlines import run_command
 from tests.ingest.run.test_images import ingest, new_lake
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(demo_photographs, tmp_path_factory):
     """A lake of three people with two or three photographs each, and an answer about them."""
     place = tmp_path_factory.mktemp("made")
-    open_dataset("demo", place / "demo")
-    for path in sorted((place / "demo").rglob("*.jpg")):
+    for path in sorted(demo_photographs.rglob("*.jpg")):
         if path.stem[-1] in "123":
             target = place / "faces" / path.parent.name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -93,10 +90,8 @@ def test_answers_about_a_removed_person_lose_its_rows_and_are_out_of_date(lake):
 
 def test_a_removed_photograph_is_taken_out_of_the_maps_of_the_others(lake, made):
     path = str(made / "faces" / "Grace_Hopper" / "Grace_Hopper_0002.jpg")
-    command = [sys.executable, "-m", "leamstore", "remove", "--image", path]
-    ran = subprocess.run(
-        [*command, "--lake", str(lake.path)], capture_output=True, text=True, check=True
-    )
+    ran = run_command("leamstore", "remove", "--image", path, "--lake", lake.path)
+    assert ran.returncode == 0, ran.stderr
     assert f"Removed {path}" in ran.stdout
     assert lake.sql("SELECT count(*) FROM pairs").item() == 6 + 2
     assert path not in lake.sql("SELECT path FROM images")["path"]
