@@ -36,14 +36,14 @@ def beside_programs(settings: Settings) -> Iterator[Measured]:
     """Measure LEAM with its region counts beside busy loops and beside itself, over it alone."""
     identities, images = settings.size(4, 2), settings.size(_IMAGES, 2)
     other = _OTHER_RUN.format(images=images)
-    cases = {
+    cases: dict[str, list[str]] = {
         "alone": [],
         "one busy loop": [_BUSY_LOOP],
         "two busy loops": [_BUSY_LOOP] * 2,
         "another run of LEAM": [other],
     }
     with _processes(identities, images) as in_processes:
-        sides = {
+        sides: dict[str, Side] = {
             "threads": partial(explain, identities, images, settings.seed),
             "processes": in_processes,
         }

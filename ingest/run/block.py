@@ -1,5 +1,6 @@
 """The work that a block lacks: photographs read, faces parsed, identities explained."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -106,18 +107,19 @@ def submit_units(
 
 
 def _parse(open_run: OpenRun, todo: Todo, loaded: LoadedBlock, pool: Executor) -> FacesUnit:
-    stopwatch = Stopwatch()
-    with stopwatch.measured("parse"):
-        starts = range(0, len(loaded.crops), _PARSED_TOGETHER)
-        batches = [slice(start, start + _PARSED_TOGETHER) for start in starts]
-        parts = pool.map(
-            lambda batch: open_run.parser.parse(loaded.crops[batch], loaded.landmarks[batch]),
-            batches,
-        )
-        labels = np.concatenate(list(parts))
+    def parse(batch: slice) -> tuple[NDArray[np.uint8], Counter[str]]:
+        stopwatch = Stopwatch()
+        with stopwatch.measured("parse"):
+            labels = open_run.parser.parse(loaded.crops[batch], loaded.landmarks[batch])
+        return labels, stopwatch.seconds
+
+    starts = range(0, len(loaded.crops), _PARSED_TOGETHER)
+    batches = [slice(start, start + _PARSED_TOGETHER) for start in starts]
+    parts, seconds = zip(*pool.map(parse, batches), strict=True)
+    labels = np.concatenate(parts)
     rows_of = {f"labels/{open_run.settings.parser}": labels, "crop": loaded.crops}
     faces = {name: rows_of[name] for name in face_arrays(open_run.settings)}
-    return FacesUnit(open_run.faces, todo.block, todo.images, faces, stopwatch.seconds)
+    return FacesUnit(open_run.faces, todo.block, todo.images, faces, sum(seconds, Counter()))
 
 
 def _model_unit(

@@ -71,7 +71,7 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         )
     if run["units"]:
         console.print(f"This run: {run['pairs']:,} pairs, {run['maps']:,} maps")
-        stages = Table("stage", "seconds")
+        stages = Table("stage", "seconds of all threads")
         for stage, seconds in run["seconds"].items():
             stages.add_row(stage, f"{seconds:,.1f}")
         console.print(stages)

@@ -67,6 +67,7 @@ ELSEWHERE: Final = {
     "dashboards/selections.py":
         "dashboards/browser/test_pages.py::test_filters_and_selections_stay_across_pages",
     "dashboards/shell.py": "dashboards/views/test_home.py",
+    "benchmarks/busy_machine.py": "benchmarks/test_registry.py",
     "benchmarks/dashboards.py": "benchmarks/test_registry.py",
     "benchmarks/leam.py": "benchmarks/test_registry.py",
     "benchmarks/machine.py":
