@@ -20,6 +20,7 @@ from dashboards.page import nothing_here
 from ingest.faces.chips import warp
 from leamstore import arrays, geometry
 from leamstore.layers import CellGrid, Layer
+from leamstore.nearest import nearest
 from leamstore.poses import Frame, Poses
 from leamstore.schema import GRID, REGION_NAMES, UNLABELLED
 
@@ -142,7 +143,7 @@ def _read_face(
     pixels = np.full((size, size, 3), _NO_CROP, np.uint8)
     if settings.crops:
         pixels = warp(_read(context, "crop", image_id), to_crop, size)
-    return Face(pixels, geometry.nearest(labels, to_crop, size, UNLABELLED))
+    return Face(pixels, nearest(labels, to_crop, size, UNLABELLED))
 
 
 @st.cache_data(show_spinner=False, max_entries=_CHUNKS, hash_funcs=HASHES)
@@ -205,7 +206,7 @@ def in_frame(
     """Resample pixels (512, 512) of the grid over the chip to a picture (size, size) of a frame."""
     to_chip = poses.grid_to_chip(frame, size, grid.input_size)[0]
     to_grid = geometry.compose(geometry.scaling(grid.input_size, GRID), to_chip)
-    return geometry.nearest(activated, to_grid, size, False)
+    return nearest(activated, to_grid, size, False)
 
 
 def outlines(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from leamstore import geometry, schema
 from leamstore.errors import LeamError
 from leamstore.geometry import Affine, Resampling
 from leamstore.layers import CellGrid
+from leamstore.nearest import nearest
 
 CLASSES: Final = len(schema.REGIONS) + 1
 """The regions, and one more for unlabelled pixels."""
@@ -99,7 +100,7 @@ def classes_on_chip(
         0 to 19; unlabelled where the chip reaches beyond the crop.
     """
     to_crop = geometry.compose(chip_to_crop, geometry.scaling(schema.GRID, input_size))
-    found = geometry.nearest(labels, to_crop, schema.GRID, schema.UNLABELLED)
+    found = nearest(labels, to_crop, schema.GRID, schema.UNLABELLED)
     return np.minimum(found, UNLABELLED_CLASS)
 
 
