@@ -108,7 +108,8 @@ def ingest(
         str,
         _maps(
             help="Parser of the facial regions, by its name in the catalog: farl, landmarks. "
-            "auto: the first whose weights are here or can be fetched.",
+            "auto: the lake's own, or for a new lake the first whose weights are here or can be "
+            "fetched.",
             metavar="auto|NAME",
         ),
     ] = "auto",
@@ -212,6 +213,7 @@ def ingest(
     )
     requests, passed_over = options.choose_models(known, models, settings, console)
     torch_device = choose_device(device if scheduler is None else "cpu")
+    parser = options.choose_parser(parser, lake)
     parsing, stand_in = find_parser(known, parser, str(torch_device), console)
     lake_settings = LakeSettings(
         parser=parsing.name,

@@ -96,6 +96,14 @@ def choose_detector(name: str) -> str:
     return name
 
 
+def choose_parser(name: str, path: str | Location) -> str:
+    """Return the name of the parser; for ``auto`` that of the lake, if the lake exists."""
+    path = location(path)
+    if name == "auto" and (path / "lake.duckdb").exists():
+        return Lake(path, patience=WITHOUT_END).settings.parser
+    return name
+
+
 def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
     """Return the number of pair maps per anchor to keep: ``none``, ``all`` or a number."""
     if text == "none":

@@ -106,7 +106,7 @@ class LayerResult:
     ----------
     relevance, peak : (image, y, x) float16 and (image,) float32
         Means over the positives.
-    pair_counts : (pair, activation, class) int64
+    pair_counts : (pair, activation, class) int32
         Pixels by class, of the full and of the top activation.
     pair_peak : (pair,) float32
     image_counts : (image, percent, class) int64
@@ -116,7 +116,7 @@ class LayerResult:
 
     relevance: NDArray[np.float16]
     peak: NDArray[np.float32]
-    pair_counts: NDArray[np.int64]
+    pair_counts: NDArray[np.int32]
     pair_peak: NDArray[np.float32]
     image_counts: NDArray[np.int64]
     kept: NDArray[np.float16]
@@ -330,7 +330,7 @@ class _Gathering:
         self.anchors = anchors
         self.relevance = torch.zeros(count, *cells.shape)
         self.pair_peak = torch.zeros(pairs)
-        self.pair_counts = np.zeros((pairs, 2, CLASSES), np.int64)
+        self.pair_counts = np.zeros((pairs, 2, CLASSES), np.int32)
         self.kept = torch.zeros(len(kept), *cells.shape, dtype=torch.float16)
         self.place_of_kept = torch.full((pairs,), -1)
         self.place_of_kept[kept] = torch.arange(len(kept))

@@ -17,8 +17,6 @@ ELSEWHERE: Final = {
     "leamstore/safety/verify_arrays.py": "leamstore/safety/test_verify.py",
     "leamstore/tables/export.py": "leamstore/test_commandline.py",
     "leamstore/tables/waiting.py": "leamstore/tables/test_connections.py",
-    "ingest/options.py":
-        "ingest/test_commandline.py::test_a_mistake_is_one_sentence_and_leaves_no_lake",
     "ingest/faces/block_images.py": "ingest/run/test_pipeline.py",
     "ingest/photographs/deep_pixels.py": "ingest/photographs/test_decoding.py",
     "ingest/photographs/fingerprint.py": "ingest/faces/test_survey.py",
