@@ -262,7 +262,7 @@ def _image_regions(model: RunModel, results: Sequence[Result]) -> Iterator[pl.Da
 
 
 def _region_columns(
-    counts: NDArray[np.int64], has_map: NDArray[np.bool_], visible: Sequence[str]
+    counts: NDArray[np.integer], has_map: NDArray[np.bool_], visible: Sequence[str]
 ) -> dict[str, pl.Series]:
     """Return a column for each region and ``pixels``; NULL for the unseen and for zero maps."""
     shown = pl.Series(has_map)
