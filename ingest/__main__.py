@@ -190,6 +190,7 @@ def ingest(
     from ingest.leam.targets import find_target  # noqa: PLC0415
     from ingest.networks.device import choose_device  # noqa: PLC0415
     from ingest.photographs.datasets.selection import Limits, select  # noqa: PLC0415
+    from ingest.photographs.download import Downloader  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
     from ingest.run.pipeline import (  # noqa: PLC0415
         done_models,
@@ -200,6 +201,7 @@ def ingest(
     from leamstore.lake import LakeSettings  # noqa: PLC0415
 
     find_target(target)
+    downloader = Downloader(console)
     limits = Limits(max_images, min_images, max_identities, seed)
     data = options.choose_dataset(known, images, dataset, root, limits, console)
     photographs = select(data.photographs, limits)
@@ -211,10 +213,10 @@ def ingest(
         precision=precision,
         seed=seed,
     )
-    requests, passed_over = options.choose_models(known, models, settings, console)
+    requests, passed_over = options.choose_models(known, models, settings, downloader)
     torch_device = choose_device(device if scheduler is None else "cpu")
     parser = options.choose_parser(parser, lake)
-    parsing, stand_in = find_parser(known, parser, str(torch_device), console)
+    parsing, stand_in = find_parser(known, parser, str(torch_device), downloader)
     lake_settings = LakeSettings(
         parser=parsing.name,
         keep_pairs=options.choose_keep_pairs(keep_pairs, photographs),

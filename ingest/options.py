@@ -17,6 +17,7 @@ from ingest.networks.weights import find_weights
 from ingest.photographs.datasets import Dataset, Photograph, open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import Limits
+from ingest.photographs.download import Downloader
 from ingest.run.models import Positives, Request
 from leamstore.catalog import Catalog, Model, files
 from leamstore.errors import LakeError, LeamError, WeightsError
@@ -62,7 +63,7 @@ def choose_dataset(
 
 
 def choose_models(
-    catalog: Catalog, names: str, settings: ModelSettings, console: Console
+    catalog: Catalog, names: str, settings: ModelSettings, downloader: Downloader
 ) -> tuple[list[Request], dict[str, str]]:
     """Return the named models, or all, and what each one that is passed over needs to be run.
 
@@ -73,7 +74,7 @@ def choose_models(
     requests, passed_over = [], {}
     for entry in catalog.named_models(names):
         try:
-            _require_weights(entry, settings, console)
+            _require_weights(entry, settings, downloader)
         except WeightsError as error:
             if names != "all":
                 raise
@@ -137,8 +138,8 @@ def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
     return lake
 
 
-def _require_weights(entry: Model, settings: ModelSettings, console: Console) -> None:
+def _require_weights(entry: Model, settings: ModelSettings, downloader: Downloader) -> None:
     if settings.weights is None and entry.weights is not None:
-        find_weights(entry.weights, console)
+        find_weights(entry.weights, downloader)
     elif isinstance(settings.weights, Path) and not settings.weights.is_file():
         raise WeightsError(f"there is no file {settings.weights}.")

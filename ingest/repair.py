@@ -47,6 +47,7 @@ def repair(
 
     from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.networks.device import choose_device  # noqa: PLC0415
+    from ingest.photographs.download import Downloader  # noqa: PLC0415
     from ingest.run.pipeline import finish_units  # noqa: PLC0415
     from ingest.run.plan import Plan  # noqa: PLC0415
     from leamstore.lake import Lake  # noqa: PLC0415
@@ -55,7 +56,7 @@ def repair(
     known = read_catalog(*(catalog or []))
     opened = Lake(lake, patience=WITHOUT_END)
     torch_device = choose_device(device)
-    parser, _ = find_parser(known, opened.settings.parser, str(torch_device), console)
+    parser, _ = find_parser(known, opened.settings.parser, str(torch_device), Downloader(console))
     requests, refusals = _requests(opened, known)
     plan = Plan((), requests, parser, torch_device, batch_size, workers or CPU_COUNT)
     with Progress(console=console, disable=quiet) as progress:

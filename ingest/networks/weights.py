@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import safetensors.torch
 import torch
-from rich.console import Console
 from torch import Tensor
 
-from ingest.photographs.download import fetch
+from ingest.photographs.download import Downloader
 from leamstore.catalog import Weights, files
 from leamstore.errors import WeightsError, some
 
@@ -29,15 +28,15 @@ _TORCH_PROTOCOL: Final = b"\x02"
 """Version of the pickles that torch writes."""
 
 
-def find_weights(weights: Weights, console: Console | None = None) -> Path:
+def find_weights(weights: Weights, downloader: Downloader | None = None) -> Path:
     """Return the file of the weights, fetched if it is neither installed nor in the cache folder.
 
     Parameters
     ----------
     weights : Weights
         Entry of the catalog.
-    console : Console, optional
-        Where the progress bar is drawn; by default standard error.
+    downloader : Downloader, optional
+        That of the command, which may fetch other files too.
 
     Returns
     -------
@@ -53,7 +52,7 @@ def find_weights(weights: Weights, console: Console | None = None) -> Path:
     if path is None and weights.package is not None:
         raise WeightsError(f"{weights.file} is missing. {files.by_hand(weights)}")
     if path is None:
-        return fetch(weights, console)
+        return (downloader or Downloader()).fetch(weights)
     wrong = files.fault(weights, path)
     if wrong is not None:
         raise WeightsError(f"{path} {wrong}: remove it. {files.by_hand(weights)}")

@@ -30,42 +30,53 @@ POLICY: Final = Policy(
     redirects=30,
     retried=frozenset({"server-error", "busy", "truncated", "slow", "unreachable"}),
     pause=2.0,
+    connection_failures=1,
 )
 """Policy of downloads of weights and archives: few and large files, so without a time limit."""
 
 
-def fetch(file: RemoteFile, console: Console | None = None, policy: Policy = POLICY) -> Path:
-    """Fetch a file from the first of its addresses that gives it.
+class Downloader:
+    """Downloads of one command: a host that can't be reached is asked for one file only.
 
     Parameters
     ----------
-    file : RemoteFile
-        Entry of the catalog.
     console : Console, optional
         Where the progress bar is drawn; by default standard error.
     policy : ingest.photographs.http.Policy
         Rules for retries and timeouts.
-
-    Returns
-    -------
-    Path
-        The file in the cache folder, of the size and sha256 that the catalog states.
-
-    Raises
-    ------
-    WeightsError
-        If no address gives the right file, it can't be written, or LEAM_OFFLINE is set.
     """
-    if files.is_offline():
-        raise WeightsError(f"LEAM_OFFLINE forbids fetching {file.file}. {files.by_hand(file)}")
-    if not file.addresses:
-        raise WeightsError(f"{file.file} can't be fetched. {files.by_hand(file)}")
-    console = console or Console(stderr=True)
-    partial = _Partial(files.cache_folder() / "partial" / file.file.replace("/", "__"))
-    with _writing(file, partial), partial.locked(console):
-        if not files.place(file).is_file():  # unless another process fetched it meanwhile
-            _fetch(file, partial, console, policy)
-    return files.place(file)
+
+    def __init__(self, console: Console | None = None, policy: Policy = POLICY) -> None:
+        self._console = console or Console(stderr=True)
+        self._client = Client(policy)
+
+    def fetch(self, file: RemoteFile) -> Path:
+        """Fetch a file from the first of its addresses that gives it.
+
+        Parameters
+        ----------
+        file : RemoteFile
+            Entry of the catalog.
+
+        Returns
+        -------
+        Path
+            The file in the cache folder, of the size and sha256 that the catalog states.
+
+        Raises
+        ------
+        WeightsError
+            If no address gives the right file, it can't be written, or LEAM_OFFLINE is set.
+        """
+        if files.is_offline():
+            raise WeightsError(f"LEAM_OFFLINE forbids fetching {file.file}. {files.by_hand(file)}")
+        if not file.addresses:
+            raise WeightsError(f"{file.file} can't be fetched. {files.by_hand(file)}")
+        partial = _Partial(files.cache_folder() / "partial" / file.file.replace("/", "__"))
+        with _writing(file, partial), partial.locked(self._console):
+            if not files.place(file).is_file():  # unless another process fetched it meanwhile
+                _fetch(file, partial, self._console, self._client)
+        return files.place(file)
 
 
 class _Partial:
@@ -177,7 +188,7 @@ class _PartialReceiver(Receiver):
             self._stream.truncate()
 
 
-def _fetch(file: RemoteFile, partial: _Partial, console: Console, policy: Policy) -> None:
+def _fetch(file: RemoteFile, partial: _Partial, console: Console, client: Client) -> None:
     columns = (
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
@@ -185,7 +196,6 @@ def _fetch(file: RemoteFile, partial: _Partial, console: Console, policy: Policy
         bars.TransferSpeedColumn(),
         bars.TimeRemainingColumn(),
     )
-    client = Client(policy)
     complaints = []
     with bars.Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(file.file, total=None)

@@ -25,6 +25,7 @@ from ingest.faces.survey import look_at
 from ingest.leam.identity import RunModel
 from ingest.networks.device import choose_device
 from ingest.photographs.datasets import Photograph
+from ingest.photographs.download import Downloader
 from ingest.photographs.fingerprint import Fingerprint, fingerprint
 from ingest.run.block import OpenRun, References, Todo, embeddings_of, submit_units
 from ingest.run.environment import differences, observe
@@ -193,7 +194,7 @@ class JobPlugin(WorkerPlugin):
     @cached_property
     def _parser(self) -> Parser:
         name, device = self.job.settings.parser, str(self._device)
-        return find_parser(self.job.catalog, name, device, Console(quiet=True))[0]
+        return find_parser(self.job.catalog, name, device, Downloader(Console(quiet=True)))[0]
 
     @contextmanager
     def _saying_who(self) -> Iterator[None]:

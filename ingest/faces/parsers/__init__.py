@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from ingest.networks.weights import find_weights
+from ingest.photographs.download import Downloader
 from leamstore.catalog import Catalog, read_catalog, resolve
 from leamstore.errors import CatalogError, WeightsError
 from leamstore.geometry import Points
@@ -73,7 +73,7 @@ def open_parser(
 
 
 def find_parser(
-    catalog: Catalog, name: str, device: str, console: Console
+    catalog: Catalog, name: str, device: str, downloader: Downloader
 ) -> tuple[Parser, str | None]:
     """Return the parser of a name, and a sentence if another one replaces it.
 
@@ -84,8 +84,8 @@ def find_parser(
         Its name in the catalog, or ``auto``: the first whose weights are here or can be fetched.
     device : str
         Where torch computes.
-    console : Console
-        Where a download shows its progress.
+    downloader : Downloader
+        Fetches weights that are not here.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def find_parser(
     missing: list[str] = []
     for entry in entries:
         try:
-            weights = find_weights(entry.weights, console) if entry.weights else None
+            weights = find_weights(entry.weights, downloader) if entry.weights else None
         except WeightsError as error:
             if entry is entries[-1]:
                 raise

@@ -54,7 +54,7 @@ def fetch_dataset(
 
 
 def _archive(file: RemoteFile, console: Console | None) -> Path:
-    return files.locate(file) or download.fetch(file, console)
+    return files.locate(file) or download.Downloader(console).fetch(file)
 
 
 def _copy(file: Path, place: Path) -> None:

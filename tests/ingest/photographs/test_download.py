@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ingest.photographs.download import POLICY, fetch
+from ingest.photographs.download import POLICY, Downloader
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 from tests.weight_host import WeightHost
@@ -38,7 +38,7 @@ def entry(*addresses, **facts):
 
 
 def fetch_quietly(file):
-    return fetch(file, Console(file=StringIO()), HASTE)
+    return Downloader(Console(file=StringIO()), HASTE).fetch(file)
 
 
 def files_in(folder: Path) -> set[str]:
@@ -220,6 +220,17 @@ def test_two_that_want_a_file_at_once_fetch_it_once(host):
 def test_a_progress_bar_is_drawn_on_the_console(host):
     screen = StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
-    fetch(entry(host.address("ok", "w.pth")), console, HASTE)
+    Downloader(console, HASTE).fetch(entry(host.address("ok", "w.pth")))
     assert NAME in screen.getvalue()
     assert "2.1/2.1 MB" in screen.getvalue()
+
+
+def test_a_host_that_can_not_be_reached_is_asked_for_one_file_only():
+    downloader = Downloader(Console(file=StringIO()), HASTE)
+    sentences = []
+    for _ in range(2):
+        with pytest.raises(WeightsError) as caught:
+            downloader.fetch(entry("http://127.0.0.1:9/w.pth"))
+        sentences.append(str(caught.value))
+    assert "could not be reached. Get" in sentences[0]
+    assert "has a host that could not be reached before" in sentences[1]

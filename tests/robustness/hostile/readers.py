@@ -13,7 +13,7 @@ from ingest.photographs.datasets import Photograph, open_dataset
 from ingest.photographs.datasets.archive import unpack
 from ingest.photographs.datasets.host_answers import Answers
 from ingest.photographs.datasets.imdb_face import read_links
-from ingest.photographs.download import POLICY, fetch
+from ingest.photographs.download import POLICY, Downloader
 from ingest.photographs.http import Client, NoFileError, Policy
 from leamstore.catalog import RemoteFile, read_catalog
 from leamstore.lake import Lake
@@ -73,7 +73,7 @@ def host(_room: Room, behaviour: str) -> str:
             page="http://example.org/zoo", licence="none",
         )  # fmt: skip
         haste = dataclasses.replace(POLICY, attempts=2, pause=0.0, timeout=0.2)
-        return str(fetch(file, Console(file=io.StringIO()), haste))
+        return str(Downloader(Console(file=io.StringIO()), haste).fetch(file))
 
 
 def image_host(_room: Room, behaviour: str) -> str:
