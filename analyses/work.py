@@ -1,12 +1,12 @@
 """Long work: items processed one by one or mapped in parallel by dask, with progress."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import dask
 from dask.callbacks import Callback
+from dask.system import CPU_COUNT
 from rich.console import Console
 from rich.progress import Progress, track
 
@@ -74,8 +74,7 @@ class Work:
     ) -> list[Outcome]:
         tasks = [dask.delayed(function, pure=False, traverse=False)(item) for item in items]
         with Callback(posttask=lambda *_: advance()):
-            cores = len(os.sched_getaffinity(0))
-            return list(dask.compute(*tasks, scheduler=self.scheduler, num_workers=cores))
+            return list(dask.compute(*tasks, scheduler=self.scheduler, num_workers=CPU_COUNT))
 
     def _map_on_cluster(
         self, function: Callable[[Item], Outcome], items: Sequence[Item], advance: Advance
