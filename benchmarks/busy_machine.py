@@ -16,7 +16,7 @@ from dask.system import CPU_COUNT
 from benchmarks.benchmark import Measured, Settings
 from benchmarks.timing import Side, medians
 from ingest.leam.identity import Identity, RunModel, submit_identity
-from ingest.run.execution import computing_threads
+from ingest.leam.threads import computing_threads
 from ingest.run.models import Request, open_model
 from leamstore import schema
 from leamstore.catalog import read_catalog
@@ -65,8 +65,8 @@ def beside_programs(settings: Settings) -> Iterator[Measured]:
 def explain(identities: int, images: int, seed: int, threads: int = CPU_COUNT) -> None:
     """Make the maps and counts of drawn identities as an ingest does."""
     model, drawn = _model(), _draw_identities(identities, images, seed)
-    with computing_threads(threads) as pool:
-        for wait in [submit_identity(pool, model, identity) for identity in drawn]:
+    with computing_threads(threads, torch.device("cpu")) as computing:
+        for wait in [submit_identity(computing, model, identity) for identity in drawn]:
             wait()
 
 

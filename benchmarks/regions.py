@@ -5,6 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.benchmark import Measured, Settings
@@ -13,8 +14,8 @@ from benchmarks.material import Study, studies
 from benchmarks.timing import medians
 from ingest.leam.maps import backward_passes
 from ingest.leam.region_counts import ClassGrid, count_regions
+from ingest.leam.threads import computing_threads
 from ingest.networks.cell_geometry import layer_geometry
-from ingest.run.execution import computing_threads
 from leamstore import schema
 from leamstore.catalog import read_catalog
 from leamstore.layers import CellGrid
@@ -38,10 +39,12 @@ def share_of_leam(settings: Settings) -> Iterator[Measured]:
             drawn_classes(len(study.chips), settings.seed),
         )
         leam = partial(explain_pairs, *study.leam)
-        with computing_threads(1) as pool:  # as an identity is the work of one thread
+        with computing_threads(
+            1, torch.device("cpu")
+        ) as threads:  # as an identity is the work of one thread
             sides = {
-                "leam": lambda leam=leam: pool.submit(leam).result(),
-                "regions": lambda count=count: pool.submit(count).result(),
+                "leam": lambda leam=leam: threads.explaining.submit(leam).result(),
+                "regions": lambda count=count: threads.explaining.submit(count).result(),
             }
             seconds = medians(sides, settings.repeats)
         per_map = seconds["regions"] / len(study.pairs) / len(study.layers)

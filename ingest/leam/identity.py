@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ingest.leam.maps import BackwardPass, Precision, backward_passes, embed
 from ingest.leam.region_counts import CLASSES, ClassGrid, classes_on_chip, count_regions
 from ingest.leam.targets import Target, has_direction, mean_of_positives
+from ingest.leam.threads import Threads
 from ingest.stopwatch import Stopwatch
 from leamstore import schema
 from leamstore.errors import LeamError, some
@@ -150,7 +151,7 @@ class IdentityResult:
 
 
 def submit_identity(
-    pool: Executor, model: RunModel, identity: Identity
+    threads: Threads, model: RunModel, identity: Identity
 ) -> Callable[[], IdentityResult]:
     """Submit the maps and counts of one identity; the returned function waits for the result.
 
@@ -167,24 +168,28 @@ def submit_identity(
     """
     images = np.arange(len(identity.chips))
     if len(images) <= model.batch_size:
-        return pool.submit(_explain, model, identity, images).result
-    embeddings = embed_batches(pool, model, _chips(identity))
+        return threads.explaining.submit(
+            _explain, model, identity, images, None, threads.counting
+        ).result
+    embeddings = embed_batches(threads, model, _chips(identity))
     images = np.flatnonzero(has_direction(embeddings).cpu().numpy())
     if len(images) < 2:
         return lambda: _NO_RESULT
     directed, embeddings = identity.at(images), embeddings[torch.from_numpy(images)]
     anchors = np.arange(len(images))
-    parts = pool.map(
-        lambda own: _explain(model, directed, own, embeddings),
+    parts = threads.explaining.map(
+        lambda own: _explain(model, directed, own, embeddings, threads.counting),
         [anchors[first : first + model.batch_size] for first in anchors[:: model.batch_size]],
     )
     return lambda: replace(_joined(list(parts)), images=images)
 
 
-def embed_batches(pool: Executor, model: RunModel, chips: Tensor) -> Tensor:
+def embed_batches(threads: Threads, model: RunModel, chips: Tensor) -> Tensor:
     """Return the embeddings (image, n) of chips (image, 3, h, w), batch by batch."""
     batches = chips.split(model.batch_size)
-    made = pool.map(lambda batch: embed(model.network, batch, len(batch), model.precision), batches)
+    made = threads.explaining.map(
+        lambda batch: embed(model.network, batch, len(batch), model.precision), batches
+    )
     return torch.cat(list(made))
 
 
@@ -192,7 +197,8 @@ def _explain(
     model: RunModel,
     identity: Identity,
     anchors: NDArray[np.int64],
-    embeddings: Tensor | None = None,
+    embeddings: Tensor | None,
+    counting: Executor | None,
 ) -> IdentityResult:
     """Explain the pairs of some anchors, ascending positions; of all, without embeddings."""
     pairs = _pairs(anchors, len(identity.chips), model.by_pair)
@@ -207,7 +213,7 @@ def _explain(
         made = part.embeddings
         directed = np.flatnonzero(has_direction(made).cpu().numpy())
         if embeddings is None and len(directed) < len(made):
-            return _explain_some(model, identity, directed)
+            return _explain_some(model, identity, directed, counting)
         _require_finite(model, identity, pairs[part.pairs, 0], part.peaks)
         with stopwatch.measured("leam"):  # waits for a GPU, which is still computing
             stored = {name: maps.half().cpu() for name, maps in part.maps.items()}
@@ -215,9 +221,9 @@ def _explain(
                 layer.take(part.pairs, part.maps[name], stored[name], part.peaks[name])
         with stopwatch.measured("regions"):
             for name, layer in gathering.items() if model.by_pair else ():
-                layer.count(part.pairs, stored[name], grid)
+                layer.count(part.pairs, stored[name], grid, counting)
     with stopwatch.measured("regions"):
-        layers = {name: layer.result(grid) for name, layer in gathering.items()}
+        layers = {name: layer.result(grid, counting) for name, layer in gathering.items()}
     return IdentityResult(
         images=anchors,
         embeddings=made[torch.from_numpy(anchors)].float().cpu().numpy(),
@@ -228,11 +234,16 @@ def _explain(
     )
 
 
-def _explain_some(model: RunModel, identity: Identity, images: NDArray[np.int64]) -> IdentityResult:
+def _explain_some(
+    model: RunModel,
+    identity: Identity,
+    images: NDArray[np.int64],
+    counting: Executor | None,
+) -> IdentityResult:
     """Explain an identity by some of its images; by none if there are no two to make a pair."""
     if len(images) < 2:
         return _NO_RESULT
-    result = _explain(model, identity.at(images), np.arange(len(images)))
+    result = _explain(model, identity.at(images), np.arange(len(images)), None, counting)
     return replace(result, images=images[result.images])
 
 
@@ -346,21 +357,23 @@ class _Gathering:
         places = self.place_of_kept[pairs]
         self.kept[places[places >= 0]] = stored[places >= 0]
 
-    def count(self, pairs: Tensor, stored: Tensor, grid: ClassGrid) -> None:
+    def count(
+        self, pairs: Tensor, stored: Tensor, grid: ClassGrid, counting: Executor | None
+    ) -> None:
         """Count the regions of some pairs' maps, as they are stored."""
         anchors = self.anchors[pairs].numpy()
         counts = count_regions(
-            stored.numpy(), self.cells, grid, anchors, (schema.PAIR_TOP_PERCENT,)
+            stored.numpy(), self.cells, grid, anchors, (schema.PAIR_TOP_PERCENT,), counting
         )
         self.pair_counts[pairs.numpy()] = np.stack([counts.full, counts.top[:, 0]], axis=1)
 
-    def result(self, grid: ClassGrid) -> LayerResult:
+    def result(self, grid: ClassGrid, counting: Executor | None) -> LayerResult:
         """Return the means over each anchor's pairs, and their counts at all percents."""
         positives = torch.bincount(self.anchors, minlength=len(self.relevance))
         relevance = (self.relevance.cpu() / positives[:, None, None]).half().numpy()
         peak = torch.zeros(len(relevance)).index_add_(0, self.anchors, self.pair_peak) / positives
         images = np.arange(len(relevance))
-        counts = count_regions(relevance, self.cells, grid, images, schema.TOP_PERCENTS)
+        counts = count_regions(relevance, self.cells, grid, images, schema.TOP_PERCENTS, counting)
         return LayerResult(
             relevance=relevance,
             peak=peak.numpy(),

@@ -12,6 +12,7 @@ k-th most relevant pixel hold none of the top k.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +33,9 @@ UNLABELLED_CLASS: Final = CLASSES - 1
 
 _BINS: Final = 4096
 """Bins of relevance, by which blocks are ordered and the k-th most relevant pixel is found."""
+
+_COUNTED_TOGETHER: Final = 4
+"""Maps that a thread of a pool counts at a time."""
 
 _UNITS: Final = 2.0**24 / geometry.SHARE_STEP**2
 """Every pixel's relevance is a whole number of this many to 1: float16's, and two shares'."""
@@ -110,6 +114,7 @@ def count_regions(
     grid: ClassGrid,
     image_of_map: NDArray[np.int64],
     percents: Sequence[float],
+    pool: Executor | None = None,
 ) -> RegionCounts:
     """Count the activated pixels of maps by class.
 
@@ -125,6 +130,8 @@ def count_regions(
         Position in `grid` of the classes of each map.
     percents : sequence of float
         Of the grid's 512 x 512 pixels, each rounded to whole pixels; ascending.
+    pool : Executor, optional
+        Threads that share the maps; without it, this thread counts them all.
 
     Raises
     ------
@@ -144,11 +151,19 @@ def count_regions(
     full = np.zeros((len(maps), CLASSES), np.int64)
     top = np.zeros((len(maps), len(partial), CLASSES), np.int64)
     rows, columns = cells.resamplings(schema.GRID)
-    _count(
-        relevance, rows.low, rows.share, _first_pixels(columns), columns.share,
-        _first_pixels(rows), grid.classes, grid.run_ends, image_of_map, schema.FULL_THRESHOLD,
-        partial, full, top,
-    )  # fmt: skip
+
+    def count(own: slice) -> None:
+        _count(
+            relevance[own], rows.low, rows.share, _first_pixels(columns), columns.share,
+            _first_pixels(rows), grid.classes, grid.run_ends, image_of_map[own],
+            schema.FULL_THRESHOLD, partial, full[own], top[own],
+        )  # fmt: skip
+
+    if pool is None:
+        count(slice(None))
+    else:
+        starts = range(0, len(maps), _COUNTED_TOGETHER)
+        list(pool.map(count, [slice(start, start + _COUNTED_TOGETHER) for start in starts]))
     if len(partial) < len(wanted):
         top = np.concatenate([top, grid.pixels[image_of_map, None]], axis=1)
     return RegionCounts(full, top)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -16,6 +15,7 @@ from torch import Tensor
 from ingest.faces.block_images import LoadedBlock, load_blocks
 from ingest.faces.parsers import Parser
 from ingest.leam.identity import Identity, IdentityResult, RunModel, embed_batches, submit_identity
+from ingest.leam.threads import Threads
 from ingest.run.unit import FacesUnit, ModelUnit, Unit
 from ingest.stopwatch import Stopwatch
 from leamstore import arrays
@@ -87,13 +87,13 @@ def submit_units(
     todo: Todo,
     loaded: LoadedBlock,
     references: References,
-    pool: Executor,
+    threads: Threads,
     seen: Seen,
 ) -> Iterator[Callable[[], Unit]]:
     """Submit the missing units of a block, one by one; each function yielded waits for its unit."""
     if ledger.FACES in todo.names:
         _require_all(todo, loaded)
-        faces = _parse(open_run, todo, loaded, pool)
+        faces = _parse(open_run, todo, loaded, threads)
         yield lambda: faces
         labels = faces.faces[f"labels/{open_run.settings.parser}"]
     else:
@@ -102,11 +102,11 @@ def submit_units(
         if name != ledger.FACES:
             model = open_run.models[name]
             identities = list(_identities(model, loaded, labels, references.get(name)))
-            results = [submit_identity(pool, model, identity) for identity in identities]
+            results = [submit_identity(threads, model, identity) for identity in identities]
             yield partial(_model_unit, open_run, todo, model, identities, results, seen)
 
 
-def _parse(open_run: OpenRun, todo: Todo, loaded: LoadedBlock, pool: Executor) -> FacesUnit:
+def _parse(open_run: OpenRun, todo: Todo, loaded: LoadedBlock, threads: Threads) -> FacesUnit:
     def parse(batch: slice) -> tuple[NDArray[np.uint8], Counter[str]]:
         stopwatch = Stopwatch()
         with stopwatch.measured("parse"):
@@ -115,7 +115,7 @@ def _parse(open_run: OpenRun, todo: Todo, loaded: LoadedBlock, pool: Executor) -
 
     starts = range(0, len(loaded.crops), _PARSED_TOGETHER)
     batches = [slice(start, start + _PARSED_TOGETHER) for start in starts]
-    parts, seconds = zip(*pool.map(parse, batches), strict=True)
+    parts, seconds = zip(*threads.explaining.map(parse, batches), strict=True)
     labels = np.concatenate(parts)
     rows_of = {f"labels/{open_run.settings.parser}": labels, "crop": loaded.crops}
     faces = {name: rows_of[name] for name in face_arrays(open_run.settings)}
@@ -151,7 +151,7 @@ def _require_all(todo: Todo, loaded: LoadedBlock) -> None:
 
 
 def embeddings_of(
-    open_run: OpenRun, todo: Todo, loaded: LoadedBlock, pool: Executor
+    open_run: OpenRun, todo: Todo, loaded: LoadedBlock, threads: Threads
 ) -> dict[str, Tensor]:
     """Return each model's embeddings of a block's images (image, n).
 
@@ -161,12 +161,12 @@ def embeddings_of(
         If a photograph is gone: what compares with all images needs them all.
     """
     _require_all(todo, loaded)
-    return {name: _embed(model, loaded, pool) for name, model in open_run.models.items()}
+    return {name: _embed(model, loaded, threads) for name, model in open_run.models.items()}
 
 
-def _embed(model: RunModel, loaded: LoadedBlock, pool: Executor) -> Tensor:
+def _embed(model: RunModel, loaded: LoadedBlock, threads: Threads) -> Tensor:
     chips = loaded.chips[model.alignment, model.input_size].pixels
-    return embed_batches(pool, model, torch.from_numpy(chips).permute(0, 3, 1, 2).float())
+    return embed_batches(threads, model, torch.from_numpy(chips).permute(0, 3, 1, 2).float())
 
 
 def _stored_labels(open_run: OpenRun, loaded: LoadedBlock) -> NDArray[np.uint8]:

@@ -8,13 +8,14 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from dask.system import CPU_COUNT
 from distributed import WorkerPlugin, get_worker
 from distributed.worker import Worker
 from rich.console import Console
@@ -23,13 +24,13 @@ from torch import Tensor
 from ingest.faces.parsers import Parser, find_parser
 from ingest.faces.survey import look_at
 from ingest.leam.identity import RunModel
+from ingest.leam.threads import Threads, computing_threads
 from ingest.networks.device import choose_device
 from ingest.photographs.datasets import Photograph
 from ingest.photographs.download import Downloader
 from ingest.photographs.fingerprint import Fingerprint, fingerprint
 from ingest.run.block import OpenRun, References, Todo, embeddings_of, submit_units
 from ingest.run.environment import differences, observe
-from ingest.run.execution import computing_threads
 from ingest.run.models import Request, open_model
 from ingest.run.unit import FinishedUnit
 from ingest.run.writer import write_arrays
@@ -137,8 +138,8 @@ class JobPlugin(WorkerPlugin):
         with self._saying_who():
             open_run = self._open_run(block.names)
             (loaded,) = open_run.load([block])
-            with self._working, computing_threads(1) as pool:
-                embeddings = embeddings_of(open_run, block, loaded, pool)
+            with self._working, self._threads() as threads:
+                embeddings = embeddings_of(open_run, block, loaded, threads)
             return {name: own.cpu() for name, own in embeddings.items()}
 
     def finish(self, todo: Todo, references: References) -> list[FinishedUnit]:
@@ -150,8 +151,10 @@ class JobPlugin(WorkerPlugin):
             with reading.measured("read"):
                 (loaded,) = open_run.load([todo])
             finished = []
-            with self._working, computing_threads(1) as pool:
-                for wait in submit_units(open_run, todo, loaded, references, pool, _nobody_watches):
+            with self._working, self._threads() as threads:
+                for wait in submit_units(
+                    open_run, todo, loaded, references, threads, _nobody_watches
+                ):
                     unit = wait()
                     writing = Stopwatch()
                     with writing.measured("write"):
@@ -186,6 +189,11 @@ class JobPlugin(WorkerPlugin):
             )
             self._models[name] = opened.run
         return self._models[name]
+
+    def _threads(self) -> AbstractContextManager[Threads]:
+        """Open this worker's threads: its cluster decides how many workers a machine has."""
+        count = 1 if self._device.type == "cpu" else CPU_COUNT
+        return computing_threads(count, self._device)
 
     @cached_property
     def _device(self) -> torch.device:

@@ -2,14 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from ingest.faces.survey import survey
+from ingest.leam.threads import computing_threads
 from ingest.photographs.datasets import Photograph
 from ingest.run.block import OpenRun, References, Seen, Todo, embeddings_of, submit_units
 from ingest.run.writer import Writer
@@ -53,14 +52,19 @@ class LocalExecutor:
     ----------
     workers : int
         Processes that look for faces, and threads that explain identities.
+    device : torch.device
+        Where networks run.
     detector : str
         Name of the face detector.
     stopwatch : Stopwatch
         Counts the time spent waiting for photographs.
     """
 
-    def __init__(self, workers: int, detector: str, stopwatch: Stopwatch) -> None:
+    def __init__(
+        self, workers: int, device: torch.device, detector: str, stopwatch: Stopwatch
+    ) -> None:
         self._workers = workers
+        self._device = device
         self._detector = detector
         self._stopwatch = stopwatch
 
@@ -74,9 +78,9 @@ class LocalExecutor:
     ) -> list[dict[str, Tensor]]:
         """Embed block after block."""
         embeddings = []
-        with computing_threads(self._workers) as pool:
+        with computing_threads(self._workers, self._device) as threads:
             for one, loaded in zip(blocks, open_run.load(blocks), strict=True):
-                embeddings.append(embeddings_of(open_run, one, loaded, pool))
+                embeddings.append(embeddings_of(open_run, one, loaded, threads))
                 seen(loaded.images.height)
         return embeddings
 
@@ -93,31 +97,15 @@ class LocalExecutor:
         The next units are submitted before one is waited for, so that no thread idles at its end.
         """
         loaded = self._stopwatch.waited("read", open_run.load(todo))
-        with computing_threads(self._workers) as pool:
+        with computing_threads(self._workers, self._device) as threads:
             submitted = (
                 unit
                 for one, block in zip(todo, loaded, strict=True)
-                for unit in submit_units(open_run, one, block, references_of(one), pool, seen)
+                for unit in submit_units(open_run, one, block, references_of(one), threads, seen)
             )
             ahead = 1 + self._workers // _THREADS_PER_UNIT
             for unit in _behind(submitted, ahead):
                 writer.write(unit())
-
-
-@contextmanager
-def computing_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Open a pool of threads, in each of which torch computes with one thread.
-
-    Threads of one operation wait for each other at its end: if another program has one of the
-    cores, all of them wait. Threads that have work of their own don't.
-    """
-    before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(before)
 
 
 def _behind(items: Iterable[_Item], ahead: int) -> Iterator[_Item]:

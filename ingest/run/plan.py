@@ -20,8 +20,9 @@ Execution = Callable[["Run"], AbstractContextManager[Executor]]
 
 def in_this_process(run: "Run") -> AbstractContextManager[Executor]:
     """Execute a run in this process."""
-    detector = run.lake.settings.detector
-    return nullcontext(LocalExecutor(run.plan.workers, detector, run.outcome.stopwatch))
+    plan, detector = run.plan, run.lake.settings.detector
+    executor = LocalExecutor(plan.workers, plan.device, detector, run.outcome.stopwatch)
+    return nullcontext(executor)
 
 
 @dataclass(frozen=True)

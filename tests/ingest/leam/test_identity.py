@@ -10,6 +10,7 @@ from ingest.leam import maps
 from ingest.leam.identity import Identity, RunModel, draw_kept_pairs, submit_identity
 from ingest.leam.region_counts import CLASSES, ClassGrid, count_regions
 from ingest.leam.targets import find_target, mean_of_positives
+from ingest.leam.threads import Threads
 from leamstore import schema
 from leamstore.errors import LeamError
 from leamstore.geometry import scaling
@@ -20,7 +21,7 @@ SIZE = 16
 
 def explain_identity(run, identity, threads=1):
     with ThreadPoolExecutor(threads) as pool:
-        return submit_identity(pool, run, identity)()
+        return submit_identity(Threads(pool), run, identity)()
 
 
 def model(by_pair=True, target="cosine", keep_pairs=1):

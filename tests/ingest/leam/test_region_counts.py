@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -99,6 +101,19 @@ def test_the_fast_count_equals_the_definition(size, stride, offset, chip, kind):
         full, top = count_by_definition(relevance[n], cells, labels[owner], schema.TOP_PERCENTS)
         assert counts.full[n].tolist() == full.tolist()
         assert counts.top[n].tolist() == top.tolist()
+
+
+@pytest.mark.parametrize("maps", [0, 1, 4, 9])
+def test_threads_that_share_the_maps_count_the_same(maps):
+    random = np.random.default_rng(3)
+    relevance = (random.random((maps, 6, 5)) ** 4).astype(np.float16)
+    grid = ClassGrid.of(random.integers(0, CLASSES, (2, GRID, GRID)).astype(np.uint8))
+    counted = relevance, CellGrid(6, 5, 20.0, 10.0, 112), grid, np.arange(maps) % 2, (1.0, 100.0)
+    alone = count_regions(*counted)
+    with ThreadPoolExecutor(3) as pool:
+        shared = count_regions(*counted, pool)
+    np.testing.assert_array_equal(shared.full, alone.full)
+    np.testing.assert_array_equal(shared.top, alone.top)
 
 
 def test_a_chip_equal_to_the_crop_keeps_its_labels():
