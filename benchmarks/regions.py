@@ -39,9 +39,8 @@ def share_of_leam(settings: Settings) -> Iterator[Measured]:
             drawn_classes(len(study.chips), settings.seed),
         )
         leam = partial(explain_pairs, *study.leam)
-        with computing_threads(
-            1, torch.device("cpu")
-        ) as threads:  # as an identity is the work of one thread
+        # As in an ingest, where an identity is the work of one thread.
+        with computing_threads(1, torch.device("cpu")) as threads:
             sides = {
                 "leam": lambda leam=leam: threads.explaining.submit(leam).result(),
                 "regions": lambda count=count: threads.explaining.submit(count).result(),
