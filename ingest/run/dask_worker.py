@@ -105,6 +105,7 @@ class JobPlugin(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Take the place; nothing is opened before it is needed."""
         keep_freed_memory()
+        self._torch_threads = torch.get_num_threads()
         self._name = f"{worker.address} on {socket.gethostname()}"
         self._models: dict[str, RunModel] = {}
         self._checking = threading.Lock()
@@ -191,8 +192,8 @@ class JobPlugin(WorkerPlugin):
         return self._models[name]
 
     def _threads(self) -> AbstractContextManager[Threads]:
-        """Open this worker's threads: its cluster decides how many workers a machine has."""
-        count = 1 if self._device.type == "cpu" else CPU_COUNT
+        """Open threads: as many as torch would use, by default one, since dask says so."""
+        count = self._torch_threads if self._device.type == "cpu" else CPU_COUNT
         return computing_threads(count, self._device)
 
     @cached_property

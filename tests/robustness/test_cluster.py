@@ -127,9 +127,7 @@ def ingest(photographs, lake, *scheduler, within=(), first=""):
     return subprocess.Popen(
         [*within, sys.executable, "-c", f"{IMPORTS}{first}{RUN}", photographs, lake, *scheduler],
         stderr=subprocess.PIPE, text=True,
-        # dask sets MKL's threads, which its rounding depends on, to one.
-        env=os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s", "COLUMNS": "400",
-                          "MKL_NUM_THREADS": "1"},
+        env=os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s", "COLUMNS": "400"},
     )  # fmt: skip
 
 
