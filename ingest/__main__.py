@@ -215,7 +215,8 @@ def ingest(
     )
     requests, passed_over = options.choose_models(known, models, settings, downloader)
     torch_device = choose_device(device if scheduler is None else "cpu")
-    parser = options.choose_parser(parser, lake)
+    found = options.find_lake(lake)
+    parser = options.choose_parser(parser, found)
     parsing, stand_in = find_parser(known, parser, str(torch_device), downloader)
     lake_settings = LakeSettings(
         parser=parsing.name,
@@ -227,7 +228,8 @@ def ingest(
     for note in (*data.notes, *([stand_in] if stand_in else [])):
         console.print(f"Note: {note}", style="yellow", markup=False)
     with choose_execution(scheduler, device) as execution, _progress(console) as progress:
-        found = options.find_lake(lake, lake_settings)
+        if found is not None:
+            options.require_settings(found, lake_settings)
         plan = Plan(
             photographs,
             requests,

@@ -97,12 +97,9 @@ def choose_detector(name: str) -> str:
     return name
 
 
-def choose_parser(name: str, path: str | Location) -> str:
+def choose_parser(name: str, lake: Lake | None) -> str:
     """Return the name of the parser; for ``auto`` that of the lake, if the lake exists."""
-    path = location(path)
-    if name == "auto" and (path / "lake.duckdb").exists():
-        return Lake(path, patience=WITHOUT_END).settings.parser
-    return name
+    return lake.settings.parser if name == "auto" and lake is not None else name
 
 
 def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
@@ -118,24 +115,29 @@ def choose_keep_pairs(text: str, photographs: Sequence[Photograph]) -> int:
 
 def open_lake(path: str | Location, settings: LakeSettings) -> Lake:
     """Open the lake, or create it; wait for other processes that hold its tables open."""
-    return find_lake(path, settings) or Lake.create(path, settings)
+    lake = find_lake(path)
+    if lake is None:
+        return Lake.create(path, settings)
+    require_settings(lake, settings)
+    return lake
 
 
-def find_lake(path: str | Location, settings: LakeSettings) -> Lake | None:
+def find_lake(path: str | Location) -> Lake | None:
     """Open the lake if it exists; None if it doesn't."""
     path = location(path)
-    if not (path / "lake.duckdb").exists():
-        return None
-    lake = Lake(path, patience=WITHOUT_END)
+    return Lake(path, patience=WITHOUT_END) if (path / "lake.duckdb").exists() else None
+
+
+def require_settings(lake: Lake, settings: LakeSettings) -> None:
+    """Raise `LakeError` if a lake was made with other settings."""
     for name, found in vars(lake.settings).items():
         asked = getattr(settings, name)
         if asked != found:
             option = "--" + name.replace("_", "-")
             raise LakeError(
-                f"{path} was made with {option} {found}, not {asked}, and the two don't "
+                f"{lake.path} was made with {option} {found}, not {asked}, and the two don't "
                 "mix: give the same option, or another --lake."
             )
-    return lake
 
 
 def _require_weights(entry: Model, settings: ModelSettings, downloader: Downloader) -> None:

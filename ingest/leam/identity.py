@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -85,6 +86,11 @@ class Identity:
     chip_to_crop: Affine
     labels: NDArray[np.uint8]
     references: Tensor | None
+
+    @cached_property
+    def inputs(self) -> Tensor:
+        """The chips as networks take them; large, and so made once for all parts."""
+        return as_inputs(self.chips)
 
     def at(self, images: NDArray[np.int64]) -> "Identity":
         """Return the identity with the images at these positions only."""
@@ -171,17 +177,23 @@ def submit_identity(
         return threads.explaining.submit(
             _explain, model, identity, images, None, threads.counting
         ).result
-    embeddings = embed_batches(threads, model, _chips(identity))
+    embeddings = embed_batches(threads, model, identity.inputs)
     images = np.flatnonzero(has_direction(embeddings).cpu().numpy())
     if len(images) < 2:
         return lambda: _NO_RESULT
-    directed, embeddings = identity.at(images), embeddings[torch.from_numpy(images)]
+    if len(images) < len(identity.chips):
+        identity, embeddings = identity.at(images), embeddings[torch.from_numpy(images)]
     anchors = np.arange(len(images))
     parts = threads.explaining.map(
-        lambda own: _explain(model, directed, own, embeddings, threads.counting),
+        lambda own: _explain(model, identity, own, embeddings, threads.counting),
         [anchors[first : first + model.batch_size] for first in anchors[:: model.batch_size]],
     )
     return lambda: replace(_joined(list(parts)), images=images)
+
+
+def as_inputs(chips: NDArray[np.uint8]) -> Tensor:
+    """Return chips (image, h, w, 3) as networks take them: (image, 3, h, w) float32."""
+    return torch.from_numpy(chips).permute(0, 3, 1, 2).float()
 
 
 def embed_batches(threads: Threads, model: RunModel, chips: Tensor) -> Tensor:
@@ -394,18 +406,13 @@ def _pairs(anchors: NDArray[np.int64], images: int, by_pair: bool) -> NDArray[np
     return np.stack([anchor, positive], axis=1)[anchor != positive]
 
 
-def _chips(identity: Identity) -> Tensor:
-    """Return the chips (image, 3, h, w) float32."""
-    return torch.from_numpy(identity.chips).permute(0, 3, 1, 2).float()
-
-
 def _backward_passes(
     model: RunModel, identity: Identity, pairs: NDArray[np.int64], embeddings: Tensor | None
 ) -> Iterator[BackwardPass]:
     by_mean = not model.by_pair and model.target.uses_counterpart
     return backward_passes(
         model.network,
-        _chips(identity),
+        identity.inputs,
         torch.from_numpy(pairs),
         list(model.layers),
         model.target,

@@ -151,12 +151,13 @@ def count_regions(
     full = np.zeros((len(maps), CLASSES), np.int64)
     top = np.zeros((len(maps), len(partial), CLASSES), np.int64)
     rows, columns = cells.resamplings(schema.GRID)
+    first_row, first_column = _first_pixels(rows), _first_pixels(columns)
 
     def count(own: slice) -> None:
         _count(
-            relevance[own], rows.low, rows.share, _first_pixels(columns), columns.share,
-            _first_pixels(rows), grid.classes, grid.run_ends, image_of_map[own],
-            schema.FULL_THRESHOLD, partial, full[own], top[own],
+            relevance[own], rows.low, rows.share, first_column, columns.share, first_row,
+            grid.classes, grid.run_ends, image_of_map[own], schema.FULL_THRESHOLD, partial,
+            full[own], top[own],
         )  # fmt: skip
 
     if pool is None:

@@ -8,13 +8,19 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ingest.faces.block_images import LoadedBlock, load_blocks
 from ingest.faces.parsers import Parser
-from ingest.leam.identity import Identity, IdentityResult, RunModel, embed_batches, submit_identity
+from ingest.leam.identity import (
+    Identity,
+    IdentityResult,
+    RunModel,
+    as_inputs,
+    embed_batches,
+    submit_identity,
+)
 from ingest.leam.threads import Threads
 from ingest.run.unit import FacesUnit, ModelUnit, Unit
 from ingest.stopwatch import Stopwatch
@@ -166,7 +172,7 @@ def embeddings_of(
 
 def _embed(model: RunModel, loaded: LoadedBlock, threads: Threads) -> Tensor:
     chips = loaded.chips[model.alignment, model.input_size].pixels
-    return embed_batches(threads, model, torch.from_numpy(chips).permute(0, 3, 1, 2).float())
+    return embed_batches(threads, model, as_inputs(chips))
 
 
 def _stored_labels(open_run: OpenRun, loaded: LoadedBlock) -> NDArray[np.uint8]:

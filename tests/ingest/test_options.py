@@ -1,6 +1,6 @@
 import pytest
 
-from ingest.options import choose_parser, find_lake, open_lake
+from ingest.options import choose_parser, find_lake, open_lake, require_settings
 from leamstore.errors import LakeError
 from leamstore.lake import LakeSettings
 
@@ -9,21 +9,21 @@ SETTINGS = LakeSettings(parser="landmarks", keep_pairs=2, crops=True, seed=0)
 
 @pytest.fixture
 def lake(tmp_path):
-    return open_lake(tmp_path / "mine.lake", SETTINGS).path
+    return open_lake(tmp_path / "mine.lake", SETTINGS)
 
 
-def test_auto_is_the_parser_of_a_lake_that_is_there_and_left_open_for_a_new_one(lake, tmp_path):
+def test_auto_is_the_parser_of_a_lake_that_is_there_and_left_open_for_a_new_one(lake):
     assert choose_parser("auto", lake) == "landmarks"
-    assert choose_parser("auto", tmp_path / "new.lake") == "auto"
+    assert choose_parser("auto", None) == "auto"
 
 
 def test_a_parser_that_is_named_is_not_replaced_and_refused_where_the_lake_has_another(lake):
     assert choose_parser("farl", lake) == "farl"
     with pytest.raises(LakeError, match="was made with --parser landmarks, not farl"):
-        find_lake(lake, LakeSettings(parser="farl", keep_pairs=2, crops=True, seed=0))
+        require_settings(lake, LakeSettings(parser="farl", keep_pairs=2, crops=True, seed=0))
 
 
 def test_a_lake_that_is_not_there_is_not_found_and_made_when_it_is_opened(tmp_path):
-    assert find_lake(tmp_path / "new.lake", SETTINGS) is None
+    assert find_lake(tmp_path / "new.lake") is None
     assert open_lake(tmp_path / "new.lake", SETTINGS).settings == SETTINGS
-    assert find_lake(tmp_path / "new.lake", SETTINGS) is not None
+    assert find_lake(tmp_path / "new.lake") is not None

@@ -129,9 +129,8 @@ def test_all_guides_guide_for_all_and_the_question_records_it(own_patches):
 def test_sums_by_person_average_to_the_same_as_images_do(own_patches, own_drops):
     by_person = measure_people(own_patches, EXPERIMENT, 0, silent)
     assert by_person.height * IMAGES == own_drops.height
-    one_fill = [drops.filter(fill="black") for drops in (by_person, own_drops)]
     for summarise in (average, contrast):
-        ours, theirs = (summarise(drops, Settings(draws=200)) for drops in one_fill)
+        ours, theirs = (summarise(drops, Settings(draws=200)) for drops in (by_person, own_drops))
         numbers = ["estimate", "low", "high", "identities", "images"]
         np.testing.assert_allclose(ours.select(numbers), theirs.select(numbers), atol=1e-12)
 
