@@ -53,10 +53,10 @@ def complaints(*paths) -> list[str]:
     return [line.removeprefix(f"{paths[0]}:") for line in lines]
 
 
-def test_the_built_in_catalog_has_the_papers_models_and_dlibs():
+def test_the_built_in_catalog_has_the_papers_models_and_three_to_be_had():
     assert list(read_catalog().models) == [
         *("AF_R18", "AF_R50", "AF_R100", "CF_R18", "CF_R50", "CF_R100"),
-        *("IR_CASIA", "IR_VGG", "VGG_16", "DLIB_R29"),
+        *("IR_CASIA", "IR_VGG", "VGG_16", "DLIB_R29", "IR_VGG_INT8", "MOBILEFACENET"),
     ]
     assert list(read_catalog().parsers) == ["farl", "landmarks"]
     assert list(read_catalog().datasets) == ["demo", "folder", "lfw", "fgnet", "imdb-face"]
@@ -116,7 +116,7 @@ def test_a_later_catalog_replaces_entries_of_the_same_name(written):
     two = written(entry("VGG_16", loss="two"), name="two.yaml")
     read = read_catalog(one, two)
     assert read.model("VGG_16").loss == "two"
-    assert len(read.models) == 11
+    assert len(read.models) == 13
 
 
 def test_layer_sizes_need_not_be_stated(written):
@@ -248,7 +248,7 @@ def test_an_installed_package_finds_the_catalog_it_was_built_with(tmp_path):
     ran = subprocess.run(
         [sys.executable, "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert ran.stdout.split() == [str(installed / "catalog.yaml"), "10"]
+    assert ran.stdout.split() == [str(installed / "catalog.yaml"), "12"]
 
 
 @pytest.fixture(scope="module")
