@@ -1,10 +1,26 @@
 """Warnings about stand-ins: parsers, weights and data that are not the paper's."""
 
+from dataclasses import dataclass
+from typing import Final
+
 from leamstore.lake import Lake
 
 
+@dataclass(frozen=True)
+class Variant:
+    """A model that is one of the paper's but for one thing."""
+
+    paper_model: str
+    """Name of the paper's model, whose numbers stand beside this one's."""
+    differs_by: str
+
+
+VARIANTS: Final = {"IR_VGG_INT8": Variant("IR_VGG", "8-bit weights")}
+"""Variants of the paper's models by their names in the catalog."""
+
+
 def brands(lake: Lake) -> list[str]:
-    """Return a sentence for each stand-in in a lake: its parser, random weights, the demo set."""
+    """Return a sentence for each stand-in in a lake: parser, weights, variants, the demo set."""
     found = []
     if lake.settings.parser == "landmarks":
         found.append(
@@ -17,6 +33,13 @@ def brands(lake: Lake) -> list[str]:
     )["model"]
     if len(random):
         found.append(f"Random weights, no recogniser: {', '.join(random)}.")
+    models = lake.sql("SELECT model FROM models ORDER BY model")["model"]
+    for name, variant in VARIANTS.items():
+        if name in models:
+            found.append(
+                f"{name} is the paper's {variant.paper_model} with {variant.differs_by}: where the "
+                f"paper's numbers stand beside it, they are {variant.paper_model}'s."
+            )
     if lake.sql("SELECT 'demo' IN (SELECT dataset FROM images WHERE status = 'kept')").item():
         found.append("Demo set: variations of a few photographs, not a sample of people.")
     return found
