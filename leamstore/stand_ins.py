@@ -33,13 +33,17 @@ def brands(lake: Lake) -> list[str]:
     )["model"]
     if len(random):
         found.append(f"Random weights, no recogniser: {', '.join(random)}.")
-    models = lake.sql("SELECT model FROM models ORDER BY model")["model"]
-    for name, variant in VARIANTS.items():
-        if name in models:
-            found.append(
-                f"{name} is the paper's {variant.paper_model} with {variant.differs_by}: where the "
-                f"paper's numbers stand beside it, they are {variant.paper_model}'s."
-            )
+    found += _variants(lake)
     if lake.sql("SELECT 'demo' IN (SELECT dataset FROM images WHERE status = 'kept')").item():
         found.append("Demo set: variations of a few photographs, not a sample of people.")
     return found
+
+
+def _variants(lake: Lake) -> list[str]:
+    models = lake.sql("SELECT model FROM models")["model"]
+    return [
+        f"{name} is the paper's {variant.paper_model} with {variant.differs_by}: where the paper's "
+        f"numbers stand beside it, they are {variant.paper_model}'s."
+        for name, variant in VARIANTS.items()
+        if name in models
+    ]
