@@ -62,7 +62,7 @@ def read_folded_inception_resnet(path: Path) -> dict[str, Tensor]:
         network = InceptionResnetV1()
     modules = dict(network.named_modules())
     names = [name for name in modules if isinstance(modules[name], nn.Conv2d | nn.Linear)]
-    state = {}
+    state: dict[str, Tensor] = {}
     layers = read_tflite(path).constants(names, "CONV_2D", "FULLY_CONNECTED")
     for name, (weight, bias) in layers.items():
         around, _, own = name.rpartition(".")

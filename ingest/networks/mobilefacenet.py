@@ -126,7 +126,7 @@ def read_mobilefacenet(path: Path) -> dict[str, Tensor]:
     convolutions = [name for name, module in modules.items() if isinstance(module, nn.Conv2d)]
     prelus = [name for name, module in modules.items() if isinstance(module, nn.PReLU)]
     graph = read_tflite(path)
-    state = {}
+    state: dict[str, Tensor] = {}
     for name, constants in graph.constants(convolutions, "CONV_2D", "DEPTHWISE_CONV_2D").items():
         state |= zip((f"{name}.weight", f"{name}.bias"), constants, strict=False)
     for name, (half,) in graph.constants(prelus, "MUL").items():

@@ -218,7 +218,7 @@ def _tensor(file: _Flatbuffer, table: int, buffers: list[NDArray[Any]]) -> Tflit
     stored = buffers[buffer].view(_NUMBERS[kind]).reshape(shape)
     scales, zero_points = _quantization(file, table)
     if scales.size > 1 or scales.size != zero_points.size:
-        raise ValueError(f"{name} is quantised by more than one scale, which is not read")
+        raise ValueError(f"{name} is not quantised by one scale and one zero point")
     if scales.size:
         stored = scales[0] * (stored.astype(np.float64) - zero_points[0])
     is_integer = stored.dtype.kind in "iu"

@@ -97,7 +97,7 @@ def test_floats_are_read_as_they_are(written, kind):
 def test_a_constant_with_several_scales_is_refused_by_its_name(written):
     stored = constant("conv1/kernel", np.zeros((2, 1), np.int8), [0.5, 0.25])
 
-    assert "conv1/kernel is quantised by more than one" in refusal(
+    assert "conv1/kernel is not quantised by one scale" in refusal(
         written([stored], [("RELU", (0,), (0,))])
     )
 
