@@ -19,7 +19,8 @@ from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import Limits
 from ingest.photographs.download import Downloader
 from ingest.run.models import Positives, Request
-from leamstore.catalog import Catalog, Model, files
+from leamstore.cache_folder import cache_folder
+from leamstore.catalog import Catalog, Model
 from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.storage import Location, location
@@ -55,7 +56,7 @@ def choose_dataset(
     if images is not None:
         return open_dataset("folder", images, catalog)
     if name in (None, "demo"):
-        return open_dataset("demo", root or files.cache_folder() / "demo", catalog)
+        return open_dataset("demo", root or cache_folder() / "demo", catalog)
     if root is None:
         raise LeamError(f"--dataset {name} needs --root, the folder that holds it.")
     fetch_dataset(catalog.dataset(name), root, console, limits)

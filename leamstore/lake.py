@@ -379,7 +379,7 @@ class Lake:
         versions = {}
         for store in (self.maps_path, self.faces_path):
             try:
-                attributes = arrays.open_root(store).attrs
+                attributes = arrays.root_attributes(store)
             except FileNotFoundError:
                 problems.append(f"{store.name} is missing")
                 continue

@@ -21,6 +21,7 @@ from rich import progress as bars
 from rich.console import Console
 
 from ingest.photographs.http import Client, NoFileError, Policy, Receiver
+from leamstore.cache_folder import cache_folder
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 
@@ -72,7 +73,7 @@ class Downloader:
             raise WeightsError(f"LEAM_OFFLINE forbids fetching {file.file}. {files.by_hand(file)}")
         if not file.addresses:
             raise WeightsError(f"{file.file} can't be fetched. {files.by_hand(file)}")
-        partial = _Partial(files.cache_folder() / "partial" / file.file.replace("/", "__"))
+        partial = _Partial(cache_folder() / "partial" / file.file.replace("/", "__"))
         with _writing(file, partial), partial.locked(self._console):
             if not files.place(file).is_file():  # unless another process fetched it meanwhile
                 _fetch(file, partial, self._console, self._client)
@@ -225,7 +226,7 @@ def _writing(file: RemoteFile, partial: _Partial) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        folder = files.cache_folder()
+        folder = cache_folder()
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             partial.discard()
             problem = f"There is no space left in {folder} for {file.file}"

@@ -8,8 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
-import platformdirs
-
+from leamstore.cache_folder import cache_folder
 from leamstore.catalog import Catalog, RemoteFile, Weights
 
 State = Literal["ready", "can be fetched", "place by hand"]
@@ -41,12 +40,6 @@ def readiness(catalog: Catalog) -> list[Readiness]:
             for dataset in catalog.datasets.values()
         ),
     ]
-
-
-def cache_folder() -> Path:
-    """Return the folder of fetched files: LEAM_CACHE, or the user's cache folder."""
-    named = os.environ.get("LEAM_CACHE")
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("leam-lake")
 
 
 def is_offline() -> bool:

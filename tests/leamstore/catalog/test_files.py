@@ -6,6 +6,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from leamstore.cache_folder import cache_folder
 from leamstore.catalog import RemoteFile, Weights, files, read_catalog
 
 USERS_OWN = """
@@ -49,9 +50,9 @@ def states(catalog):
 
 
 def test_the_cache_folder_is_the_users_unless_named(monkeypatch, tmp_path):
-    assert files.cache_folder() == tmp_path / "cache"
+    assert cache_folder() == tmp_path / "cache"
     monkeypatch.delenv("LEAM_CACHE")
-    assert files.cache_folder() == platformdirs.user_cache_path("leam-lake")
+    assert cache_folder() == platformdirs.user_cache_path("leam-lake")
 
 
 @pytest.mark.parametrize(("value", "offline"), [("", False), ("0", False), ("1", True)])
