@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ingest.photographs.download import POLICY, Downloader
+from ingest.downloads.downloader import POLICY, Downloader
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 from tests.weight_host import WeightHost

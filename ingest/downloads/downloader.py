@@ -1,4 +1,4 @@
-"""Downloads into the cache folder: resumable, verified, and moved into place when complete.
+"""Downloads of the catalog's files to the cache folder: resumed, verified, moved when complete.
 
 The received part of a file is kept in the folder ``partial`` of the cache folder, with a note of
 its address and version. A later try continues from there if the host still has that version (an
@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from rich import progress as bars
 from rich.console import Console
 
-from ingest.photographs.http import Client, NoFileError, Policy, Receiver
+from ingest.downloads.http import Client, NoFileError, Policy, Receiver
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 
@@ -42,7 +42,7 @@ class Downloader:
     ----------
     console : Console, optional
         Where the progress bar is drawn; by default standard error.
-    policy : ingest.photographs.http.Policy
+    policy : ingest.downloads.http.Policy
         Rules for retries and timeouts.
     """
 
