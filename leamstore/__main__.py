@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from leamstore.catalog import read_catalog
-from leamstore.catalog.files import readiness
+from leamstore.catalog import Entry, read_catalog
+from leamstore.catalog.description import facts, overview
+from leamstore.catalog.files import readiness, readiness_of
 from leamstore.commandline import (
     CatalogOption,
     DebugOption,
@@ -236,16 +237,45 @@ def export(
 
 @app.command(name="catalog")
 def catalog_command(
+    name: Annotated[
+        str | None, typer.Argument(help="Entry of which all is shown; by default a line of each.")
+    ] = None,
     files: CatalogOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the models, parsers and data sets that are ready, and how to get the others."""
-    rows = [vars(one) for one in readiness(read_catalog(*(files or [])))]
-    if as_json:
-        print(json.dumps(rows, indent=2))
+    """List the models, parsers and data sets that are ready, and how to get the others.
+
+    Example: python -m leamstore catalog AF_R50
+    """
+    known = read_catalog(*(files or []))
+    if name is not None:
+        _print_entry(known.entry(name), as_json)
+    elif as_json:
+        print(json.dumps([asdict(one) for one in readiness(known)], indent=2))
     else:
-        Console().print(_rich_table(None, pl.DataFrame(rows)))
+        console = Console()
+        for line in overview(known):
+            console.print(_text(line), no_wrap=True, overflow="ellipsis")
+        console.print("All of an entry, and how to get it: python -m leamstore catalog NAME")
+
+
+def _print_entry(entry: Entry, as_json: bool) -> None:
+    state = readiness_of(entry)
+    if as_json:
+        print(json.dumps(asdict(state) | {"entry": entry.model_dump(mode="json")}, indent=2))
+        return
+    told = [
+        ("kind", [state.kind]),
+        *facts(entry),
+        ("state", [state.state]),
+        ("what to do", [state.what_to_do]),
+    ]
+    width = max(len(label) for label, _ in told)
+    console = Console(soft_wrap=True)
+    for label, lines in told:
+        for number, line in enumerate(lines):
+            console.print(_text(f"{'' if number else label:{width}}  {line}"))
 
 
 @app.command()

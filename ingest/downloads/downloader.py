@@ -51,7 +51,10 @@ class Downloader:
         self._client = Client(policy)
 
     def fetch(self, file: RemoteFile) -> Path:
-        """Fetch a file from the first of its addresses that gives it.
+        """Fetch a file from the first of its addresses and mirrors that gives it.
+
+        Where the catalog states no sha256, that of the first download is recorded beside the
+        file, and later downloads have to have it.
 
         Parameters
         ----------
@@ -70,7 +73,7 @@ class Downloader:
         """
         if files.is_offline():
             raise WeightsError(f"LEAM_OFFLINE forbids fetching {file.file}. {files.by_hand(file)}")
-        if not file.addresses:
+        if not file.all_addresses:
             raise WeightsError(f"{file.file} can't be fetched. {files.by_hand(file)}")
         partial = _Partial(files.cache_folder() / "partial" / file.file.replace("/", "__"))
         with _writing(file, partial), partial.locked(self._console):
@@ -199,7 +202,7 @@ def _fetch(file: RemoteFile, partial: _Partial, console: Console, client: Client
     complaints = []
     with bars.Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(file.file, total=None)
-        for address in file.addresses:
+        for address in file.all_addresses:
             try:
                 with partial.path.open("ab") as stream:
                     receiver = _PartialReceiver(partial, stream, file.size, progress, task)
@@ -209,7 +212,10 @@ def _fetch(file: RemoteFile, partial: _Partial, console: Console, client: Client
                 continue
             wrong = files.fault(file, partial.path)
             if wrong is None:
+                if file.sha256 is None:
+                    files.record_first_sha256(file, partial.path)
                 partial.move(files.place(file))
+                console.print(f"Fetched {file.file} from {address}", markup=False, soft_wrap=True)
                 return
             partial.discard()
             complaints.append(f"{address} gave a file that {wrong}")

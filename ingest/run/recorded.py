@@ -124,7 +124,8 @@ def _harmless(entry: Model) -> Model:
         )
     if entry.weights is None:
         return entry
-    return entry.model_copy(update={"weights": entry.weights.model_copy(update={"addresses": ()})})
+    unreachable = entry.weights.model_copy(update={"addresses": (), "mirrors": ()})
+    return entry.model_copy(update={"weights": unreachable})
 
 
 _READER: Final = Weights.model_fields["reader"].default
