@@ -11,13 +11,13 @@ from typing import Literal
 
 from rich.console import Console
 
+from ingest.downloads.downloader import Downloader
 from ingest.faces.detection import DETECTORS
 from ingest.leam.maps import Precision
 from ingest.networks.weights import find_weights
 from ingest.photographs.datasets import Dataset, Photograph, open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import Limits
-from ingest.photographs.download import Downloader
 from ingest.run.models import Positives, Request
 from leamstore.cache_folder import cache_folder
 from leamstore.catalog import Catalog, Model

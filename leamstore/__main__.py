@@ -37,6 +37,7 @@ from leamstore.stand_ins import brands
 from leamstore.tables.export import export_tables
 
 if TYPE_CHECKING:
+    from leamstore.catalog import Entry
     from leamstore.safety.fault import Fault
 
 app = typer.Typer(
@@ -243,19 +244,52 @@ def export(
 
 @app.command(name="catalog")
 def catalog_command(
+    name: Annotated[
+        str | None, typer.Argument(help="Entry of which all is shown; by default a line of each.")
+    ] = None,
     files: CatalogOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the models, parsers and data sets that are ready, and how to get the others."""
+    """List the models, parsers and data sets that are ready, and how to get the others.
+
+    Example: python -m leamstore catalog AF_R50
+    """
     from leamstore.catalog import read_catalog  # noqa: PLC0415
+    from leamstore.catalog.description import overview  # noqa: PLC0415
     from leamstore.catalog.files import readiness  # noqa: PLC0415
 
-    rows = [vars(one) for one in readiness(read_catalog(*(files or [])))]
-    if as_json:
-        print(json.dumps(rows, indent=2))
+    known = read_catalog(*(files or []))
+    if name is not None:
+        _print_entry(known.entry(name), as_json)
+    elif as_json:
+        print(json.dumps([asdict(one) for one in readiness(known)], indent=2))
     else:
-        Console().print(_rich_table(None, pl.DataFrame(rows)))
+        console = Console()
+        for line in overview(known):
+            console.print(_text(line), no_wrap=True, overflow="ellipsis")
+        console.print("All of an entry, and how to get it: python -m leamstore catalog NAME")
+
+
+def _print_entry(entry: "Entry", as_json: bool) -> None:
+    from leamstore.catalog.description import facts  # noqa: PLC0415
+    from leamstore.catalog.files import readiness_of  # noqa: PLC0415
+
+    state = readiness_of(entry)
+    if as_json:
+        print(json.dumps(asdict(state) | {"entry": entry.model_dump(mode="json")}, indent=2))
+        return
+    told = [
+        ("kind", [state.kind]),
+        *facts(entry),
+        ("state", [state.state]),
+        ("what to do", [state.what_to_do]),
+    ]
+    width = max(len(label) for label, _ in told)
+    console = Console(soft_wrap=True)
+    for label, lines in told:
+        for number, line in enumerate(lines):
+            console.print(_text(f"{'' if number else label:{width}}  {line}"))
 
 
 @app.command()

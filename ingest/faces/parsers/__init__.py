@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.downloads.downloader import Downloader
 from ingest.networks.weights import find_weights
-from ingest.photographs.download import Downloader
 from leamstore.catalog import Catalog, read_catalog, resolve
 from leamstore.errors import CatalogError, WeightsError
 from leamstore.geometry import Points

@@ -1,4 +1,4 @@
-"""Downloads into the cache folder: resumable, verified, and moved into place when complete.
+"""Downloads of the catalog's files to the cache folder: resumed, verified, moved when complete.
 
 The received part of a file is kept in the folder ``partial`` of the cache folder, with a note of
 its address and version. A later try continues from there if the host still has that version (an
@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from rich import progress as bars
 from rich.console import Console
 
-from ingest.photographs.http import Client, NoFileError, Policy, Receiver
+from ingest.downloads.http import Client, NoFileError, Policy, Receiver
 from leamstore.cache_folder import cache_folder
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
@@ -43,7 +43,7 @@ class Downloader:
     ----------
     console : Console, optional
         Where the progress bar is drawn; by default standard error.
-    policy : ingest.photographs.http.Policy
+    policy : ingest.downloads.http.Policy
         Rules for retries and timeouts.
     """
 
@@ -52,7 +52,10 @@ class Downloader:
         self._client = Client(policy)
 
     def fetch(self, file: RemoteFile) -> Path:
-        """Fetch a file from the first of its addresses that gives it.
+        """Fetch a file from the first of its addresses and mirrors that gives it.
+
+        Where the catalog states no sha256, that of the first download is recorded beside the
+        file, and later downloads have to have it.
 
         Parameters
         ----------
@@ -71,7 +74,7 @@ class Downloader:
         """
         if files.is_offline():
             raise WeightsError(f"LEAM_OFFLINE forbids fetching {file.file}. {files.by_hand(file)}")
-        if not file.addresses:
+        if not file.all_addresses:
             raise WeightsError(f"{file.file} can't be fetched. {files.by_hand(file)}")
         partial = _Partial(cache_folder() / "partial" / file.file.replace("/", "__"))
         with _writing(file, partial), partial.locked(self._console):
@@ -200,7 +203,7 @@ def _fetch(file: RemoteFile, partial: _Partial, console: Console, client: Client
     complaints = []
     with bars.Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(file.file, total=None)
-        for address in file.addresses:
+        for address in file.all_addresses:
             try:
                 with partial.path.open("ab") as stream:
                     receiver = _PartialReceiver(partial, stream, file.size, progress, task)
@@ -210,7 +213,10 @@ def _fetch(file: RemoteFile, partial: _Partial, console: Console, client: Client
                 continue
             wrong = files.fault(file, partial.path)
             if wrong is None:
+                if file.sha256 is None:
+                    files.record_first_sha256(file, partial.path)
                 partial.move(files.place(file))
+                console.print(f"Fetched {file.file} from {address}", markup=False, soft_wrap=True)
                 return
             partial.discard()
             complaints.append(f"{address} gave a file that {wrong}")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ingest.photographs.http import FAILURES, Client, NoFileError, Policy
+from ingest.downloads.http import FAILURES, Client, NoFileError, Policy
 
 HASTY = Policy(timeout=1.0, deadline=4.0, attempts=2, pause=0.01, max_bytes=100_000)
 BODY = bytes(range(256)) * 100
