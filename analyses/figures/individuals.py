@@ -22,7 +22,7 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
             f"People's region shares in the most relevant 1 %, {model}",
             "A line is a person: the dot is the mean over their images, the line reaches one "
             "standard deviation of their images to either side; people in the order of their "
-            "mean, the first named below and the last above. Where the lines are long compared with "
+            "mean, the first named below, the last above. Where the lines are long compared with "
             "the spread of the dots, images of one person differ as much as people do. In %, mean "
             "over layers; each panel has a scale of its own.",
             _people(rows),
