@@ -72,7 +72,11 @@ def choose_models(
     if names == "all" and isinstance(settings.weights, Path):
         raise LeamError("--weights FILE is the file of one model: name it by --models.")
     requests, passed_over = [], {}
-    for entry in catalog.named_models(names):
+    entries = catalog.named_models(names)
+    if names == "all" and settings.weights is None:
+        needed = [entry.weights for entry in entries if entry.weights is not None]
+        downloader.look_for_hosts([file for file in needed if files.locate(file) is None])
+    for entry in entries:
         try:
             _require_weights(entry, settings, downloader)
         except WeightsError as error:
