@@ -89,7 +89,7 @@ def choose_models(
     if not requests:
         raise WeightsError(
             "no model can be run: their weights are not here. "
-            "`python -m leamstore catalog` says how to get them; --weights random tries without."
+            "`python -m leamstore catalog NAME` says how to get them; --weights random tries without."
         )
     return requests, passed_over
 

@@ -265,7 +265,7 @@ def _print_entry(entry: Entry, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(state) | {"entry": entry.model_dump(mode="json")}, indent=2))
         return
-    told = [
+    told: list[tuple[str, list[str]]] = [
         ("kind", [state.kind]),
         *facts(entry),
         ("state", [state.state]),
