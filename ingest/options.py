@@ -88,8 +88,8 @@ def choose_models(
         requests.append(Request(entry, catalog, **of_entry))
     if not requests:
         raise WeightsError(
-            "no model can be run: their weights are not here. "
-            "`python -m leamstore catalog NAME` says how to get them; --weights random tries without."
+            "no model can be run: their weights are not here. `python -m leamstore catalog NAME` "
+            "says how to get them; --weights random tries without."
         )
     return requests, passed_over
 
