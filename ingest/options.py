@@ -73,7 +73,11 @@ def choose_models(
     if names == "all" and isinstance(settings.weights, Path):
         raise LeamError("--weights FILE is the file of one model: name it by --models.")
     requests, passed_over = [], {}
-    for entry in catalog.named_models(names):
+    entries = catalog.named_models(names)
+    if names == "all" and settings.weights is None:
+        needed = [entry.weights for entry in entries if entry.weights is not None]
+        downloader.look_for_hosts([file for file in needed if files.locate(file) is None])
+    for entry in entries:
         try:
             _require_weights(entry, settings, downloader)
         except WeightsError as error:
@@ -85,8 +89,8 @@ def choose_models(
         requests.append(Request(entry, catalog, **of_entry))
     if not requests:
         raise WeightsError(
-            "no model can be run: their weights are not here. "
-            "`python -m leamstore catalog` says how to get them; --weights random tries without."
+            "no model can be run: their weights are not here. `python -m leamstore catalog NAME` "
+            "says how to get them; --weights random tries without."
         )
     return requests, passed_over
 

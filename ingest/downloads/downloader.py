@@ -8,7 +8,7 @@ its address and version. A later try continues from there if the host still has 
 import errno
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -26,6 +26,7 @@ from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 
 POLICY: Final = Policy(
+    connect_timeout=5.0,
     timeout=30.0,
     deadline=math.inf,
     redirects=30,
@@ -50,6 +51,11 @@ class Downloader:
     def __init__(self, console: Console | None = None, policy: Policy = POLICY) -> None:
         self._console = console or Console(stderr=True)
         self._client = Client(policy)
+
+    def look_for_hosts(self, wanted: Iterable[RemoteFile]) -> None:
+        """Look for the hosts of files all at once, so that their timeouts don't add up."""
+        if not files.is_offline():
+            self._client.look_for_hosts(url for file in wanted for url in file.all_addresses)
 
     def fetch(self, file: RemoteFile) -> Path:
         """Fetch a file from the first of its addresses and mirrors that gives it.

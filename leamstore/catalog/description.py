@@ -12,12 +12,16 @@ _UNKNOWN: Final = "not known: the first download's is recorded"
 
 def overview(catalog: Catalog) -> Iterator[str]:
     """Yield a line for each entry, in aligned columns, and a title before each kind."""
-    rows = zip(catalog.entries, files.readiness(catalog), strict=True)
-    width = max(len(entry.name) for entry in catalog.entries)
-    for kind, of_kind in groupby(rows, key=lambda row: row[1].kind):
+    found = files.readiness(catalog)
+    states = [_state(*pair) for pair in zip(found, catalog.entries, strict=True)]
+    names_width = max(len(entry.name) for entry in catalog.entries)
+    states_width = max(map(len, states))
+    rows = zip(found, states, catalog.entries, strict=True)
+    for kind, of_kind in groupby(rows, key=lambda row: row[0].kind):
         yield _TITLES[kind]
-        for entry, state in of_kind:
-            yield f"  {entry.name:{width}}  {_state(state, entry):22}  {in_few_words(entry)}"
+        for _, state, entry in of_kind:
+            words = in_few_words(entry)
+            yield f"  {entry.name:{names_width}}  {state:{states_width}}  {words}"
 
 
 def in_few_words(entry: Entry) -> str:
@@ -54,7 +58,7 @@ def _facts_of_file(file: RemoteFile) -> Iterator[tuple[str, list[str]]]:
     unknown = f"{first}, of the first download" if first else _UNKNOWN
     said = {
         "addresses": [*file.addresses, *(f"{mirror} (a mirror)" for mirror in file.mirrors)],
-        "mirrors": None,
+        "mirrors": None,  # they are among the addresses
         "size": f"{file.size:,} bytes" if file.size else "not known",
         "sha256": file.sha256 or unknown,
     }
