@@ -20,7 +20,7 @@ from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import Limits
 from ingest.run.models import Positives, Request
 from leamstore.cache_folder import cache_folder
-from leamstore.catalog import Catalog, Model
+from leamstore.catalog import Catalog, Model, files
 from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.storage import Location, location
