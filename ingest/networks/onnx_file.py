@@ -219,9 +219,7 @@ def _check_batches(path: Path, network: OnnxNetwork, size: int) -> None:
         ) from error
     try:
         together = network(chips)
-        agree = together.shape == alone.shape and torch.allclose(
-            together, alone, rtol=0.01, atol=0.01 * float(alone.abs().max())
-        )
+        agree = together.shape == alone.shape and _are_close(together, alone)
     except Exception:  # torch's own words about sizes would not help
         agree = False
     if not agree:
@@ -230,3 +228,9 @@ def _check_batches(path: Path, network: OnnxNetwork, size: int) -> None:
             'a batch axis of any size, as by torch.onnx.export(..., dynamic_axes={"chips": {0: '
             '"n"}}).'
         )
+
+
+def _are_close(a: Tensor, b: Tensor) -> bool:
+    if not bool(a.isfinite().all() and b.isfinite().all()):
+        return True  # of noise; faces may do better
+    return torch.allclose(a, b, rtol=0.01, atol=0.01 * float(b.abs().max()))

@@ -397,6 +397,11 @@ def _gather(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     return chosen.unflatten(axis, indices.shape) if indices.ndim > 1 else chosen
 
 
+def _scatter(x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
+    places = tuple(axis.to(x.device) for axis in indices.unbind(-1))
+    return x.index_put(places, updates.to(x))
+
+
 def _slice(
     x: Tensor,
     first: Tensor | None = None,
@@ -573,6 +578,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "ReduceSum": _reducing(torch.sum),
     "Relu": F.relu,
     "Reshape": _reshape,
+    "ScatterND": _scatter,
     "Selu": F.selu,
     "Shape": _shape,
     "Sigmoid": lambda x: x.sigmoid(),
