@@ -200,10 +200,18 @@ def remove(
 
 
 def _repair(lake: str, files: list[Path] | None) -> int:
-    """Run ``ingest.repair`` as a separate program: this package imports nothing of ingest."""
-    catalogs = [word for file in files or [] for word in ("--catalog", str(file))]
-    again = [sys.executable, "-m", "ingest.repair", "--lake", str(lake), *catalogs]
-    return subprocess.run(again, check=False).returncode
+    return _ingest("repair", "--lake", str(lake), *_named(files))
+
+
+def _ingest(module: str, *words: str) -> int:
+    """Run a module of ingest as a separate program: this package imports nothing of ingest."""
+    return subprocess.run(
+        [sys.executable, "-m", f"ingest.{module}", *words], check=False
+    ).returncode
+
+
+def _named(catalogs: list[Path] | None) -> list[str]:
+    return [word for file in catalogs or [] for word in ("--catalog", str(file))]
 
 
 def _print_faults(lake: str, faults: list[Fault], as_json: bool) -> None:
@@ -236,11 +244,22 @@ def export(
 
 @app.command(name="catalog")
 def catalog_command(
+    name: Annotated[
+        str | None, typer.Argument(help="A model, with --layers.", metavar="NAME")
+    ] = None,
+    layers: Annotated[
+        bool,
+        typer.Option("--layers", help="List the model's layers with the sizes of their outputs."),
+    ] = False,
     files: CatalogOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """List the models, parsers and data sets that are ready, and how to get the others."""
+    if layers != (name is not None):
+        raise LakeError("name a model and --layers, or neither.")
+    if name is not None:
+        raise typer.Exit(_ingest("layers", name, *_named(files), *["--json"] * as_json))
     rows = [vars(one) for one in readiness(read_catalog(*(files or [])))]
     if as_json:
         print(json.dumps(rows, indent=2))

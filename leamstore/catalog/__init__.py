@@ -1,8 +1,10 @@
 """The catalog: models, parsers and data sets that can be ingested, and their files."""
 
 from leamstore.catalog.entries import (
+    ONNX,
     Catalog,
     Dataset,
+    Member,
     Model,
     Parser,
     RemoteFile,
