@@ -113,7 +113,9 @@ def layers(
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table(*rows[0]) if rows else Table("No layer gives a grid.")
+    table = Table()
+    for column in ListedLayer.__dataclass_fields__:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown("-" if cell is None else str(cell))) for cell in row.values()))
     Console().print(table)

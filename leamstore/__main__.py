@@ -205,9 +205,8 @@ def _repair(lake: str, files: list[Path] | None) -> int:
 
 def _ingest(module: str, *words: str) -> int:
     """Run a module of ingest as a separate program: this package imports nothing of ingest."""
-    return subprocess.run(
-        [sys.executable, "-m", f"ingest.{module}", *words], check=False
-    ).returncode
+    command = [sys.executable, "-m", f"ingest.{module}", *words]
+    return subprocess.run(command, check=False).returncode
 
 
 def _named(catalogs: list[Path] | None) -> list[str]:

@@ -1,6 +1,7 @@
 """ONNX files read as networks whose layers can be explained."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,14 +34,14 @@ def read_onnx(path: str | Path, size: int, layers: Iterable[str] = ()) -> OnnxNe
     size : int
         Side of the chip in pixels.
     layers : iterable of str
-        Layers that will be asked for. ``convolution_N`` among them, if no node is called so, is
-        the new name of the file's convolution number N, from 0, in the order of the nodes:
-        shortcuts count.
+        Layers that will be asked for. ``convolution_N`` among them, if no node is called so,
+        becomes the name of a convolution by its number (`ingest.networks.onnx_layers`).
 
     Returns
     -------
     OnnxNetwork
-        From normalised chips (n, 3, size, size), of any n, to the graph's output.
+        From normalised chips (n, 3, size, size), of any n, to the graph's output; in eval mode,
+        and without gradients of its parameters.
 
     Raises
     ------
@@ -56,12 +57,12 @@ def read_onnx(path: str | Path, size: int, layers: Iterable[str] = ()) -> OnnxNe
     embedding = _embedding(path, graph)
     nodes = _nodes(path, model, layers)
     if chips.type.tensor_type.shape.dim[0].dim_value == 1:
-        constants = _of_any_batch(nodes, constants)
+        nodes, constants = _of_any_batch(nodes, constants)
     try:
         network = OnnxNetwork(nodes, constants, chips.name, embedding, folded_norms(nodes))
     except Exception as error:  # a graph can be wrong in as many ways as a program
         raise WeightsError(f"{path} has a graph that can't be run: {line_of(error)}.") from error
-    network.eval()
+    network.eval().requires_grad_(False)
     _check_batches(path, network, size)
     return network
 
@@ -190,19 +191,21 @@ def _attributes(node: "onnx.NodeProto") -> dict[str, Any]:
     return found
 
 
-def _of_any_batch(nodes: Sequence[Node], constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the constants, with a batch of any size in shapes that were written for one chip."""
-    shapes = {
-        node.inputs[1]
-        for node in nodes
-        if node.kind == "Reshape" and node.inputs[0] not in constants
-    }
-    changed = {}
-    for name in shapes & constants.keys():
-        first, *others = constants[name].tolist()
-        if first == 1:  # 0 takes the input's own size
-            changed[name] = torch.tensor([0 if -1 in others else -1, *others])
-    return {**constants, **changed}
+def _of_any_batch(
+    nodes: Sequence[Node], constants: Mapping[str, Tensor]
+) -> tuple[list[Node], dict[str, Tensor]]:
+    """Return nodes and constants in which shapes for one chip are shapes for any number."""
+    found, shapes = [], {}
+    for node in nodes:
+        shape = constants.get(node.inputs[1]) if node.kind == "Reshape" else None
+        if shape is not None and shape[0] == 1 and node.inputs[0] not in constants:
+            others = shape[1:].tolist()
+            name = f"shape of {node.name}"
+            # 0 takes the input's own size, and -1 what the other sizes leave.
+            shapes[name] = torch.tensor([0 if -1 in others else -1, *others])
+            node = replace(node, inputs=(node.inputs[0], name))  # noqa: PLW2901
+        found.append(node)
+    return found, {**constants, **shapes}
 
 
 @torch.no_grad()

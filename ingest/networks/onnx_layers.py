@@ -1,6 +1,7 @@
 """Layers of an ONNX graph: their names, and norms that were folded into them."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,9 @@ def layer_names(nodes: Sequence["onnx.NodeProto"], asked: Iterable[str] = ()) ->
     ----------
     nodes : sequence of onnx.NodeProto
     asked : iterable of str
-        ``convolution_N`` among them becomes the name of convolution number N.
+        ``convolution_N`` among them becomes the name of convolution number N in the order of the
+        nodes, from 0, shortcuts left out: those that only bring a residual block's input to the
+        size of its output.
 
     Returns
     -------
@@ -38,12 +41,33 @@ def layer_names(nodes: Sequence["onnx.NodeProto"], asked: Iterable[str] = ()) ->
             name = f"{stem}_{repeated}"
         taken.add(name)
         names.append(name)
-    convolutions = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
-    for number, place in enumerate(convolutions):
+    for number, place in enumerate(_numbered_convolutions(nodes)):
         by_number = f"convolution_{number}"
         if by_number in asked and by_number not in taken:
             names[place] = by_number
     return names
+
+
+def _numbered_convolutions(nodes: Sequence["onnx.NodeProto"]) -> list[int]:
+    """Return the positions of all convolutions that are no shortcuts."""
+    readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+    for node in nodes:
+        for name in node.input:
+            readers[name].append(node)
+
+    def is_shortcut(node: "onnx.NodeProto") -> bool:
+        """Whether it reads what its block reads, and is added to what the block makes of it."""
+        after = readers[node.output[0]]
+        if [one.op_type for one in after] == ["BatchNormalization"]:
+            after = readers[after[0].output[0]]
+        is_added = [one.op_type for one in after] == ["Add"]
+        return is_added and len(readers[node.input[0]]) > 1 and node.input[0] not in after[0].input
+
+    return [
+        place
+        for place, node in enumerate(nodes)
+        if node.op_type == "Conv" and not is_shortcut(node)
+    ]
 
 
 def _plain(node: "onnx.NodeProto") -> str:

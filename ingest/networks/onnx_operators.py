@@ -156,7 +156,7 @@ def _gemm(
     transA: int = 0,  # noqa: N803 - names of ONNX
     transB: int = 0,  # noqa: N803 - names of ONNX
 ) -> nn.Module | None:
-    if transA:
+    if transA or weight.ndim != 2:
         return None
     added = None if bias is None else beta * bias.reshape(-1)
     return _linear(alpha * (weight if transB else weight.T), added)
