@@ -1,5 +1,6 @@
 """Files of weights that are handed out within a zip file, taken out into the cache folder."""
 
+import errno
 import os
 import shutil
 import zipfile
@@ -41,6 +42,8 @@ def take_out(member: Member, weights: Weights, find_zip: Callable[[], Path]) -> 
         place.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(path) as archive:
             inside = _find(archive, member, path)
+            if inside.file_size > shutil.disk_usage(place.parent).free:
+                raise OSError(errno.ENOSPC, "less free space than the file needs")
             with archive.open(inside) as source, partial.open("wb") as taken:
                 shutil.copyfileobj(source, taken)
     except OSError as error:

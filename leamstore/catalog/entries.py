@@ -31,7 +31,7 @@ from leamstore.errors import CatalogError, some
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")]
 EntryPoint = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*:\w+(\.\w+)*$")]
-Network = Annotated[str, StringConstraints(pattern=r"^(onnx|\w+(\.\w+)*:\w+(\.\w+)*)$")]
+Network = Annotated[str, StringConstraints(pattern=r"^(\w+(\.\w+)*:\w+(\.\w+)*|onnx)$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ONNX: Final = "onnx"

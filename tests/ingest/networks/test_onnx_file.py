@@ -146,7 +146,10 @@ FLAT = node("Flatten", ["p"], ["y"])
         ([*CONVOLUTION, FLAT], {"sides": ("n", 3, 9, 9)}, "takes (n, 3, 9, 9), not chips (n, 3, 8"),
         ([*CONVOLUTION, FLAT], {"sides": ("n", 8, 8, 3)}, "takes (n, 8, 8, 3), not chips"),
         (
-            [*CONVOLUTION, node("Reshape", ["p", "s"], ["q"]), node("Concat", ["q", "k"], ["y"], axis=1)],
+            [
+                *CONVOLUTION, node("Reshape", ["p", "s"], ["q"]),
+                node("Concat", ["q", "k"], ["y"], axis=1),
+            ],
             {"sides": (1, 3, CHIP, CHIP), "s": [1, 1, 4]}, "takes one chip at a time",
         ),
         ([*CONVOLUTION, node("Reshape", ["p", "s"], ["y"])], {"s": [1, -1]}, "takes one chip at a"),

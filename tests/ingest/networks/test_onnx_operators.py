@@ -15,8 +15,8 @@ WHOLE = {
 REAL = {
     "w": weights(4, 3, 3, 3), "depthwise": weights(3, 1, 3, 3), "b": weights(4),
     "scale": weights(3), "shift": weights(3, seed=1), "mean": weights(3, seed=2),
-    "variance": weights(3) ** 2, "row": weights(CHIP), "slope": weights(3, 1, 1), "half": np.float32(0.5),
-    "top": np.float32(2), "matrix": weights(CHIP, 5), "affine": weights(5),
+    "variance": weights(3) ** 2, "row": weights(CHIP), "slope": weights(3, 1, 1),
+    "half": np.float32(0.5), "top": np.float32(2), "matrix": weights(CHIP, 5), "affine": weights(5),
 }  # fmt: skip
 CASES = [
     ("Conv", ["w", "b"], {"pads": [1, 1, 1, 1], "strides": [2, 1]}),

@@ -190,7 +190,7 @@ def test_a_catalog_cannot_be_changed():
         (
             {"network": "import os"},
             3,
-            "models.MINE.network: String should match pattern '^\\w+(\\.\\w+)*:\\w+(\\.\\w+)*$', "
+            "models.MINE.network: String should match pattern '^(\\w+(\\.\\w+)*:\\w+(\\.\\w+)*|onnx)$', "
             "not 'import os'.",
         ),
         (
