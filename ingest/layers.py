@@ -83,9 +83,11 @@ def list_layers(network: "nn.Module", entry: Model) -> list[ListedLayer]:
         network(chip)
     return [
         ListedLayer(
-            name,
-            getattr(leaves[name], "kind", type(leaves[name]).__name__),
-            *shapes[0][1:],
+            layer=name,
+            kind=getattr(leaves[name], "kind", type(leaves[name]).__name__),
+            channels=shapes[0][1],
+            height=shapes[0][2],
+            width=shapes[0][3],
             position=entry.layers.index(name) if name in entry.layers else None,
             folded_norm=folded_norm(network, name, entry),
         )

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ingest.networks.device import like
 from ingest.networks.onnx_layers import folded_norms, layer_names
+from ingest.networks.onnx_modules import KINDS
 from ingest.networks.onnx_network import Node, OnnxNetwork
-from ingest.networks.onnx_operators import KINDS
 from leamstore.errors import WeightsError, line_of, some
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ingest.networks.onnx_operators import Operator, module_of
+from ingest.networks.onnx_modules import module_of
+from ingest.networks.onnx_operators import Operator
 
 
 @dataclass(frozen=True)

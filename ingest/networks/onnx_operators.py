@@ -1,9 +1,8 @@
-"""Operators of ONNX files as torch modules.
+"""Operators of ONNX files as functions of tensors.
 
-An operator whose weights are constants of the file becomes torch's own module (`nn.Conv2d`,
-`nn.Linear`), so that random weights, gradients and the positions of cells work as in any network.
-All others are functions of their inputs, with attributes of the names that ONNX gives them
-(onnx.ai/onnx/operators). Whole numbers, such as shapes, stay in memory of the processor.
+Each takes the operator's inputs, and its attributes by the names that ONNX gives them
+(onnx.ai/onnx/operators). Whole numbers, such as shapes, stay in memory of the processor. Those
+whose weights are constants are torch's own modules instead: `ingest.networks.onnx_modules`.
 """
 
 import inspect
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Numbers = Sequence[int] | Tensor
+Sizes = list[int] | tuple[int, ...]
 
 
 class Operator(nn.Module):
@@ -55,161 +55,7 @@ class Operator(nn.Module):
         return self.kind
 
 
-def module_of(
-    kind: str, attributes: dict[str, Any], constants: Sequence[Tensor | None] | None
-) -> nn.Module | None:
-    """Return the torch module of an operator with weights.
-
-    Parameters
-    ----------
-    kind : str
-        The operator's name in ONNX.
-    attributes : dict
-    constants : sequence of Tensor or None
-        All its inputs but the first; None in place of the sequence: they are no constants.
-
-    Returns
-    -------
-    nn.Module or None
-        A module of the first input; None: the operator has none, and is a function.
-    """
-    build = _MODULES.get(kind)
-    return None if build is None or constants is None else build(*constants, **attributes)
-
-
-class PaddedConvolution(nn.Conv2d):
-    """A convolution whose padding differs at the two ends of an axis."""
-
-    ends: Callable[[Tensor], list[int]]
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Pad, then convolve."""
-        return super().forward(F.pad(input, self.ends(input)))
-
-
-class BatchNorm(nn.BatchNorm1d):
-    """Batch norm over axis 1 of an input of any rank, as ONNX has it."""
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        """Take every input."""
-
-
-def _filled(module: nn.Module, **tensors: Tensor | None) -> nn.Module:
-    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    module.load_state_dict(given, assign=True)
-    return module
-
-
-def _convolution(
-    weight: Tensor,
-    bias: Tensor | None = None,
-    *,
-    kernel_shape: Sequence[int] = (),
-    strides: Sequence[int] = (1, 1),
-    dilations: Sequence[int] = (1, 1),
-    pads: Sequence[int] = (0, 0, 0, 0),
-    group: int = 1,
-    auto_pad: str = "NOTSET",
-) -> nn.Module | None:
-    if weight.ndim != 4:
-        return None
-    kernel = tuple(weight.shape[2:])
-    outputs, inputs = len(weight), weight.shape[1] * group
-    ends = _Ends(kernel, strides, dilations, pads, auto_pad)
-    kind = nn.Conv2d if ends.are_alike else PaddedConvolution
-    with torch.device("meta"):
-        module = kind(
-            inputs, outputs, kernel, tuple(strides), tuple(pads[:2]) if ends.are_alike else 0,
-            tuple(dilations), group, bias is not None,
-        )  # fmt: skip
-    if isinstance(module, PaddedConvolution):
-        module.ends = ends
-    return _filled(module, weight=weight, bias=bias)
-
-
-def _batch_norm(
-    weight: Tensor,
-    bias: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    *,
-    epsilon: float = 1e-5,
-    momentum: float = 0.9,
-    training_mode: int = 0,
-    spatial: int = 1,
-) -> nn.Module:
-    with torch.device("meta"):
-        module = BatchNorm(len(weight), epsilon)
-    tracked = torch.tensor(0)
-    return _filled(
-        module, weight=weight, bias=bias, running_mean=mean, running_var=variance,
-        num_batches_tracked=tracked,
-    )  # fmt: skip
-
-
-def _gemm(
-    weight: Tensor,
-    bias: Tensor | None = None,
-    *,
-    alpha: float = 1.0,
-    beta: float = 1.0,
-    transA: int = 0,  # noqa: N803 - names of ONNX
-    transB: int = 0,  # noqa: N803 - names of ONNX
-) -> nn.Module | None:
-    if transA or weight.ndim != 2:
-        return None
-    added = None if bias is None else beta * bias.reshape(-1)
-    return _linear(alpha * (weight if transB else weight.T), added)
-
-
-def _linear(weight: Tensor, bias: Tensor | None) -> nn.Module:
-    outputs, inputs = weight.shape
-    with torch.device("meta"):
-        module = nn.Linear(inputs, outputs, bias is not None)
-    return _filled(
-        module,
-        weight=weight.contiguous(),
-        bias=None if bias is None else bias.expand(outputs).contiguous(),
-    )
-
-
-def _matmul(weight: Tensor) -> nn.Module | None:
-    return _linear(weight.T, None) if weight.ndim == 2 else None
-
-
-def _prelu(slope: Tensor) -> nn.Module | None:
-    if slope.numel() > 1 and slope.shape != (len(slope), 1, 1):
-        return None
-    with torch.device("meta"):
-        module = nn.PReLU(slope.numel())
-    return _filled(module, weight=slope.reshape(-1))
-
-
-def _layer_norm(
-    weight: Tensor,
-    bias: Tensor | None = None,
-    *,
-    axis: int = -1,
-    epsilon: float = 1e-5,
-    stash_type: int = 1,
-) -> nn.Module:
-    with torch.device("meta"):
-        module = nn.LayerNorm(tuple(weight.shape), epsilon, bias=bias is not None)
-    return _filled(module, weight=weight, bias=bias)
-
-
-_MODULES: Final[dict[str, Callable[..., nn.Module | None]]] = {
-    "Conv": _convolution,
-    "BatchNormalization": _batch_norm,
-    "Gemm": _gemm,
-    "MatMul": _matmul,
-    "PRelu": _prelu,
-    "LayerNormalization": _layer_norm,
-}
-"""Modules of operators by kind, from all inputs but the first, and the attributes."""
-
-
-class _Ends:
+class Ends:
     """Padding of a window at both ends of y and x, in torch's order."""
 
     def __init__(
@@ -248,11 +94,11 @@ class _Ends:
 
 
 def _pool(
-    x: Tensor, padding: float, kernel_shape: Sequence[int], strides: Sequence[int],
-    dilations: Sequence[int], pads: Sequence[int], auto_pad: str,
+    x: Tensor, padding: float, kernel_shape: Sizes, strides: Sizes,
+    dilations: Sizes, pads: Sizes, auto_pad: str,
 ) -> tuple[Tensor, tuple[int, int]]:  # fmt: skip
     """Return the input of a pool, padded where torch's own padding can't do it, and the rest."""
-    ends = _Ends(kernel_shape, strides, dilations, pads, auto_pad)
+    ends = Ends(kernel_shape, strides, dilations, pads, auto_pad)
     if ends.are_alike:
         return x, (pads[0], pads[1])
     return F.pad(x, ends(x), value=padding), (0, 0)
@@ -260,10 +106,10 @@ def _pool(
 
 def _max_pool(
     x: Tensor,
-    kernel_shape: Sequence[int],
-    strides: Sequence[int] = (1, 1),
-    dilations: Sequence[int] = (1, 1),
-    pads: Sequence[int] = (0, 0, 0, 0),
+    kernel_shape: Sizes,
+    strides: Sizes = (1, 1),
+    dilations: Sizes = (1, 1),
+    pads: Sizes = (0, 0, 0, 0),
     auto_pad: str = "NOTSET",
     ceil_mode: int = 0,
     storage_order: int = 0,
@@ -274,9 +120,9 @@ def _max_pool(
 
 def _average_pool(
     x: Tensor,
-    kernel_shape: Sequence[int],
-    strides: Sequence[int] = (1, 1),
-    pads: Sequence[int] = (0, 0, 0, 0),
+    kernel_shape: Sizes,
+    strides: Sizes = (1, 1),
+    pads: Sizes = (0, 0, 0, 0),
     auto_pad: str = "NOTSET",
     ceil_mode: int = 0,
     count_include_pad: int = 0,
@@ -368,7 +214,7 @@ def _flatten(x: Tensor, axis: int = 1) -> Tensor:
     return x.reshape(math.prod(x.shape[:axis]), -1)
 
 
-def _transpose(x: Tensor, perm: Sequence[int] | None = None) -> Tensor:
+def _transpose(x: Tensor, perm: Sizes | None = None) -> Tensor:
     return x.permute(perm or list(range(x.ndim))[::-1])
 
 
@@ -600,6 +446,3 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "Where": _where,
 }
 """Functions of operators by kind, from the inputs and, by their names in ONNX, the attributes."""
-
-KINDS: Final = FUNCTIONS.keys() | _MODULES.keys()
-"""All kinds of operators that are known here."""

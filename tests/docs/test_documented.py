@@ -69,6 +69,7 @@ def test_no_page_speaks_of_an_option_that_is_not_there():
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
     known |= {"--help", "--strict"}  # of click and mkdocs
+    known |= {"--extra"}  # of uv
     known |= {"--examples"}  # of tests.robustness.fuzz
     known |= {"--times", "--signal"}  # of tests.robustness.kills
     known |= {

@@ -190,8 +190,8 @@ def test_a_catalog_cannot_be_changed():
         (
             {"network": "import os"},
             3,
-            "models.MINE.network: String should match pattern '^(\\w+(\\.\\w+)*:\\w+(\\.\\w+)*|onnx)$', "
-            "not 'import os'.",
+            "models.MINE.network: String should match pattern "
+            "'^(\\w+(\\.\\w+)*:\\w+(\\.\\w+)*|onnx)$', not 'import os'.",
         ),
         (
             {"layers": '["../../x", a]'},
