@@ -2,11 +2,14 @@ import copy
 import pickle
 
 import numpy as np
+import pytest
 import torch
 
 from ingest.networks import load
 from ingest.networks.cell_geometry import layer_geometry
 from ingest.networks.onnx_file import read_onnx
+from ingest.run.models import Request, open_model
+from ingest.run.recorded import recorded_model
 from leamstore.catalog import read_catalog
 from tests.ingest.networks.onnx_graphs import CHIP, node, weights, write
 
@@ -67,6 +70,33 @@ def test_an_entry_of_an_onnx_file_becomes_a_network_fed_whole_chips(tmp_path):
     mean = torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1)
     loaded = load("MINE", catalog=read_catalog(tmp_path / "my.yaml"))
     torch.testing.assert_close(loaded(chips), plain((chips.flip(1) - mean) / 2))
+
+
+def request(folder, entry, weights):
+    """A model of the entry as it is asked for, its file being there."""
+    network(folder)
+    (folder / "my.yaml").write_text(entry)
+    catalog = read_catalog(folder / "my.yaml")
+    return Request(
+        entry=catalog.model("MINE"), catalog=catalog, weights=weights, layers=("conv",),
+        target="cosine", positives="all", precision="float32", seed=3,
+    )  # fmt: skip
+
+
+def test_a_lakes_model_of_random_weights_finds_the_file_of_its_structure(tmp_path):
+    asked = request(tmp_path, ENTRY, "random")
+    row = asked.row()
+    assert (row["weights"], row["weights_sha256"]) == ("random, seed 3", None)
+    chips = 255 * torch.rand(1, 3, CHIP, CHIP)
+    expected = load("MINE", "random", asked.catalog, 3)(chips)
+    assert torch.equal(recorded_model(row).load()(chips), expected)
+
+
+@pytest.mark.parametrize(("stated", "folded"), [("null", False), ("true", True)])
+def test_an_ingest_records_whether_norms_are_folded(tmp_path, stated, folded):
+    asked = request(tmp_path, f"{ENTRY}    folded_norms: {stated}\n", None)
+    opened = open_model(asked, device=torch.device("cpu"), batch_size=1, keep_pairs=0, visible=())
+    assert opened.layers["folded_norm"].to_list() == [folded]
 
 
 def test_random_weights_keep_the_structure_of_the_file_and_none_of_its_values(tmp_path):
