@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,20 +68,25 @@ def read_onnx(path: str | Path, size: int, layers: Iterable[str] = ()) -> OnnxNe
     return network
 
 
+def require_onnx(source: str) -> None:
+    """Raise a `WeightsError` that begins with `source` unless the package onnx is installed."""
+    if find_spec("onnx") is None:
+        raise WeightsError(
+            f"{source} is read by the package onnx, which isn't installed: `uv sync --extra onnx`, "
+            "or `pip install onnx`."
+        )
+
+
 _STANDARD: Final = ("", "ai.onnx")
 """Names of the domain of ONNX's own operators."""
 
 
 def _load(path: Path) -> "onnx.ModelProto":
     """Return the model in a file with its external data, and its own functions written out."""
-    try:
-        import onnx  # noqa: PLC0415 - an extra
-        from onnx import inliner  # noqa: PLC0415
-    except ImportError as error:
-        raise WeightsError(
-            f"{path} is read by the package onnx, which isn't installed: `uv sync --extra onnx`, "
-            "or `pip install onnx`."
-        ) from error
+    require_onnx(str(path))
+    import onnx  # noqa: PLC0415 - an extra
+    from onnx import inliner  # noqa: PLC0415
+
     try:
         model = onnx.load(path, load_external_data=False)
     except OSError as error:

@@ -11,8 +11,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from ingest.downloads.downloader import Downloader
+from ingest.networks.onnx_file import require_onnx
 from ingest.networks.zip_member import take_out
-from ingest.photographs.download import Downloader
 from leamstore.catalog import ONNX, Model, Weights, files
 from leamstore.errors import WeightsError, some
 
@@ -88,8 +89,11 @@ def network_file(
     Raises
     ------
     WeightsError
-        If the file that the catalog names is missing or another one.
+        If the file that the catalog names is missing or another one, or it is an ONNX file and
+        the package that reads these is missing.
     """
+    if model.network == ONNX:
+        require_onnx(model.name)
     if weights is not None and weights != "random":
         return Path(weights)
     if model.weights is None or (weights == "random" and model.network != ONNX):

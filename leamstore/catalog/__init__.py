@@ -4,6 +4,7 @@ from leamstore.catalog.entries import (
     ONNX,
     Catalog,
     Dataset,
+    Entry,
     Member,
     Model,
     Parser,

@@ -11,6 +11,7 @@ from torchvision.models.convnext import CNBlockConfig
 from ingest.leam.maps import explain
 from ingest.networks.iresnet import IResNet
 from ingest.networks.onnx_file import read_onnx
+from ingest.networks.weights import network_file
 from leamstore.catalog import read_catalog
 from leamstore.errors import WeightsError
 from tests.ingest.networks.onnx_graphs import CHIP, export, node, perturbed, weights, write
@@ -170,3 +171,5 @@ def test_without_the_package_the_sentence_says_how_to_get_it(tmp_path, monkeypat
     path = write(tmp_path / "n.onnx", [*CONVOLUTION, FLAT], TENSORS)
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert "`uv sync --extra onnx`" in refusal(path)
+    with pytest.raises(WeightsError, match=r"^AURAFACE is read by the package onnx"):
+        network_file(read_catalog().model("AURAFACE"), None)
