@@ -138,9 +138,9 @@ def _chips(
         )
     sides = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
     if len(sides) != 4 or any(
-        side not in (0, asked) for side, asked in zip(sides[1:], (3, size, size), strict=True)
+        side > 0 and side != asked for side, asked in zip(sides[1:], (3, size, size), strict=True)
     ):
-        form = ", ".join(str(side or "n") for side in sides)
+        form = ", ".join(str(side) if side > 0 else "n" for side in sides)
         raise WeightsError(
             f"{path} takes ({form}), not chips (n, 3, {size}, {size}): write the side of its chips "
             "as input_size in the catalog entry; a file whose colours come last must be converted "
