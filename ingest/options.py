@@ -14,7 +14,7 @@ from rich.console import Console
 from ingest.downloads.downloader import Downloader
 from ingest.faces.detection import DETECTORS
 from ingest.leam.maps import Precision
-from ingest.networks.weights import find_weights
+from ingest.networks.weights import network_file
 from ingest.photographs.datasets import Dataset, Photograph, open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import Limits
@@ -146,7 +146,6 @@ def require_settings(lake: Lake, settings: LakeSettings) -> None:
 
 
 def _require_weights(entry: Model, settings: ModelSettings, downloader: Downloader) -> None:
-    if settings.weights is None and entry.weights is not None:
-        find_weights(entry.weights, downloader)
-    elif isinstance(settings.weights, Path) and not settings.weights.is_file():
-        raise WeightsError(f"there is no file {settings.weights}.")
+    path = network_file(entry, settings.weights, downloader)
+    if path is not None and not path.is_file():
+        raise WeightsError(f"there is no file {path}.")

@@ -208,10 +208,17 @@ def remove(
 
 
 def _repair(lake: str, files: list[Path] | None) -> int:
-    """Run ``ingest.repair`` as a separate program: this package imports nothing of ingest."""
-    catalogs = [word for file in files or [] for word in ("--catalog", str(file))]
-    again = [sys.executable, "-m", "ingest.repair", "--lake", str(lake), *catalogs]
-    return subprocess.run(again, check=False).returncode
+    return _ingest("repair", "--lake", str(lake), *_named(files))
+
+
+def _ingest(module: str, *words: str) -> int:
+    """Run a module of ingest as a separate program: this package imports nothing of ingest."""
+    command = [sys.executable, "-m", f"ingest.{module}", *words]
+    return subprocess.run(command, check=False).returncode
+
+
+def _named(catalogs: list[Path] | None) -> list[str]:
+    return [word for file in catalogs or [] for word in ("--catalog", str(file))]
 
 
 def _print_faults(lake: str, faults: "list[Fault]", as_json: bool) -> None:
@@ -247,18 +254,26 @@ def catalog_command(
     name: Annotated[
         str | None, typer.Argument(help="Entry of which all is shown; by default a line of each.")
     ] = None,
+    layers: Annotated[
+        bool,
+        typer.Option("--layers", help="List a model's layers, with the sizes of their outputs."),
+    ] = False,
     files: CatalogOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """List the models, parsers and data sets that are ready, and how to get the others.
 
-    Example: python -m leamstore catalog AF_R50
+    Example: python -m leamstore catalog AF_R50 --layers
     """
     from leamstore.catalog import read_catalog  # noqa: PLC0415
     from leamstore.catalog.description import overview  # noqa: PLC0415
     from leamstore.catalog.files import readiness  # noqa: PLC0415
 
+    if layers:
+        if name is None:
+            raise LakeError("name the model whose layers are asked for.")
+        raise typer.Exit(_ingest("layers", name, *_named(files), *["--json"] * as_json))
     known = read_catalog(*(files or []))
     if name is not None:
         _print_entry(known.entry(name), as_json)

@@ -53,10 +53,7 @@ def lake_facts(lake: Lake) -> LakeFacts:
         counts=_counts(lake),
         rejected=listing("Rejected images", rejections(lake)),
         models=_models(lake),
-        layers=listing("Layers", lake.sql(
-            "SELECT model, layer, position, height, width, channels, stride, \"offset\" "
-            "FROM layers ORDER BY model, position"
-        )),
+        layers=listing("Layers", lake.sql("FROM layers ORDER BY model, position")),
         runs=listing("Runs of ingest", _runs(lake)),
         gaps=tuple(_gaps(lake)),
     )  # fmt: skip

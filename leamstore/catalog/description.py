@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from leamstore.catalog import Catalog, Entry, Model, RemoteFile, files
 
 _TITLES: Final = {"model": "Models", "parser": "Parsers", "dataset": "Data sets"}
@@ -84,6 +86,8 @@ def _lines(value: Any) -> list[str]:
             return []
         case Mapping():
             return [f"{name}: {part}" for name, part in value.items()]
+        case BaseModel():
+            return _lines(value.model_dump(exclude_none=True))
         case tuple() | list() if all(isinstance(part, float) for part in value):
             return [", ".join(f"{part:g}" for part in value)] if value else []
         case tuple() | list():

@@ -31,8 +31,12 @@ from leamstore.errors import CatalogError, some
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")]
 EntryPoint = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*:\w+(\.\w+)*$")]
+Network = Annotated[str, StringConstraints(pattern=r"^(\w+(\.\w+)*:\w+(\.\w+)*|onnx)$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ONNX: Final = "onnx"
+"""In place of a network's entry point: the file of the weights is an ONNX file, which holds it."""
+
 LayerName = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*\.?$")]
 
@@ -83,11 +87,28 @@ class RemoteFile(_Frozen):
         return file
 
 
+class Member(_Frozen):
+    """A file in a zip file."""
+
+    name: Text
+    """Last part of its path in the zip file."""
+    sha256: Sha256 | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_the_name_of_a_file(cls, name: str) -> str:
+        if name in (".", "..") or not name.isprintable() or not {"/", "\\"}.isdisjoint(name):
+            raise ValueError(f"{name!r:.80} is no name of a file")
+        return name
+
+
 class Weights(RemoteFile):
     """A file of weights."""
 
     package: Text | None = None
     """Distribution that holds the file, which then is a path in it, as it is installed."""
+    member: Member | None = None
+    """The file of weights in the file, which then is a zip file."""
     reader: EntryPoint = "ingest.networks.weights:read_state_dict"
     """Function from the file's path to the network's state."""
     prefix: Prefix | None = None
@@ -105,8 +126,9 @@ class Model(_Frozen):
     """A face recogniser."""
 
     name: Text
-    network: EntryPoint
-    """Function without arguments that builds the torch module."""
+    network: Network
+    """Function without arguments that builds the torch module; or ``onnx``: it is in the file of
+    the weights."""
     family: Text
     loss: Text
     trained_on: Text
@@ -126,7 +148,16 @@ class Model(_Frozen):
     """Modules with 4-D outputs, the one nearest to the input first; the paper takes nine."""
     layer_sizes: tuple[PositiveInt, ...] = ()
     """Side of each layer's output in cells; none: not stated."""
+    folded_norms: bool | None = None
+    """Whether norms that follow the layers were folded into them; None: as the network says."""
     citation: Text
+
+    @field_validator("weights")
+    @classmethod
+    def _hold_the_onnx_network(cls, weights: Weights | None, info: ValidationInfo) -> Any:
+        if weights is None and info.data.get("network") == ONNX:
+            raise ValueError("an ONNX network needs the file that it is in")
+        return weights
 
     @field_validator("layers")
     @classmethod
@@ -322,7 +353,9 @@ _MOST_MISTAKES: Final = 50
 """Mistakes of a file that are listed one by one."""
 
 _FIELDS: Final = {
-    field for entry in (Catalog, Model, Parser, Dataset, Weights) for field in entry.model_fields
+    field
+    for entry in (Catalog, Model, Parser, Dataset, Weights, Member)
+    for field in entry.model_fields
 }
 
 

@@ -22,6 +22,15 @@ def test_random_weights_are_branded_by_the_models_names(lake):
     assert "Random weights, no recogniser: NET." in brands(lake)
 
 
+def test_models_whose_norms_are_folded_are_branded_by_name(lake):
+    change(lake, "UPDATE layers SET folded_norm = false")
+    assert not any("Norms folded" in brand for brand in brands(lake))
+    change(lake, "UPDATE layers SET folded_norm = true WHERE position = 0")
+    assert any(brand.startswith("Norms folded into convolutions: NET;") for brand in brands(lake))
+    change(lake, "ALTER TABLE layers DROP COLUMN folded_norm")
+    assert not any("Norms folded" in brand for brand in brands(lake))
+
+
 def test_the_demo_set_is_branded(lake):
     change(lake, "UPDATE images SET dataset = 'demo' WHERE image_id = 0")
     assert any(brand.startswith("Demo set") for brand in brands(lake))

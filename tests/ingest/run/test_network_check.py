@@ -52,6 +52,13 @@ def test_a_network_that_cannot_is_refused_by_name_before_any_photograph_is_read(
         check(change)
 
 
+def test_a_layer_of_another_size_than_the_entry_states_is_refused():
+    entry = ENTRY.model_copy(update={"layers": ("layer",), "layer_sizes": (7,)})
+    network = Apart(lambda embeddings: embeddings).eval()
+    with pytest.raises(LeamError, match="'layer' has 7 x 7 cells, but it has 4 x 4: name the"):
+        check_network(network, entry, ["layer"], "float32")
+
+
 class Forgetful(Apart):
     """Keeps what it computes in an attribute, which the next forward pass overwrites."""
 
