@@ -1,6 +1,14 @@
 """Warnings about stand-ins: parsers, weights and data that are not the paper's."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from leamstore.lake import Lake
+
+
+def is_random(row: Mapping[str, Any]) -> bool:
+    """Return whether a model, by its row of the table models, was run with random weights."""
+    return row["weights"].startswith("random") and row["weights_sha256"] is None
 
 
 def brands(lake: Lake) -> list[str]:
@@ -11,11 +19,9 @@ def brands(lake: Lake) -> list[str]:
             "Landmark parser: regions are drawn from 68 landmarks, not by FaRL; hair, ears, neck, "
             "clothes, background and accessories are unknown, so that shares don't sum to 100."
         )
-    random = lake.sql(
-        "SELECT model FROM models WHERE starts_with(weights, 'random') AND weights_sha256 IS NULL "
-        "ORDER BY model"
-    )["model"]
-    if len(random):
+    models = lake.sql("SELECT model, weights, weights_sha256 FROM models ORDER BY model")
+    random = [row["model"] for row in models.to_dicts() if is_random(row)]
+    if random:
         found.append(f"Random weights, no recogniser: {', '.join(random)}.")
     if lake.sql("SELECT 'demo' IN (SELECT dataset FROM images WHERE status = 'kept')").item():
         found.append("Demo set: variations of a few photographs, not a sample of people.")
