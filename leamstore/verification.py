@@ -2,19 +2,23 @@
 
 A genuine comparison is of two images of one person, an impostor comparison of two people's. From
 a threshold on, a comparison is accepted: a false match is an impostor comparison accepted, a false
-non-match a genuine one rejected. Here alone are the area under the ROC curve, equal errors and
-true accepts defined; all take weights, by which people are redrawn.
+non-match a genuine one rejected. The area under the ROC curve, equal errors and true accepts have
+their one definition here.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Array = NDArray[np.float64]
+
 Embeddings = NDArray[np.float64]
 """(image, n)."""
 
-_ROUNDING = 1e-12
+_ROUNDING: Final = 1e-12
 """How far a sum of shares may lie above a rate that it equals."""
 
 
@@ -35,83 +39,6 @@ class Comparisons:
     genuine: NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Scores of comparisons of one kind, and how much each counts.
-
-    Attributes
-    ----------
-    values : (k,) float64
-        In ascending order.
-    reached : (..., k + 1) float64
-        Share of the first 0, 1, ..., k of them; NaN where none counts.
-    """
-
-    values: NDArray[np.float64]
-    reached: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, values: ArrayLike, weights: ArrayLike | None = None) -> "Scores":
-        """Return scores in order.
-
-        Parameters
-        ----------
-        values : (k,)
-            At least one.
-        weights : (..., k), optional
-            How often each counts: once by default. Leading axes are draws, which all results have.
-        """
-        values = np.asarray(values, np.float64)
-        weights = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
-        order = np.argsort(values, kind="stable")
-        reached = np.zeros((*weights.shape[:-1], len(values) + 1))
-        weights[..., order].cumsum(-1, out=reached[..., 1:])
-        total = reached[..., -1:].copy()
-        return cls(values[order], np.divide(reached, np.where(total > 0, total, np.nan)))
-
-    def below(self, thresholds: ArrayLike) -> NDArray[np.float64]:
-        """Return the share (..., t) of scores below each threshold (t,)."""
-        return self.reached[..., np.searchsorted(self.values, thresholds, "left")]
-
-    def up_to(self, thresholds: ArrayLike) -> NDArray[np.float64]:
-        """Return the share (..., t) of scores not above each threshold (t,)."""
-        return self.reached[..., np.searchsorted(self.values, thresholds, "right")]
-
-
-@dataclass(frozen=True)
-class ErrorRates:
-    """Both errors at each threshold from which comparisons are accepted.
-
-    Attributes
-    ----------
-    thresholds : (t,) float64
-        All scores in ascending order, and infinity, from which nothing is accepted.
-    false_non_matches, false_matches : (..., t) float64
-        Share of genuine comparisons rejected, and of impostor comparisons accepted.
-    """
-
-    thresholds: NDArray[np.float64]
-    false_non_matches: NDArray[np.float64]
-    false_matches: NDArray[np.float64]
-
-    def equal_errors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the threshold (...) at which both errors are closest, and their mean there (...).
-
-        It is the lowest of those at which they differ least.
-        """
-        place = np.abs(self.false_non_matches - self.false_matches).argmin(-1)
-        errors = (self.false_non_matches + self.false_matches) / 2
-        return self.thresholds[place], _at(errors, place)
-
-    def true_accepts(self, rate: float) -> NDArray[np.float64]:
-        """Return the share (...) of genuine comparisons accepted at a rate of false matches.
-
-        The threshold is the lowest with no more false matches than that.
-        """
-        place = (self.false_matches <= rate + _ROUNDING).argmax(-1)
-        return 1 - _at(self.false_non_matches, place)
-
-
 def draw_comparisons(people: NDArray[np.int64], most: int, seed: int) -> Comparisons:
     """Return all comparisons of images, or `most` of either kind, drawn if there are more.
 
@@ -129,24 +56,92 @@ def draw_comparisons(people: NDArray[np.int64], most: int, seed: int) -> Compari
     return Comparisons(first[chosen], second[chosen], genuine[chosen])
 
 
-def area_under_curve(genuine: Scores, impostor: Scores) -> NDArray[np.float64]:
-    """Return the area (...) under the ROC curve.
+@dataclass(frozen=True)
+class ScoreCounts:
+    """Scores of comparisons, counted between thresholds.
 
-    It is the probability that a genuine comparison scores higher than an impostor comparison, ties
-    counted half (DeLong et al. 1988): 0.5 is chance, 1 no error.
+    Attributes
+    ----------
+    thresholds : (t,) float64
+        In ascending order; no score is below the first.
+    genuine, impostor : (..., t) float64
+        How many scores of either kind lie from each threshold on, below the next one; each counts
+        as its threshold. Leading axes are draws, which all results have. Results are NaN where
+        there are none of a kind.
     """
-    placements = (impostor.below(genuine.values) + impostor.up_to(genuine.values)) / 2
-    return (np.diff(genuine.reached) * placements).sum(-1)
+
+    thresholds: Array
+    genuine: Array
+    impostor: Array
+
+    @classmethod
+    def of(cls, genuine: ArrayLike, impostor: ArrayLike) -> "ScoreCounts":
+        """Count scores (k,) and (m,) exactly: every score is a threshold."""
+        kinds = [np.asarray(scores, np.float64) for scores in (genuine, impostor)]
+        thresholds, place = np.unique(np.concatenate(kinds), return_inverse=True)
+        own, strange = np.split(place, [len(kinds[0])])
+        counts = [np.bincount(one, minlength=len(thresholds)) for one in (own, strange)]
+        return cls(thresholds, *(one.astype(np.float64) for one in counts))
+
+    @cached_property
+    def false_non_matches(self) -> Array:
+        """Share (..., t + 1) of genuine comparisons rejected from each threshold, and from inf."""
+        return _share_below(self.genuine)
+
+    @cached_property
+    def false_matches(self) -> Array:
+        """Share (..., t + 1) of impostor comparisons accepted from each threshold, and from inf."""
+        return 1 - _share_below(self.impostor)
+
+    @property
+    def area_under_curve(self) -> Array:
+        """Area (...) under the ROC curve: 0.5 is chance, 1 no error.
+
+        It is the probability that a genuine comparison scores higher than an impostor comparison,
+        ties counted half (DeLong et al. 1988).
+        """
+        higher = (self.false_matches[..., :-1] + self.false_matches[..., 1:]) / 2
+        return (np.diff(self.false_non_matches) * (1 - higher)).sum(-1)
+
+    @property
+    def separation(self) -> Array:
+        """The d' (...) of signal detection: the means' difference over the common deviation.
+
+        The common deviation is the root of the mean of both variances (Green and Swets 1966).
+        """
+        genuine, own_variance = self._moments(self.genuine)
+        impostor, strange_variance = self._moments(self.impostor)
+        return (genuine - impostor) / np.sqrt((own_variance + strange_variance) / 2)
+
+    def equal_errors(self) -> tuple[Array, Array]:
+        """Return the threshold (...) at which both errors are closest, and their mean there (...).
+
+        It is the lowest of those at which they differ least.
+        """
+        place = np.abs(self.false_non_matches - self.false_matches).argmin(-1)
+        errors = _at(self.false_non_matches, place) / 2 + _at(self.false_matches, place) / 2
+        threshold = np.append(self.thresholds, np.inf)[place]
+        return np.where(np.isnan(errors), np.nan, threshold), errors
+
+    def true_accepts(self, rate: float) -> Array:
+        """Return the share (...) of genuine comparisons accepted at a rate of false matches.
+
+        The threshold is the lowest with no more false matches than that.
+        """
+        place = (self.false_matches <= rate + _ROUNDING).argmax(-1)
+        known = ~np.isnan(_at(self.false_matches, place))
+        return np.where(known, 1 - _at(self.false_non_matches, place), np.nan)
+
+    def _moments(self, counts: Array) -> tuple[Array, Array]:
+        """Return the mean and the variance (...) of the scores of a kind."""
+        # Scores of one model are close together: centred first, their squares don't cancel.
+        centre = self.thresholds.mean()
+        centred, total = self.thresholds - centre, _known(counts.sum(-1))
+        mean = counts @ centred / total
+        return mean + centre, counts @ centred**2 / total - mean**2
 
 
-def error_rates(genuine: Scores, impostor: Scores) -> ErrorRates:
-    """Return both errors at every threshold."""
-    scores = np.unique(np.concatenate([genuine.values, impostor.values]))
-    thresholds = np.append(scores, np.inf)
-    return ErrorRates(thresholds, genuine.below(thresholds), 1 - impostor.below(thresholds))
-
-
-def cosines(first: Embeddings, second: Embeddings) -> NDArray[np.float64]:
+def cosines(first: Embeddings, second: Embeddings) -> Array:
     """Return the cosine of every embedding (n, d) with every other (m, d): (n, m).
 
     An embedding of length 0, as a network without biases gives of a black chip, has cosine 0.
@@ -160,5 +155,16 @@ def units(vectors: Embeddings) -> Embeddings:
     return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
 
 
-def _at(values: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
+def _share_below(counts: Array) -> Array:
+    """Return the share (..., t + 1) of what is counted below each threshold, and below infinity."""
+    below = np.zeros((*counts.shape[:-1], counts.shape[-1] + 1))
+    counts.cumsum(-1, out=below[..., 1:])
+    return below / _known(below[..., -1:])
+
+
+def _known(totals: Array) -> Array:
+    return np.where(totals > 0, totals, np.nan)
+
+
+def _at(values: Array, place: NDArray[np.int64]) -> Array:
     return np.take_along_axis(values, place[..., None], -1)[..., 0]

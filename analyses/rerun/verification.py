@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from leamstore.verification import Embeddings, Scores, cosines, error_rates
+from leamstore.verification import Embeddings, ScoreCounts, cosines
 
 MEASURES: Final = ("cosine", "centred cosine", "euclidean", "true accepts")
 """Likenesses of an anchor to its positives: the more, the more alike."""
@@ -46,8 +46,7 @@ def make_judge(embeddings: Embeddings, identities: ArrayLike, seed: int) -> Judg
     scores = cosines(embeddings, embeddings[drawn])
     same = identities[:, None] == identities[drawn]
     itself = np.arange(images)[:, None] == drawn
-    rates = error_rates(Scores.of(scores[same & ~itself]), Scores.of(scores[~same]))
-    threshold, _ = rates.equal_errors()
+    threshold, _ = ScoreCounts.of(scores[same & ~itself], scores[~same]).equal_errors()
     return Judge(embeddings.mean(0), float(threshold))
 
 

@@ -2,19 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from leamstore.verification import (
-    Scores,
-    area_under_curve,
-    cosines,
-    draw_comparisons,
-    error_rates,
-)
+from leamstore.verification import ScoreCounts, cosines, draw_comparisons
 
 GENUINE, IMPOSTOR = [0.3, 0.6, 0.7, 0.9], [0.1, 0.2, 0.25, 0.5]
-
-
-def rates_of(genuine, impostor):
-    return error_rates(Scores.of(genuine), Scores.of(impostor))
 
 
 def tied_scores(seed, count):
@@ -25,65 +15,71 @@ def tied_scores(seed, count):
 
 def test_equal_errors_by_hand():
     # From 0.5 on: one of four genuine comparisons is rejected, one of four impostors accepted.
-    threshold, error = rates_of(GENUINE, IMPOSTOR).equal_errors()
+    threshold, error = ScoreCounts.of(GENUINE, IMPOSTOR).equal_errors()
     assert (threshold, error) == (0.5, 0.25)
 
 
 def test_scores_that_part_cleanly_have_a_threshold_without_errors():
-    assert rates_of([0.8, 0.9], [0.1, 0.2]).equal_errors() == (0.8, 0.0)
+    assert ScoreCounts.of([0.8, 0.9], [0.1, 0.2]).equal_errors() == (0.8, 0.0)
 
 
 def test_true_accepts_at_a_rate_by_hand():
-    rates = rates_of(GENUINE, IMPOSTOR)
+    counts = ScoreCounts.of(GENUINE, IMPOSTOR)
     # From 0.3 on one of four impostors is accepted, and all genuine ones; above 0.5 none, and 0.3
     # is rejected.
-    assert rates.true_accepts(0.25) == 1.0
-    assert rates.true_accepts(0.24) == 0.75
+    assert counts.true_accepts(0.25) == 1.0
+    assert counts.true_accepts(0.24) == 0.75
 
 
 def test_where_all_scores_are_equal_nothing_is_accepted_without_false_matches():
-    rates = rates_of([0.5, 0.5], [0.5])
-    assert rates.true_accepts(0.1) == 0.0
-    assert area_under_curve(Scores.of([0.5, 0.5]), Scores.of([0.5])) == 0.5
+    counts = ScoreCounts.of([0.5, 0.5], [0.5])
+    assert counts.true_accepts(0.1) == 0.0
+    assert counts.area_under_curve == 0.5
 
 
 def test_the_area_is_mann_whitneys():
     genuine, impostor = tied_scores(0, 60)
     u = mannwhitneyu(genuine, impostor).statistic
-    area = area_under_curve(Scores.of(genuine), Scores.of(impostor))
+    area = ScoreCounts.of(genuine, impostor).area_under_curve
     assert area == pytest.approx(u / len(genuine) / len(impostor), abs=1e-12)
 
 
 def test_errors_and_true_accepts_are_those_counted_one_threshold_at_a_time():
     genuine, impostor = tied_scores(1, 50)
-    rates = rates_of(genuine, impostor)
-    counted = [((genuine < t).mean(), (impostor >= t).mean()) for t in rates.thresholds]
+    counts = ScoreCounts.of(genuine, impostor)
+    thresholds = [*counts.thresholds, np.inf]
+    counted = [((genuine < t).mean(), (impostor >= t).mean()) for t in thresholds]
     np.testing.assert_allclose(
-        np.stack([rates.false_non_matches, rates.false_matches], 1), counted, atol=1e-12
+        np.stack([counts.false_non_matches, counts.false_matches], 1), counted, atol=1e-12
     )
     possible = [1 - rejected for rejected, accepted in counted if accepted <= 0.1]
-    assert rates.true_accepts(0.1) == pytest.approx(max(possible))
+    assert counts.true_accepts(0.1) == pytest.approx(max(possible))
 
 
-def test_a_weight_is_a_comparison_as_often_and_each_draw_has_its_own():
-    genuine, impostor = tied_scores(2, 20)
-    weights = np.random.default_rng(2).integers(0, 3, (2, 3, 20))
-    drawn = Scores.of(genuine, weights[0]), Scores.of(impostor, weights[1])
-    repeated = [
-        tuple(Scores.of(np.repeat(s, w)) for s, w in zip((genuine, impostor), pair, strict=True))
-        for pair in zip(*weights, strict=True)
-    ]
-    areas = [area_under_curve(*pair) for pair in repeated]
-    np.testing.assert_allclose(area_under_curve(*drawn), areas)
-    np.testing.assert_allclose(
-        error_rates(*drawn).true_accepts(0.2),
-        [error_rates(*pair).true_accepts(0.2) for pair in repeated],
-    )
+def test_the_separation_is_that_of_two_normal_distributions():
+    generator = np.random.default_rng(3)
+    counts = ScoreCounts.of(generator.normal(5, 1, 100_000), generator.normal(2, 2, 100_000))
+    assert counts.separation == pytest.approx(3 / np.sqrt(2.5), abs=0.02)
+
+
+def test_each_draw_has_counts_of_its_own():
+    generator = np.random.default_rng(2)
+    thresholds, (genuine, impostor) = np.arange(9.0), generator.integers(1, 4, (2, 3, 9))
+    drawn = ScoreCounts(thresholds, genuine, impostor)
+    for draw in range(3):
+        one = ScoreCounts.of(thresholds.repeat(genuine[draw]), thresholds.repeat(impostor[draw]))
+        assert drawn.area_under_curve[draw] == pytest.approx(one.area_under_curve)
+        assert drawn.separation[draw] == pytest.approx(one.separation)
+        assert drawn.true_accepts(0.2)[draw] == pytest.approx(one.true_accepts(0.2))
+        for ours, alone in zip(drawn.equal_errors(), one.equal_errors(), strict=True):
+            assert ours[draw] == pytest.approx(alone)
 
 
 def test_a_draw_without_comparisons_of_a_kind_is_unknown():
-    nobody = Scores.of(GENUINE, np.zeros((1, 4)))
-    assert np.isnan(area_under_curve(nobody, Scores.of(IMPOSTOR))).all()
+    counts = ScoreCounts(np.arange(3.0), np.array([[0.0, 0, 0], [0, 1, 1]]), np.ones((2, 3)))
+    for numbers in (counts.area_under_curve, counts.separation, *counts.equal_errors()):
+        assert np.isnan(numbers).tolist() == [True, False]
+    assert np.isnan(counts.true_accepts(0.1)).tolist() == [True, False]
 
 
 def test_each_pair_of_images_is_compared_once_and_none_with_itself():

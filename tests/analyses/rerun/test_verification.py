@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from analyses.rerun.verification import MEASURES, Judge, likeness, make_judge
-from leamstore.verification import Scores, error_rates
+from leamstore.verification import ScoreCounts
 
 
 def test_likeness_to_the_positives_by_hand():
@@ -24,6 +24,6 @@ def test_the_judge_compares_people_and_no_image_with_itself():
     cosines = embeddings @ embeddings.T
     genuine = [cosines[0, 1], cosines[2, 3]]
     impostor = cosines[:2, 2:].ravel()
-    threshold, _ = error_rates(Scores.of(genuine), Scores.of(impostor)).equal_errors()
+    threshold, _ = ScoreCounts.of(genuine, impostor).equal_errors()
     assert judge.threshold == pytest.approx(threshold)
     np.testing.assert_allclose(judge.centre, [0.8, 0.2])
