@@ -107,11 +107,14 @@ class ScoreCounts:
     def separation(self) -> Array:
         """The d' (...) of signal detection: the means' difference over the common deviation.
 
-        The common deviation is the root of the mean of both variances (Green and Swets 1966).
+        The common deviation is the root of the mean of both variances (Green and Swets 1966). 0
+        where all scores are one: nothing is told apart.
         """
         genuine, own_variance = self._moments(self.genuine)
         impostor, strange_variance = self._moments(self.impostor)
-        return (genuine - impostor) / np.sqrt((own_variance + strange_variance) / 2)
+        apart, deviation = genuine - impostor, np.sqrt((own_variance + strange_variance) / 2)
+        alike = np.where(apart == 0, 0.0, np.nan)
+        return np.divide(apart, deviation, out=alike, where=deviation > 0)
 
     def equal_errors(self) -> tuple[Array, Array]:
         """Return the threshold (...) at which both errors are closest, and their mean there (...).
@@ -138,7 +141,7 @@ class ScoreCounts:
         centre = self.thresholds.mean()
         centred, total = self.thresholds - centre, _known(counts.sum(-1))
         mean = counts @ centred / total
-        return mean + centre, counts @ centred**2 / total - mean**2
+        return mean + centre, (counts @ centred**2 / total - mean**2).clip(0)
 
 
 def cosines(first: Embeddings, second: Embeddings) -> Array:

@@ -1,7 +1,7 @@
 """Findings of `analyses.recognition.question`: who recognises, and whose input is wrong."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -17,7 +17,10 @@ from analyses.recognition.scores import (
 )
 from ingest.run.recognition import NEAR_CHANCE
 
-ALPHA = 0.05
+ALPHA: Final = 0.05
+
+LEAST_GAIN: Final = 0.02
+"""Share of the entry's own separation by which another input has to be better to matter."""
 
 
 def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
@@ -36,10 +39,13 @@ def findings(tables: Mapping[str, pl.DataFrame]) -> list[str]:
 def better(probe: pl.DataFrame) -> pl.DataFrame:
     """Return the variants whose separation is clearly above that of the entry's own input.
 
-    The interval of the difference lies above 0, and p < 0.05 after Holm's correction.
+    The interval of the difference lies above 0, p < 0.05 after Holm's correction, and the
+    difference is no less than `LEAST_GAIN` of the entry's own: paired, tiny ones are clear, too.
     """
-    clear = (pl.col("difference_low") > 0) & (pl.col("p_holm") < ALPHA)
-    return probe.filter(clear, measure=SEPARATION).sort("difference", descending=True)
+    own = pl.col("estimate") - pl.col("difference")
+    is_clear = (pl.col("difference_low") > 0) & (pl.col("p_holm") < ALPHA)
+    matters = pl.col("difference") >= LEAST_GAIN * own
+    return probe.filter(is_clear & matters, measure=SEPARATION).sort("difference", descending=True)
 
 
 def _recognition(model: str, rows: pl.DataFrame) -> str:
@@ -74,9 +80,9 @@ def _unmeasured(measures: pl.DataFrame) -> list[str]:
         return []
     people = measures["identities"].to_numpy().min()
     return [
-        f"True accepts at {' and '.join(rates)} false matches are not measured for all models: a "
+        f"True accepts at {', '.join(rates)} false matches are not measured for all models: a "
         f"rate f takes {FEWEST_FALSE_MATCHES} / f impostor comparisons of 1 / f couples of people, "
-        f"and {people} people are {people * (people - 1) // 2:,} couples."
+        f"and {people} people make no more than {people * (people - 1) // 2:,}."
     ]
 
 

@@ -31,7 +31,7 @@ from analyses.work import Work
 from ingest.faces.chips import ALIGNMENTS, chip_to_image
 from ingest.run.recorded import RecordedModel
 from leamstore import geometry
-from leamstore.catalog import Model
+from leamstore.catalog import Model, read_catalog
 from leamstore.geometry import Affine
 from leamstore.lake import Lake
 from leamstore.verification import ScoreCounts, cosines, draw_comparisons
@@ -47,13 +47,13 @@ SEPARATION: Final = "separation"
 
 OWN: Final = "as the entry says"
 
-RANGES: Final = {
+RANGES: Final[Mapping[str, "Range"]] = {
     "0 to 1": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
     "-1 to 1": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "0 to 255": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "ImageNet's": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
-"""Usual ranges of values: mean and std of red, green and blue."""
+"""Usual ranges of values, besides those of the catalog's models."""
 
 ZOOMS: Final = (0.8, 0.9, 1.1, 1.25)
 """How much larger the face is on the chip."""
@@ -64,6 +64,8 @@ _SAME_RANGE: Final = 0.02
 _TASK_IMAGES: Final = 16
 
 Colours = tuple[float, float, float]
+Range = tuple[Colours, Colours]
+"""Mean and std of red, green and blue."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def variants_of(entry: Model, source: Source) -> tuple[Variant, ...]:
 
     Of crops, no wider margins are cut: they would show the black outside of the crop.
     """
-    mean, std = _of_colours(entry, entry.mean), _of_colours(entry, entry.std)
+    mean, std = _range_of(entry)
     usual = partial(Variant, alignment=entry.alignment, mean=mean, std=std)
     other_order = "BGR" if entry.colour_order == "RGB" else "RGB"
     return (
@@ -117,8 +119,7 @@ def variants_of(entry: Model, source: Source) -> tuple[Variant, ...]:
         usual("colour_order", other_order, is_swapped=True),
         *(
             Variant("mean, std", name, entry.alignment, *values)
-            for name, values in RANGES.items()
-            if not _are_alike(values, (mean, std))
+            for name, values in _other_ranges(entry).items()
         ),
         *(Variant("alignment", name, name, mean, std) for name in _other_alignments(entry)),
         *(
@@ -241,17 +242,30 @@ def _as_fed(chips: NDArray[np.uint8], variant: Variant, entry: Model) -> NDArray
     """Return chips that the network's own normalisation turns into those of the variant."""
     ordered = chips[..., ::-1] if variant.is_swapped else chips
     normalised = (ordered - np.array(variant.mean)) / np.array(variant.std)
-    mean, std = (np.array(_of_colours(entry, values)) for values in (entry.mean, entry.std))
+    mean, std = map(np.array, _range_of(entry))
     return (normalised * std + mean).astype(np.float32)
 
 
-def _of_colours(entry: Model, values: Colours) -> Colours:
-    """Return an entry's values, which are in its colour order, of red, green and blue."""
-    return values if entry.colour_order == "RGB" else values[::-1]
+def _range_of(entry: Model) -> Range:
+    """Return an entry's mean and std, which are in its colour order, of red, green and blue."""
+    if entry.colour_order == "RGB":
+        return entry.mean, entry.std
+    return entry.mean[::-1], entry.std[::-1]
 
 
-def _are_alike(first: tuple[Colours, Colours], second: tuple[Colours, Colours]) -> bool:
-    """Return whether two pairs of mean and std map 0 and 255 to nearly the same values."""
+def _other_ranges(entry: Model) -> dict[str, Range]:
+    """Return usual ranges and those of the built-in catalog, without those like one before."""
+    own, found = _range_of(entry), {}
+    models = read_catalog().models.values()
+    named = {**RANGES, **{f"{model.name}'s": _range_of(model) for model in models}}
+    for name, values in named.items():
+        if not any(_are_alike(values, known) for known in (own, *found.values())):
+            found[name] = values
+    return found
+
+
+def _are_alike(first: Range, second: Range) -> bool:
+    """Return whether two ranges map 0 and 255 to nearly the same values."""
     ends = [(np.array([[0.0], [255.0]]) - mean) / std for mean, std in (first, second)]
     width = 255 / np.array(second[1])
     return bool((np.abs(ends[0] - ends[1]) < _SAME_RANGE * width).all())
@@ -274,4 +288,6 @@ def _separation(counts: ScoreCounts) -> Array:
 
 def _p_of(differences: Array) -> float:
     """Return the two-sided p that a difference is 0, by its deviation over the draws."""
-    return float(2 * norm.sf(abs(differences[0]) / np.nanstd(differences[1:])))
+    drawn = differences[1:][~np.isnan(differences[1:])]
+    deviation = drawn.std() if len(drawn) else 0.0
+    return float(2 * norm.sf(abs(differences[0]) / deviation)) if deviation else float("nan")

@@ -16,7 +16,7 @@ from analyses.cohort import embedded_models
 from analyses.person.controls import RANDOM
 from analyses.question import LEFT_OUT, LEFT_OUT_LAYOUT, LackingError, Layout, Question, Settings
 from analyses.recognition import probe
-from analyses.recognition.findings import findings
+from analyses.recognition.findings import LEAST_GAIN, findings
 from analyses.recognition.redrawn import THRESHOLDS
 from analyses.recognition.scores import (
     BINS,
@@ -119,7 +119,7 @@ QUESTION: Final = Question(
         f"The probe embeds up to {probe.MOST_IMAGES} images anew, of which one thing is changed at "
         "a time. Separation (d') is the difference between the mean cosines of genuine and of "
         "impostor pairs over their common deviation, with the mean embedding subtracted first. An "
-        "input is called better if the interval of the difference lies above 0 and p < 0.05 after "
-        "Holm's correction over a model's inputs.",
+        "input is called better if the interval of the difference lies above 0, p < 0.05 after "
+        f"Holm's correction over a model's inputs, and it is {LEAST_GAIN:.0%} better at least.",
     ),
 )

@@ -68,7 +68,7 @@ def redraw(measure: Measure, scores: Array, sample: Sample, settings: Settings) 
     -------
     (1 + draws, n) float64
         NaN for a draw without comparisons of either kind, and for all draws where fewer than two
-        people have genuine comparisons.
+        people have genuine comparisons, or all impostor comparisons are of one couple.
     """
     genuine = sample.comparisons.genuine
     whose = sample.people[sample.comparisons.first[genuine]]
@@ -84,7 +84,7 @@ def redraw(measure: Measure, scores: Array, sample: Sample, settings: Settings) 
         measure(ScoreCounts(thresholds, some @ own, some[:, couples].prod(-1) @ strange))
         for some in np.array_split(weights, min(parts, len(weights)))
     ])  # fmt: skip
-    if len(np.unique(whose)) < 2:
+    if len(np.unique(whose)) < 2 or len(couples) < 2:
         samples[1:] = np.nan
     return samples
 

@@ -29,7 +29,7 @@ RATES: Final = (1e-1, 1e-2, 1e-3, 1e-4)
 FEWEST_FALSE_MATCHES: Final = 10
 """Impostor comparisons that have to be accepted at a rate, so that it can be measured."""
 
-BINS: Final = 40
+BINS: Final = 30
 """Bins of the histogram of cosines, between the least and the greatest."""
 
 AUC: Final = "AUC"

@@ -93,8 +93,9 @@ def cut_squares(
         pictures = (read_photograph(Path(path)) for path in images["path"])
         ways = to_image
     else:
-        places = images["image_id"].to_numpy()
-        pictures = iter(np.asarray(arrays.open_array(lake.faces_path, "crop").oindex[places]))
+        crops = arrays.open_array(lake.faces_path, "crop")
+        # One by one: Zarr takes seconds to choose several from a shard.
+        pictures = (np.asarray(crops[image_id]) for image_id in images["image_id"])
         image_to_crop = geometry.invert(images["crop_to_image"].to_numpy())
         ways = geometry.compose(image_to_crop[:, None], to_image)
     return np.stack([

@@ -62,6 +62,10 @@ def test_the_separation_is_that_of_two_normal_distributions():
     assert counts.separation == pytest.approx(3 / np.sqrt(2.5), abs=0.02)
 
 
+def test_scores_that_are_all_one_are_not_separated():
+    assert ScoreCounts.of([0.5, 0.5], [0.5]).separation == 0
+
+
 def test_each_draw_has_counts_of_its_own():
     generator = np.random.default_rng(2)
     thresholds, (genuine, impostor) = np.arange(9.0), generator.integers(1, 4, (2, 3, 9))
