@@ -63,39 +63,46 @@ class Recognition:
 
 
 def measure_recognition(lake: Lake, settings: Settings, model: str) -> Recognition | None:
-    """Measure how well a model's embeddings tell people apart.
+    """Measure how well a model's embeddings in a lake tell people apart, as `recognise` does."""
+    images = draw_of_each(embedded_images(lake, {model}), MOST_OF_ONE, settings.seed)
+    images = draw_identities(images, MOST_IMAGES, settings.seed)
+    embeddings = stored_embeddings(lake, model, images["image_id"])
+    return recognise(embeddings, images["identity"], settings)
+
+
+def recognise(embeddings: Array, identities: pl.Series, settings: Settings) -> Recognition | None:
+    """Measure how well embeddings (image, n) tell people apart.
 
     Returns
     -------
     Recognition or None
-        None if the lake holds no two images of one person with the model, or no two people.
+        None if there are no two images of one person, or no two people.
     """
-    images = draw_of_each(embedded_images(lake, {model}), MOST_OF_ONE, settings.seed)
-    images = draw_identities(images, MOST_IMAGES, settings.seed)
-    people = number_people(images["identity"])
+    people = number_people(identities)
     compared = draw_comparisons(people, MOST_COMPARISONS, settings.seed)
     if compared.genuine.all() or not compared.genuine.any():
         return None
-    embeddings = stored_embeddings(lake, model, images["image_id"])
     scores = cosines(embeddings, embeddings)[compared.first, compared.second]
     sample = Sample(people, compared)
     edges = np.linspace(scores.min(), scores.max(), BINS + 1)
-    samples = redraw(partial(_measure, edges=edges), scores, sample, settings)
-    found = intervals(samples)
+    found = intervals(redraw(partial(_measure, edges=edges), scores, sample, settings))
+    measures, shares = found[: len(MEASURES)], found[len(MEASURES) :]
     counts = {
         "identities": len(np.unique(people)), "images": len(people),
         "genuine": int(compared.genuine.sum()), "impostor": int((~compared.genuine).sum()),
     }  # fmt: skip
-    named = dict(zip(MEASURES, found, strict=False))
-    for rate in RATES:
-        if not can_be_measured(rate, counts["impostor"], len(sample.couples[0])):
-            named[true_accepts(rate)] = _UNKNOWN
-    measures = [
-        {"measure": name, **interval_row(interval), **counts} for name, interval in named.items()
+    couples = len(sample.couples[0])
+    unknown = {
+        true_accepts(rate)
+        for rate in RATES
+        if not can_be_measured(rate, counts["impostor"], couples)
+    }
+    rows = [
+        {"measure": name, **interval_row(_UNKNOWN if name in unknown else interval), **counts}
+        for name, interval in zip(MEASURES, measures, strict=True)
     ]
     return Recognition(
-        pl.DataFrame(measures).with_columns(pl.col("estimate", "low", "high").fill_nan(None)),
-        pl.DataFrame(_histogram(found[len(MEASURES) :], edges)).fill_nan(None),
+        pl.DataFrame(rows).fill_nan(None), pl.DataFrame(_histogram(shares, edges)).fill_nan(None)
     )
 
 
