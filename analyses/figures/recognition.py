@@ -78,7 +78,6 @@ def _areas(rows: pl.DataFrame) -> Figure:
     axes.axvline(0.5, color="#555555", linestyle=":", linewidth=0.9)
     axes.set_yticks(range(rows.height), rows["model"].to_list(), fontsize=8, parse_math=False)
     axes.set_ylim(rows.height - 0.5, -0.5)
-    axes.set_xlim(right=1.0)
     axes.set_xlabel("AUC", fontsize=9)
     return figure
 

@@ -19,6 +19,9 @@ from ingest.run.recognition import NEAR_CHANCE
 
 ALPHA: Final = 0.05
 
+_MOST: Final = 3
+"""Better inputs named in a sentence."""
+
 LEAST_GAIN: Final = 0.02
 """Share of the entry's own separation by which another input has to be better to matter."""
 
@@ -103,13 +106,19 @@ def _input(model: str, rows: pl.DataFrame) -> str:
             + (f" Not clearly worse: {untold}." if untold else " All are clearly worse.")
         )
     named = "; ".join(
-        f"{row['changed']} {_difference(row)} (p {row['p_holm']:.2g})" for row in found.to_dicts()
+        f"{row['changed']} {_difference(row)} (p {row['p_holm']:.2g})"
+        for row in found.head(_MOST).to_dicts()
+    )
+    fields = found.filter(pl.col("changed") != "margin")["changed"]
+    advice = (
+        f"Correct {fields[0]} first, ingest again and ask again."
+        if len(fields)
+        else "No field of an entry states the margin: its alignment may be another one."
     )
     return (
         f"{model}: another input than its entry's tells people apart better, so the entry is "
         f"probably wrong. Separation above the entry's {own}, most first, p after Holm over "
-        f"{others.height} inputs: {named}. Correct {found['changed'][0]} first, ingest again and "
-        "ask again."
+        f"{others.height} inputs: {named}. {advice}"
     )
 
 

@@ -123,7 +123,7 @@ def variants_of(entry: Model, source: Source) -> tuple[Variant, ...]:
         ),
         *(Variant("alignment", name, name, mean, std) for name in _other_alignments(entry)),
         *(
-            usual("margin", f"face {zoom:g} times as large", zoom=zoom)
+            usual("margin", f"{zoom:g} x the face", zoom=zoom)
             for zoom in ZOOMS
             if source == "photographs" or zoom > 1
         ),

@@ -58,6 +58,12 @@ def test_rates_that_few_people_do_not_allow_are_named():
     assert any("0.01, 0.001, 0.0001 false matches" in one for one in findings(recognition_tables()))
 
 
+def test_a_wrong_entry_is_a_sentence_with_the_field_to_correct():
+    (said,) = (one for one in findings(recognition_tables()) if "another input" in one)
+    assert "Correct colour_order first" in said
+    assert said.count("(p ") == 3
+
+
 def test_an_input_that_is_hardly_better_is_not_called_better():
     rows = recognition_tables()["recognition_probe"].filter(measure=SEPARATION)
     (own,) = rows.filter(changed="nothing")["estimate"]
