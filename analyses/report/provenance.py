@@ -139,7 +139,7 @@ def _gaps(lake: Lake) -> list[str]:
     if absent:
         gaps.append(
             f"Of the paper's {len(papers)} models the lake lacks {len(absent)}: "
-            f"{', '.join(absent)}. `python -m leamstore catalog` says how to get their weights. "
+            f"{', '.join(absent)}. `python -m leamstore catalog NAME` says how to get weights. "
             "Where the lake lacks a model, the paper's numbers have none of ours next to them."
         )
     unseen = _unseen_regions(lake)

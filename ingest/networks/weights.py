@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ingest.photographs.download import Downloader
+from ingest.downloads.downloader import Downloader
 from leamstore.catalog import Weights, files
 from leamstore.errors import WeightsError, some
 

@@ -3,6 +3,7 @@
 from leamstore.catalog.entries import (
     Catalog,
     Dataset,
+    Entry,
     Model,
     Parser,
     RemoteFile,

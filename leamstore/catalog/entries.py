@@ -37,17 +37,19 @@ LayerName = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*\.?$")]
 
 
-class _Entry(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class RemoteFile(_Entry):
+class RemoteFile(_Frozen):
     """A file that is fetched, or placed by hand, into the cache folder."""
 
     file: Text
     """Path below the cache folder, or below the folder of the catalog that names it."""
     addresses: tuple[Address, ...] = ()
-    """Addresses of the file, the preferred one first; none: it is placed by hand."""
+    """Addresses at which its authors offer it, the preferred one first."""
+    mirrors: tuple[Address, ...] = ()
+    """Addresses of copies that others keep, asked after those of the authors."""
     size: PositiveInt | None = None
     """Bytes."""
     sha256: Sha256 | None = None
@@ -64,6 +66,11 @@ class RemoteFile(_Entry):
     def catalog_folder(self) -> Path | None:
         """Folder of the user's catalog that names this file; None for the built-in catalog."""
         return self._catalog_folder
+
+    @property
+    def all_addresses(self) -> tuple[str, ...]:
+        """Those of the authors and the mirrors, as they are asked; none: it is placed by hand."""
+        return (*self.addresses, *self.mirrors)
 
     @field_validator("file")
     @classmethod
@@ -94,7 +101,7 @@ class Weights(RemoteFile):
         return prefix and f"{prefix.removesuffix('.')}."
 
 
-class Model(_Entry):
+class Model(_Frozen):
     """A face recogniser."""
 
     name: Text
@@ -161,7 +168,7 @@ class Model(_Entry):
         return tuple(layer for layer, names in chosen.items() if names)
 
 
-class Parser(_Entry):
+class Parser(_Frozen):
     """A face parser: it labels the pixels of a face crop with regions."""
 
     name: Text
@@ -177,7 +184,7 @@ class Parser(_Entry):
     citation: Text
 
 
-class Dataset(_Entry):
+class Dataset(_Frozen):
     """A data set: photographs with identities."""
 
     name: Text
@@ -201,11 +208,12 @@ def _named(entries: Any) -> Any:
     }
 
 
-_EntryT = TypeVar("_EntryT", Model, Parser, Dataset)
+Entry = Model | Parser | Dataset
+_EntryT = TypeVar("_EntryT", bound=Entry)
 _ByName = Annotated[dict[Name, _EntryT], BeforeValidator(_named)]
 
 
-class Catalog(_Entry):
+class Catalog(_Frozen):
     """Models, parsers and data sets by name, and Intake's sources, which are ignored."""
 
     models: _ByName[Model] = {}
@@ -213,6 +221,15 @@ class Catalog(_Entry):
     datasets: _ByName[Dataset] = {}
     sources: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries, in order."""
+        return (*self.models.values(), *self.parsers.values(), *self.datasets.values())
+
+    def entry(self, name: str) -> Entry:
+        """Return the entry of that name, or raise a `CatalogError` with the closest."""
+        return _find({entry.name: entry for entry in self.entries}, name, "entry")
 
     def model(self, name: str) -> Model:
         """Return the model of that name, or raise a `CatalogError` with the closest."""
@@ -239,7 +256,7 @@ class Catalog(_Entry):
         return _find(self.datasets, name, "data set")
 
 
-def resolve(entry: Model | Parser | Dataset, entry_point: str) -> Any:
+def resolve(entry: Entry, entry_point: str) -> Any:
     """Return the callable that an entry names as ``package.module:callable``.
 
     Raises

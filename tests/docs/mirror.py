@@ -12,6 +12,8 @@ ELSEWHERE: Final = {
         "docs/test_documented.py::test_every_table_column_and_array_of_a_lake_is_documented",
     "leamstore/schema_page.py":
         "docs/test_documented.py::test_every_table_column_and_array_of_a_lake_is_documented",
+    "leamstore/cache_folder.py":
+        "leamstore/catalog/test_files.py::test_the_cache_folder_is_the_users_unless_named",
     "leamstore/arrays/shards.py": "leamstore/arrays/test_stores.py",
     "leamstore/safety/fault.py": "leamstore/safety/test_verify.py",
     "leamstore/safety/verify_arrays.py": "leamstore/safety/test_verify.py",

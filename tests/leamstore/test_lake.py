@@ -278,3 +278,10 @@ def test_a_creation_in_an_object_store_that_was_killed_is_made_anew(bucket):
     settings = LakeSettings("farl", 0, True, 0)
     arrays.create_store(location(f"{bucket}/maps.zarr"), {})
     assert Lake.create(bucket, settings).settings == settings
+
+
+def test_no_query_gets_the_lake_to_write_to(lake):
+    attack = f"USE memory; DETACH lake; ATTACH '{lake.tables_path}' AS w; DELETE FROM w.settings"
+    with pytest.raises(LakeError, match="can't attach or detach databases"):
+        lake.sql(attack)
+    assert lake.sql("SELECT * FROM settings").height

@@ -103,6 +103,13 @@ def test_an_unknown_name_brings_the_closest_one():
         read_catalog().model("x")
 
 
+def test_an_entry_is_found_by_its_name_whatever_its_kind():
+    catalog = read_catalog()
+    assert [catalog.entry(one.name) for one in catalog.entries] == list(catalog.entries)
+    with pytest.raises(CatalogError, match=r"no entry named 'arr18' \(did you mean AF_R18\?\); it"):
+        catalog.entry("arr18")
+
+
 def test_a_users_model_joins_the_built_in_ones(written):
     read = read_catalog(written(entry()))
     assert list(read.models)[-1] == "MINE"
