@@ -255,7 +255,8 @@ def _range_of(entry: Model) -> Range:
 
 def _other_ranges(entry: Model) -> dict[str, Range]:
     """Return usual ranges and those of the built-in catalog, without those like one before."""
-    own, found = _range_of(entry), {}
+    own = _range_of(entry)
+    found: dict[str, Range] = {}
     models = read_catalog().models.values()
     named = {**RANGES, **{f"{model.name}'s": _range_of(model) for model in models}}
     for name, values in named.items():

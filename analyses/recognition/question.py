@@ -61,7 +61,7 @@ def _of_model(row: Mapping[str, Any], rows: pl.DataFrame) -> pl.DataFrame:
 
 def _networks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the first model of each trained network, whose embeddings no target changes."""
-    first = {}
+    first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         network = tuple(row[key] for key in ("catalog_name", "weights", "weights_sha256"))
         if not is_random(row):
