@@ -3,6 +3,8 @@
 A question is a value of `question.Question` in a module of its subject; `questions` lists them all.
 
 ======================  ========================================================================
+recognition             whether models recognise at all: errors of the lake's embeddings (scores),
+                        other inputs than the entries' (probe), people redrawn (redrawn)
 regions                 where models look: by model and layer (question), person (individuals) and
                         percent (thresholds), from the lake's pixel counts (shares)
 similarity              how alike maps are: which pairs (groups), one person's pairs

@@ -7,6 +7,7 @@ from analyses.occlusion import question as occlusion
 from analyses.question import Question
 
 _MODULES: Final = (
+    "analyses.recognition.question",
     "analyses.regions.question",
     "analyses.similarity.question",
     "analyses.regions.individuals",

@@ -1,7 +1,8 @@
 """Warnings about stand-ins: parsers, weights, layers and data that are not the paper's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from leamstore.lake import Lake
 
@@ -19,6 +20,11 @@ VARIANTS: Final = {"IR_VGG_INT8": Variant("IR_VGG", "8-bit weights")}
 """Variants of the paper's models by their names in the catalog."""
 
 
+def is_random(row: Mapping[str, Any]) -> bool:
+    """Return whether a model, by its row of the table models, was run with random weights."""
+    return row["weights"].startswith("random") and row["weights_sha256"] is None
+
+
 def brands(lake: Lake) -> list[str]:
     """Return a sentence for each stand-in in a lake: parser, weights, variants, the demo set.
 
@@ -30,11 +36,9 @@ def brands(lake: Lake) -> list[str]:
             "Landmark parser: regions are drawn from 68 landmarks, not by FaRL; hair, ears, neck, "
             "clothes, background and accessories are unknown, so that shares don't sum to 100."
         )
-    random = lake.sql(
-        "SELECT model FROM models WHERE starts_with(weights, 'random') AND weights_sha256 IS NULL "
-        "ORDER BY model"
-    )["model"]
-    if len(random):
+    models = lake.sql("SELECT model, weights, weights_sha256 FROM models ORDER BY model")
+    random = [row["model"] for row in models.to_dicts() if is_random(row)]
+    if random:
         found.append(f"Random weights, no recogniser: {', '.join(random)}.")
     found += _variants(lake)
     found += _folded_norms(lake)

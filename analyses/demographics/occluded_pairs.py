@@ -20,9 +20,9 @@ from analyses.rerun.experiment import Experiment
 from analyses.rerun.lake_models import RunnableModels
 from analyses.rerun.masks import cut_masks
 from analyses.rerun.occluded_faces import Faces, Task, open_faces, order_masks, plan_tasks
-from analyses.rerun.verification import cosines
 from analyses.work import Work
 from leamstore.lake import Lake
+from leamstore.verification import cosines
 
 WHOLE: Final = "none"
 """The mask that hides nothing: 0 %."""

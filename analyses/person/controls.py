@@ -14,6 +14,7 @@ import polars as pl
 
 from analyses.cohort import embedded_models
 from leamstore.lake import Lake
+from leamstore.stand_ins import is_random
 
 RANDOM: Final = "random weights"
 
@@ -51,7 +52,7 @@ def find_subjects(lake: Lake) -> list[Subject]:
     return [
         Subject(row, _controls_of(row, rows))
         for row in rows
-        if row["positives"] != "none" and not _is_random(row)
+        if row["positives"] != "none" and not is_random(row)
     ]
 
 
@@ -104,15 +105,11 @@ def _controls_of(subject: dict[str, Any], rows: list[dict[str, Any]]) -> dict[st
         if row["catalog_name"] != subject["catalog_name"]:
             continue
         asked_alike = all(row[key] == subject[key] for key in ("target", "positives"))
-        if _is_random(row) and asked_alike:
+        if is_random(row) and asked_alike:
             found[RANDOM] = row["model"]
-        elif not _is_random(row) and row["target"] in CONTROLS:
+        elif not is_random(row) and row["target"] in CONTROLS:
             found[row["target"]] = row["model"]
     return found
-
-
-def _is_random(row: dict[str, Any]) -> bool:
-    return row["weights"].startswith("random") and row["weights_sha256"] is None
 
 
 def _without(words: list[str], options: tuple[str, ...]) -> list[str]:

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from analyses.question import LackingError
 from ingest.faces.block_images import ChipKind, Chips, chips_to_image, load_chips
 from ingest.faces.chips import warp
+from ingest.photographs.decoding import read_photograph
 from ingest.photographs.fingerprint import is_unchanged
 from leamstore import arrays, geometry
 from leamstore.arrays.blocks import Block, blocks_of
+from leamstore.geometry import Affine
 from leamstore.lake import Lake
 from leamstore.tables import ledger
 
@@ -71,6 +73,35 @@ def read_chips(
         read = (_cut_from_crops(lake, block, own, kinds) for block, own in blocks)
     for (_, own), chips in zip(blocks, read, strict=True):
         yield ChipBlock(np.array([places[image_id] for image_id in own["image_id"]]), chips)
+
+
+def cut_squares(
+    lake: Lake, images: pl.DataFrame, to_image: Affine, size: int, source: Source
+) -> NDArray[np.uint8]:
+    """Return squares cut from images in several ways: (image, way, size, size, 3).
+
+    Parameters
+    ----------
+    images : polars.DataFrame
+        Rows of the table images.
+    to_image : (image, way, 2, 3)
+        Affines from the squares' pixels to those of the photographs.
+    size : int
+        Side of the squares in pixels.
+    """
+    if source == "photographs":
+        pictures = (read_photograph(Path(path)) for path in images["path"])
+        ways = to_image
+    else:
+        crops = arrays.open_array(lake.faces_path, "crop")
+        # One by one: Zarr takes seconds to choose several from a shard.
+        pictures = (np.asarray(crops[image_id]) for image_id in images["image_id"])
+        image_to_crop = geometry.invert(images["crop_to_image"].to_numpy())
+        ways = geometry.compose(image_to_crop[:, None], to_image)
+    return np.stack([
+        np.stack([warp(picture, way, size) for way in own])
+        for picture, own in zip(pictures, ways, strict=True)
+    ])  # fmt: skip
 
 
 def _cut_from_crops(

@@ -119,7 +119,7 @@ class RunnableModels:
 def runnable_models(
     lake: Lake, catalog: Catalog | None = None, names: Sequence[str] | None = None
 ) -> RunnableModels:
-    """Return which models can be run again: tried on a few faces each.
+    """Return the models that can be run again, as `try_models` finds them; at least one.
 
     Parameters
     ----------
@@ -133,6 +133,17 @@ def runnable_models(
     LackingError
         If there are no embeddings, or no model can be run; with the reason of each.
     """
+    tried = try_models(lake, catalog, names)
+    return _some_models(tried.models, tried.left_out)
+
+
+def try_models(
+    lake: Lake, catalog: Catalog | None = None, names: Sequence[str] | None = None
+) -> RunnableModels:
+    """Return which models can be run again: tried on a few faces each, and maybe none.
+
+    Parameters and errors are those of `runnable_models`, but for its last error.
+    """
     rows = embedded_models(lake)
     if not rows:
         raise LackingError(f"{lake.path} holds no embeddings: run `python -m ingest` first.")
@@ -145,7 +156,7 @@ def runnable_models(
             models[name] = _try_model(lake, row, catalog)
         except LackingError as error:
             left_out[name] = str(error)
-    return _some_models(models, left_out)
+    return RunnableModels(models, left_out)
 
 
 def _some_models(
@@ -162,12 +173,12 @@ def _try_model(lake: Lake, row: Mapping[str, Any], catalog: Catalog | None) -> R
     images = embedded_images(lake, {name})
     if images["identity"].n_unique() < 2:
         raise LackingError(
-            f"{lake.path} holds fewer than two identities of {name}: occlusion needs strangers."
+            f"{lake.path} holds fewer than two identities of {name}: nobody is a stranger."
         )
     try:
         recorded = recorded_model(row, catalog)
     except LeamError as error:
-        raise LackingError(f"{name} can't be run again on occluded faces: {error}") from error
+        raise LackingError(f"{name} can't be run again: {error}") from error
     running = run_model(lake, recorded)
     few = images.head(_TRIED)
     chips = [
@@ -177,9 +188,7 @@ def _try_model(lake: Lake, row: Mapping[str, Any], catalog: Catalog | None) -> R
     try:
         embeddings = running.embed(np.concatenate(chips).astype(np.float32)).astype(np.float64)
     except Exception as error:  # the user's own network can raise anything
-        raise LackingError(
-            f"{name} can't be run again on occluded faces: its network raises {error!r}."
-        ) from error
+        raise LackingError(f"{name} can't be run again: its network raises {error!r}.") from error
     check_network(running, embeddings, stored_embeddings(lake, name, few["image_id"]))
     return recorded
 
@@ -202,7 +211,7 @@ def run_model(lake: Lake, model: RecordedModel) -> RunningModel:
         with _LOADING:
             network = model.load()
     except LeamError as error:
-        raise LackingError(f"{model.name} can't be run again on occluded faces: {error}") from error
+        raise LackingError(f"{model.name} can't be run again: {error}") from error
     return RunningModel(model.name, network, kind_of(lake, model.name))
 
 

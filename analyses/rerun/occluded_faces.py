@@ -36,13 +36,14 @@ from analyses.rerun.masks import (
     order_pixels,
     random_order,
 )
-from analyses.rerun.verification import Judge, make_judge, units
+from analyses.rerun.verification import Judge, make_judge
 from ingest.faces.block_images import ChipKind, Chips
 from ingest.run.recorded import RecordedModel
 from leamstore import geometry
 from leamstore.lake import Lake
 from leamstore.layers import CellGrid, Layer
 from leamstore.poses import carry
+from leamstore.verification import units
 
 MOST_IMAGES: Final = 20_000
 """Images occluded, after which no further identity is drawn. The paper's set is smaller."""

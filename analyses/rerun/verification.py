@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
+from leamstore.verification import Embeddings, ScoreCounts, cosines
+
 MEASURES: Final = ("cosine", "centred cosine", "euclidean", "true accepts")
 """Likenesses of an anchor to its positives: the more, the more alike."""
 
@@ -18,9 +20,6 @@ IN_WORDS: Final = {
 
 COMPARED: Final = 500
 """Images with which each image is compared in search of the threshold, drawn if there are more."""
-
-Embeddings = NDArray[np.float64]
-"""(image, n)."""
 
 
 @dataclass(frozen=True)
@@ -47,29 +46,8 @@ def make_judge(embeddings: Embeddings, identities: ArrayLike, seed: int) -> Judg
     scores = cosines(embeddings, embeddings[drawn])
     same = identities[:, None] == identities[drawn]
     itself = np.arange(images)[:, None] == drawn
-    threshold = equal_error_threshold(scores[same & ~itself], scores[~same])
-    return Judge(embeddings.mean(0), threshold)
-
-
-def equal_error_threshold(genuine: ArrayLike, impostor: ArrayLike) -> float:
-    """Return the score from which pairs are accepted such that both errors come closest.
-
-    Parameters
-    ----------
-    genuine, impostor : array_like
-        Scores of pairs of one person and of two; neither is empty.
-
-    Returns
-    -------
-    float
-        One of the scores: of those where the share of genuine pairs below it and the share of
-        impostor pairs not below it differ least, the lowest.
-    """
-    genuine, impostor = np.sort(np.ravel(genuine)), np.sort(np.ravel(impostor))
-    thresholds = np.unique(np.concatenate([genuine, impostor]))
-    rejected = np.searchsorted(genuine, thresholds) / len(genuine)
-    accepted = 1 - np.searchsorted(impostor, thresholds) / len(impostor)
-    return float(thresholds[np.abs(rejected - accepted).argmin()])
+    threshold, _ = ScoreCounts.of(scores[same & ~itself], scores[~same]).equal_errors()
+    return Judge(embeddings.mean(0), float(threshold))
 
 
 def likeness(
@@ -97,17 +75,3 @@ def likeness(
     measured = np.stack([plain, centred, -distances, plain >= judge.threshold], axis=-1)
     sums = (measured * positives[..., None]).sum(1)
     return sums / positives.sum(1)[:, None]
-
-
-def cosines(first: Embeddings, second: Embeddings) -> NDArray[np.float64]:
-    """Return the cosine of every embedding (n, d) with every other (m, d): (n, m).
-
-    An embedding of length 0, as a network without biases gives of a black chip, has cosine 0.
-    """
-    return units(first) @ units(second).T
-
-
-def units(vectors: Embeddings) -> Embeddings:
-    """Return vectors (n, d) of length 1; one of length 0 stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

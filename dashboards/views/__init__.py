@@ -7,6 +7,7 @@ from dashboards.page import Page
 
 _MODULES: Final = (
     "dashboards.views.home",
+    "dashboards.views.recognition",
     "dashboards.views.explorer",
     "dashboards.views.regions",
     "dashboards.views.similarity",

@@ -8,25 +8,29 @@ from rich.table import Table
 
 from ingest.photographs.datasets.sentences import counted
 from ingest.run.outcome import Outcome
+from ingest.run.recognition import NEAR_CHANCE, measure_recognition
 from leamstore.arrays import SHARD_IMAGES
 from leamstore.errors import some
 from leamstore.lake import Lake
-from leamstore.stand_ins import brands
+from leamstore.stand_ins import brands, is_random
 
 
 def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> dict[str, Any]:
     """Return the contents of the lake, the changes by this run, and the models passed over.
 
-    Images ``without_direction`` are by model those that have no pairs with it, since the embedding
-    is zero or not finite.
+    A model's ``auc`` is as `ingest.run.recognition.measure_recognition` gives it. Images
+    ``without_direction`` are by model those that have no pairs with it, since the embedding is
+    zero or not finite.
     """
     images = lake.sql(
         "SELECT coalesce(reason, status) AS what, count(*) AS n FROM images GROUP BY 1 ORDER BY 1"
     )
     models = lake.sql(
-        "SELECT model, weights, sum(images)::BIGINT AS images, sum(pairs)::BIGINT AS pairs "
-        "FROM models LEFT JOIN units USING (model) GROUP BY ALL ORDER BY model"
+        "SELECT model, weights, weights_sha256, sum(images)::BIGINT AS images, "
+        "sum(pairs)::BIGINT AS pairs FROM models LEFT JOIN units USING (model) "
+        "GROUP BY ALL ORDER BY model"
     )
+    recognition = measure_recognition(lake)
     left_out = lake.sql(
         f"""
         SELECT units.model, list(path ORDER BY image_id) AS paths FROM units JOIN images
@@ -42,7 +46,7 @@ def summarise(lake: Lake, outcome: Outcome, passed_over: Mapping[str, str]) -> d
         "parser": lake.settings.parser,
         "brands": brands(lake),
         "images": dict(images.iter_rows()),
-        "models": models.to_dicts(),
+        "models": [row | {"auc": recognition.get(row["model"])} for row in models.to_dicts()],
         "without_direction": dict(left_out.iter_rows()),
         "passed_over": dict(passed_over),
         "run": outcome.as_dict(),
@@ -78,7 +82,7 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
             stages.add_row(stage, f"{seconds:,.1f}")
         console.print(stages)
     console.print(f"{facts['lake']}: {facts['bytes'] / 2**20:,.1f} MiB on disk")
-    for sentence in (*_sentences(facts), *facts["brands"]):
+    for sentence in (*_sentences(facts), *_warnings(facts), *facts["brands"]):
         console.print(sentence, style="yellow", markup=False, soft_wrap=True)
     console.print(
         "Next: python -m leamstore sql --lake "
@@ -112,12 +116,27 @@ def _sentences(facts: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _warnings(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence on each trained model that hardly recognises anybody."""
+    for model in facts["models"]:
+        if model["auc"] is None or model["auc"] >= NEAR_CHANCE or is_random(model):
+            continue
+        yield (
+            f"{model['model']} hardly recognises the people of this lake: a pair of images of one "
+            f"person is more alike to it than a pair of two people's with probability (AUC) "
+            f"{model['auc']:.2f}, where 0.50 is chance. Wrong input (colour_order, mean, std or "
+            "alignment of its entry), wrong weights or wrong identities make nonsense of every "
+            f"map without any error: run `python -m analyses recognition --lake {facts['lake']}`."
+        )
+
+
 def _models(facts: Mapping[str, Any]) -> Table:
-    table = Table("model", "images", "pairs", title="Models", title_justify="left")
+    table = Table("model", "images", "pairs", "AUC", title="Models", title_justify="left")
     table.add_column("weights", overflow="fold")
     for model in facts["models"]:
         counts = (f"{model[name] or 0:,}" for name in ("images", "pairs"))
-        table.add_row(model["model"], *counts, model["weights"])
+        auc = "-" if model["auc"] is None else f"{model['auc']:.3f}"
+        table.add_row(model["model"], *counts, auc, model["weights"])
     return table
 
 

@@ -16,11 +16,15 @@ from analyses.person import question as person
 from analyses.person.evidence import AUC, weigh_drops
 from analyses.person.verdict import ALIKE
 from analyses.question import Settings
+from analyses.recognition import question as recognition
+from analyses.recognition.probe import compare_variants, variants_of
+from analyses.recognition.scores import recognise
 from analyses.regions import individuals
 from analyses.rerun.verification import MEASURES
 from analyses.results import answer_question, recorded_settings
 from analyses.similarity import question as similarity
 from analyses.work import Work
+from leamstore.catalog import read_catalog
 from leamstore.tables import results
 
 SETTINGS = Settings(seed=0, draws=50)
@@ -34,9 +38,10 @@ COST = {
 
 
 def answer_all(lake):
-    """Answer the five pages' questions: two of the lake itself, three with planted numbers."""
+    """Answer the six pages' questions: two of the lake itself, four with planted numbers."""
     for question in (similarity.QUESTION, individuals.QUESTION):
         answer_question(lake, question, SETTINGS, Work())
+    write(lake, recognition.QUESTION, recognition_tables())
     write(lake, occlusion.QUESTION, occlusion_tables())
     write(lake, person.QUESTION, person_tables(lake))
     write(lake, demographics.QUESTION, demographics_tables())
@@ -45,6 +50,40 @@ def answer_all(lake):
 def write(lake, question, tables):
     recorded = recorded_settings(question, SETTINGS)
     results.write_results(lake, question.name, tables, recorded, results.inputs_checksum(lake))
+
+
+def recognition_tables():
+    """Twelve people told apart by a model, and by a control less; wrong channels do better."""
+    generator = np.random.default_rng(0)
+    people = np.arange(len(PEOPLE)).repeat(3)
+    noise = generator.normal(0, 1, (len(VARIANTS), len(people), 4))
+    embedded = generator.normal(0, 3, (len(PEOPLE), 4))[people] + noise
+    embedded[0] += generator.normal(0, 2, embedded[0].shape)
+    identities = pl.Series([PEOPLE[person] for person in people])
+    measured = [
+        (MODEL, None, embedded[1]), (f"{MODEL}@random", "random weights", noise[0])
+    ]  # fmt: skip
+    found = [
+        (labels, recognise(vectors, identities, SETTINGS)) for *labels, vectors in measured
+    ]  # fmt: skip
+
+    def labelled(labels, rows):
+        model, control = labels
+        return rows.select(
+            pl.lit(model).alias("model"), pl.lit(control, pl.String).alias("control"), pl.all()
+        )
+
+    probe = compare_variants(embedded, VARIANTS, identities, SETTINGS)
+    return {
+        "recognition": pl.concat(labelled(of, one.measures) for of, one in found),
+        "recognition_scores": pl.concat(labelled(of, one.histogram) for of, one in found),
+        "recognition_probe": probe.select(
+            pl.lit(MODEL).alias("model"), pl.all(), pl.lit("photographs").alias("chips")
+        ),
+    }
+
+
+VARIANTS = variants_of(read_catalog().model(MODEL), "photographs")
 
 
 def occlusion_tables():

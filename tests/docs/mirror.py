@@ -36,6 +36,7 @@ ELSEWHERE: Final = {
     "ingest/run/writer.py": "ingest/run/test_pipeline.py",
     "analyses/question.py": "analyses/test_questions.py",
     "analyses/sample.py": "analyses/test_cohort.py",
+    "analyses/recognition/findings.py": "analyses/recognition/test_question.py",
     "analyses/demographics/findings.py": "analyses/demographics/test_question.py",
     "analyses/demographics/people.py": "analyses/demographics/test_question.py",
     "analyses/figures/individuals.py": "analyses/report/test_report.py",

@@ -62,7 +62,7 @@ def test_a_model_that_cannot_be_run_is_a_sentence_and_the_others_are_answered(la
     assert tables["occlusion"]["judged"].unique().to_list() == ["NET"]
     ((model, why),) = tables["occlusion_left_out"].rows()
     assert model == "GONE"
-    assert why.startswith("GONE can't be run again on occluded faces: tests.analyses.")
+    assert why.startswith("GONE can't be run again: tests.analyses.")
     assert "its package is gone" in why
 
 

@@ -1,24 +1,8 @@
 import numpy as np
 import pytest
 
-from analyses.rerun.verification import (
-    MEASURES,
-    Judge,
-    cosines,
-    equal_error_threshold,
-    likeness,
-    make_judge,
-)
-
-
-def test_the_threshold_of_equal_errors_by_hand():
-    # From 0.5 on: one of four genuine pairs is rejected, one of four impostors accepted.
-    genuine, impostor = [0.3, 0.6, 0.7, 0.9], [0.1, 0.2, 0.25, 0.5]
-    assert equal_error_threshold(genuine, impostor) == 0.5
-
-
-def test_scores_that_part_cleanly_have_a_threshold_without_errors():
-    assert equal_error_threshold([0.8, 0.9], [0.1, 0.2]) == 0.8
+from analyses.rerun.verification import MEASURES, Judge, likeness, make_judge
+from leamstore.verification import ScoreCounts
 
 
 def test_likeness_to_the_positives_by_hand():
@@ -40,10 +24,6 @@ def test_the_judge_compares_people_and_no_image_with_itself():
     cosines = embeddings @ embeddings.T
     genuine = [cosines[0, 1], cosines[2, 3]]
     impostor = cosines[:2, 2:].ravel()
-    assert judge.threshold == pytest.approx(equal_error_threshold(genuine, impostor))
+    threshold, _ = ScoreCounts.of(genuine, impostor).equal_errors()
+    assert judge.threshold == pytest.approx(threshold)
     np.testing.assert_allclose(judge.centre, [0.8, 0.2])
-
-
-def test_an_embedding_of_length_zero_is_like_nothing():
-    vectors = np.array([[0.0, 0.0], [3.0, 4.0]])
-    np.testing.assert_allclose(cosines(vectors, vectors), [[0, 0], [0, 1]])

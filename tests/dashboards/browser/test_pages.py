@@ -16,7 +16,8 @@ OF_THE_LAKE = {
     "sql": "sql",
 }
 OF_ANSWERS = {
-    name: name for name in ("similarity", "person", "people", "occlusion", "demographics")
+    name: name
+    for name in ("recognition", "similarity", "person", "people", "occlusion", "demographics")
 }
 
 

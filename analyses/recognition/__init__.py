@@ -1,0 +1,1 @@
+"""Question: whether models recognise, and whether their input is right."""
