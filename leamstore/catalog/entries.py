@@ -16,6 +16,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
@@ -34,6 +36,7 @@ EntryPoint = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*:\w+(\.\w+)*
 Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 LayerName = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
+ArgumentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*\.?$")]
 
 
@@ -94,12 +97,27 @@ class Weights(RemoteFile):
         return prefix and f"{prefix.removesuffix('.')}."
 
 
+class Tokens(_Entry):
+    """Tokens of a vision transformer's layers, whose output is (image, token, channel)."""
+
+    prefix: NonNegativeInt = 0
+    """Class and register tokens, which come first."""
+    grid: tuple[PositiveInt, PositiveInt]
+    """Rows and columns of the patches, which follow row by row."""
+
+    def __str__(self) -> str:
+        rows, columns = self.grid
+        return f"tokens: {{prefix: {self.prefix}, grid: [{rows}, {columns}]}}"
+
+
 class Model(_Entry):
     """A face recogniser."""
 
     name: Text
     network: EntryPoint
-    """Function without arguments that builds the torch module."""
+    """Function that builds the torch module."""
+    arguments: dict[ArgumentName, JsonValue] = {}
+    """Keyword arguments of the function."""
     family: Text
     loss: Text
     trained_on: Text
@@ -116,7 +134,9 @@ class Model(_Entry):
     """Divisor of each channel after the subtraction."""
     embedding_size: PositiveInt
     layers: Annotated[tuple[LayerName, ...], Field(min_length=1)]
-    """Modules with 4-D outputs, the one nearest to the input first; the paper takes nine."""
+    """Modules with a grid or tokens as output, the one nearest to the input first."""
+    tokens: Tokens | Literal["channels-last"] | None = None
+    """How the layers' outputs hold their cells, where it can't be worked out."""
     layer_sizes: tuple[PositiveInt, ...] = ()
     """Side of each layer's output in cells; none: not stated."""
     citation: Text
@@ -305,7 +325,9 @@ _MOST_MISTAKES: Final = 50
 """Mistakes of a file that are listed one by one."""
 
 _FIELDS: Final = {
-    field for entry in (Catalog, Model, Parser, Dataset, Weights) for field in entry.model_fields
+    field
+    for entry in (Catalog, Model, Tokens, Parser, Dataset, Weights)
+    for field in entry.model_fields
 }
 
 

@@ -106,7 +106,7 @@ def test_a_loaded_network_is_in_eval_mode_and_without_gradients():
 def test_a_network_has_the_layers_and_embeddings_that_the_catalog_states(name):
     model = CATALOG.model(name)
     with torch.device("meta"):
-        network = resolve_name(model.network)().eval()
+        network = resolve_name(model.network)(**model.arguments).eval()
         embeddings = network(torch.empty(2, 3, model.input_size, model.input_size))
 
     grids = layer_geometry(network, model.layers, model.input_size)
