@@ -1,4 +1,4 @@
-"""The vision transformer of face recognisers: without a class token, its embedding reads all tokens.
+"""Vision transformers of face recognisers, which read all tokens and need no class token.
 
 Written from the architecture that InsightFace's arcface_torch, CVLFace and LVFace describe, with
 their parameter names, so that their checkpoints load strictly but for the token of masked training.
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 class VisionTransformer(nn.Module):
     """The recogniser: normalised RGB chips (n, 3, 112, 112) to embeddings (n, 512).
 
-    Its layers ``blocks.0`` and so on give (n, tokens, width); the tokens are the patches row by row.
+    Its layers ``blocks.0`` and so on give (n, tokens, width): the patches row by row.
 
     Parameters
     ----------
