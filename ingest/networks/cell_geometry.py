@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from math import isqrt
 from typing import Any
 
 import torch
@@ -167,9 +168,11 @@ def _unplaced(name: str, output: Any, where: Where | None) -> LayerError:
             f"The output of layer {name!r} is not a grid (n, channels, height, width) over the "
             "chip: choose a convolution, or a block of a transformer."
         )
-    stating = "channels-last" if output.ndim == 4 else "{prefix: 1, grid: [14, 14]}"
+    side = isqrt(output.shape[1])
+    guess = Tokens(prefix=output.shape[1] - side**2, grid=(side, side))
+    stating = guess if output.ndim == 3 else "tokens: channels-last"
     return LayerError(
         f"The cells of layer {name!r} can't be placed on the chip, because the operation "
         f"{operation} comes before it: choose a layer nearer to the input, or say in the catalog "
-        f"entry how it holds them, such as tokens: {stating}."
+        f"entry how it holds them, such as {stating}."
     )

@@ -24,6 +24,7 @@ ELSEWHERE: Final = {
         "ingest/photographs/test_decoding.py::test_a_format_that_needs_a_plugin_is_rejected_with_the_remedy",
     "ingest/photographs/reconciliation.py": "ingest/run/test_images.py",
     "ingest/photographs/datasets/photograph.py": "ingest/photographs/datasets/test_folder.py",
+    "ingest/networks/cell_following.py": "ingest/networks/test_cell_geometry.py",
     "ingest/run/block.py": "ingest/run/test_pipeline.py",
     "ingest/run/execution.py": "ingest/run/test_pipeline.py",
     "ingest/run/plan.py": "ingest/run/test_pipeline.py",
