@@ -597,7 +597,7 @@ def test_maps_of_channels_that_come_last_are_those_of_the_same_channels_first(ne
         def forward(self, x):
             return self.turn(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
-    network.norm = nn.Sequential(network.norm, Turned())
+    network.norm = nn.Sequential(network.norm, Turned()).eval()
     first, last = "norm.0", "norm.1.turn"
 
     maps = relevance_maps(network, images, [(0, 1)], [first, last], layouts={last: ChannelsLast()})

@@ -53,10 +53,11 @@ def complaints(*paths) -> list[str]:
     return [line.removeprefix(f"{paths[0]}:") for line in lines]
 
 
-def test_the_built_in_catalog_has_the_papers_models_and_dlibs():
+def test_the_built_in_catalog_has_the_papers_models_dlibs_and_transformers():
     assert list(read_catalog().models) == [
         *("AF_R18", "AF_R50", "AF_R100", "CF_R18", "CF_R50", "CF_R100"),
         *("IR_CASIA", "IR_VGG", "VGG_16", "DLIB_R29"),
+        *("ADA_VIT_B", "LV_VIT_T", "LV_VIT_B"),
     ]
     assert list(read_catalog().parsers) == ["farl", "landmarks"]
     assert list(read_catalog().datasets) == ["demo", "folder", "lfw", "fgnet", "imdb-face"]
@@ -116,7 +117,7 @@ def test_a_later_catalog_replaces_entries_of_the_same_name(written):
     two = written(entry("VGG_16", loss="two"), name="two.yaml")
     read = read_catalog(one, two)
     assert read.model("VGG_16").loss == "two"
-    assert len(read.models) == 11
+    assert len(read.models) == len(read_catalog().models) + 1
 
 
 def test_layer_sizes_need_not_be_stated(written):
@@ -248,7 +249,7 @@ def test_an_installed_package_finds_the_catalog_it_was_built_with(tmp_path):
     ran = subprocess.run(
         [sys.executable, "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert ran.stdout.split() == [str(installed / "catalog.yaml"), "10"]
+    assert ran.stdout.split() == [str(installed / "catalog.yaml"), str(len(read_catalog().models))]
 
 
 @pytest.fixture(scope="module")
@@ -334,3 +335,21 @@ def test_intake_finds_the_lake_by_environment_and_by_default(lake, monkeypatch):
     Path("lake").symlink_to(lake)
     assert len(sources(table="settings").table.read()) == 2
     assert list(sources().labels.read()) == ["farl"]
+
+
+def test_arguments_and_tokens_are_read_as_they_are_written(written):
+    path = written(entry(arguments="{depth: 2, heads: [1, 2]}", tokens="{grid: [14, 14]}"))
+
+    model = read_catalog(path).model("MINE")
+
+    assert model.arguments == {"depth": 2, "heads": [1, 2]}
+    assert str(model.tokens) == "tokens: {prefix: 0, grid: [14, 14]}"
+
+
+def test_arguments_that_are_no_keywords_and_tokens_without_a_grid_are_mistakes(written):
+    path = written(entry(arguments="{1st: 2}", tokens="{prefix: 1}"))
+
+    found = "\n".join(complaints(path))
+
+    assert "models.MINE.arguments.1st" in found
+    assert "grid is missing." in found
