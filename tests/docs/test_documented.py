@@ -16,7 +16,10 @@ from tests.docs.blocks import PAGES, ROOT
 from tests.docs.photographs import make_photographs
 
 DOCS = ROOT / "docs"
-ENTRIES = (catalog.Catalog, catalog.Model, catalog.Parser, catalog.Dataset, catalog.RemoteFile)
+ENTRIES = (
+    catalog.Catalog, catalog.Model, catalog.Tokens, catalog.Parser, catalog.Dataset,
+    catalog.RemoteFile,
+)  # fmt: skip
 
 
 def load_hooks():
