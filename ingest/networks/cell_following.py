@@ -100,12 +100,15 @@ class Cells:
             return None
         if self.numbers.ndim == 3:
             found = _ordered_tokens(self.numbers[0], self.grid)
-            return found and (TokenGrid(found[0], found[1].height, found[1].width), found[1])
+            if found is None:
+                return None
+            prefix, grid = found
+            return TokenGrid(prefix, grid.height, grid.width), grid
         if self.numbers.ndim == 4:
-            if grid := _ordered_grid(self.numbers[0].movedim(0, -1), self.grid):
-                return ChannelsFirst(), grid
-            if grid := _ordered_grid(self.numbers[0], self.grid):
-                return ChannelsLast(), grid
+            if first := _ordered_grid(self.numbers[0].movedim(0, -1), self.grid):
+                return ChannelsFirst(), first
+            if last := _ordered_grid(self.numbers[0], self.grid):
+                return ChannelsLast(), last
         return None
 
 
@@ -131,7 +134,7 @@ def _ordered_tokens(numbers: Tensor, grid: Grid) -> tuple[int, Grid] | None:
     if len(patches) % width:
         return None
     found = _ordered_grid(patches.view(-1, width, patches.shape[1]), grid)
-    return found and (prefix, found)
+    return None if found is None else (prefix, found)
 
 
 def _ordered_grid(numbers: Tensor, grid: Grid) -> Grid | None:
@@ -411,7 +414,8 @@ def _window(call: _Call, output: Tensor) -> Cells | None:
         call.setting("dilation") or 1,
     )
     y, x = zip(*map(_both, window), strict=True)
-    grid = Grid(*output.shape[2:], found[1].y.windowed(*y), found[1].x.windowed(*x))
+    height, width = output.shape[2:]
+    grid = Grid(height, width, found[1].y.windowed(*y), found[1].x.windowed(*x))
     return Cells.of(grid, ChannelsFirst(), output.shape)
 
 
