@@ -85,7 +85,8 @@ def test_on_a_bare_machine_dlib_is_ready_and_the_rest_says_how():
     assert found["parser", "landmarks"].state == "ready"
     assert found["dataset", "demo"].state == "ready"
     fetched = [name for (_, name), row in found.items() if row.state == "can be fetched"]
-    assert fetched == ["IR_CASIA", "IR_VGG", "VGG_16", "farl", "lfw", "fgnet"]
+    transformers = ["ADA_VIT_B", "LV_VIT_T", "LV_VIT_B"]
+    assert fetched == ["IR_CASIA", "IR_VGG", "VGG_16", *transformers, "farl", "lfw", "fgnet"]
     by_hand = [name for (_, name), row in found.items() if row.state == "place by hand"]
     assert by_hand == [
         *(f"{loss}_R{depth}" for loss in ("AF", "CF") for depth in (18, 50, 100)),
