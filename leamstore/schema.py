@@ -139,7 +139,7 @@ _PIXELS = _nullable(
     f"activated pixels of the {GRID} x {GRID} grid, labelled or not; NULL for an all-zero map",
 )
 _MODEL = Column("model", "VARCHAR", "name in models")
-_LAYER = Column("layer", "VARCHAR", "name of the convolution in the network")
+_LAYER = Column("layer", "VARCHAR", "name of the layer in the network")
 _AFFINE = "DOUBLE[3][2]"
 
 
@@ -231,7 +231,7 @@ TABLES: Final = (
             Column("position", "INTEGER", "0 is the layer nearest to the input"),
             Column("height", "INTEGER", "cells"),
             Column("width", "INTEGER", "cells"),
-            Column("channels", "INTEGER", "channels of the convolution's output"),
+            Column("channels", "INTEGER", "channels of the layer's output"),
             Column("stride", "DOUBLE", "chip pixels from one cell to the next"),
             Column("offset", "DOUBLE", "chip pixel of the first cell (quote the name in SQL)"),
             _nullable(

@@ -17,6 +17,7 @@ from ingest.leam.maps import BackwardPass, Precision, backward_passes, embed
 from ingest.leam.region_counts import CLASSES, ClassGrid, classes_on_chip, count_regions
 from ingest.leam.targets import Target, has_direction, mean_of_positives
 from ingest.leam.threads import Threads
+from ingest.networks.cell_layout import CellLayout
 from ingest.stopwatch import Stopwatch
 from leamstore import schema
 from leamstore.errors import LeamError, some
@@ -34,6 +35,8 @@ class RunModel:
         Name in the table models.
     layers : mapping of str to CellGrid
         Positions of the cells of each layer, by its name.
+    layouts : mapping of str to CellLayout
+        How the layers' outputs hold their cells, by name.
     by_pair : bool
         Whether maps are made for each ordered pair; else one an image, towards the mean of its
         positives (which controls that ignore the positives leave out of account).
@@ -46,6 +49,7 @@ class RunModel:
     name: str
     network: nn.Module
     layers: Mapping[str, CellGrid]
+    layouts: Mapping[str, CellLayout]
     alignment: str
     input_size: int
     target: Target
@@ -416,6 +420,7 @@ def _backward_passes(
         torch.from_numpy(pairs),
         list(model.layers),
         model.target,
+        layouts=model.layouts,
         references=identity.references,
         embeddings=embeddings,
         counterparts=_mean_of_positives if by_mean else lambda embeddings: embeddings,

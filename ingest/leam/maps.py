@@ -1,7 +1,7 @@
 """LEAM maps: the cells of a layer that make a network find two images of a person alike.
 
 For an anchor and a score S of its embedding (`ingest.leam.targets`; the paper: the cosine to the
-embedding of a positive), and a convolution with output A, channel k, cells i, j:
+embedding of a positive), and a layer with output A, channel k, cells i, j:
 
     w_kij = ReLU(dS / dA_kij)        M_ij = ReLU(sum_k w_kij A_kij)        m = M / max M
 
@@ -11,9 +11,10 @@ and `relevance_maps` gather them.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal, TypedDict, Unpack
 
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from ingest.leam.fast_backward import Frozen
 from ingest.leam.targets import Score, Target, find_target
+from ingest.networks.cell_layout import CellLayout, ChannelsFirst
 from ingest.networks.device import like
 from leamstore.errors import LeamError
 
@@ -33,6 +35,7 @@ Counterparts = Callable[[Tensor], Tensor]
 class Settings(TypedDict, total=False):
     """The optional settings of `backward_passes`, where they are explained."""
 
+    layouts: Mapping[str, CellLayout]
     references: Tensor | None
     embeddings: Tensor | None
     counterparts: Counterparts
@@ -115,6 +118,7 @@ def backward_passes(
     layers: Sequence[str],
     target: str | Target = "cosine",
     *,
+    layouts: Mapping[str, CellLayout] = MappingProxyType({}),
     references: Tensor | None = None,
     embeddings: Tensor | None = None,
     counterparts: Counterparts = lambda embeddings: embeddings,
@@ -134,9 +138,12 @@ def backward_passes(
     pairs : sequence of (int, int) or Tensor (pair, 2)
         Anchor and positive, as positions in `images`.
     layers : sequence of str
-        Names of modules whose output is 4-D, such as convolutions.
+        Names of modules, such as convolutions.
     target : str or Target
         The score, or its name in `ingest.leam.targets.TARGETS`.
+    layouts : mapping of str to CellLayout
+        Of layers whose output isn't (image, channel, y, x), as
+        `ingest.networks.cell_geometry.layer_geometry` finds them.
     references : Tensor, optional
         (image, c): what the target's `references` made for these images, if it needs them.
     embeddings : Tensor, optional
@@ -163,7 +170,7 @@ def backward_passes(
         If the network, a layer, a pair or the target can't be used as asked.
     """
     target = find_target(target) if isinstance(target, str) else target
-    modules = _find_layers(network, layers)
+    found = _find_layers(network, layers, layouts)
     anchors, positives = _read_pairs(pairs, len(images)).unbind(1)
     references = _read_references(references, target, len(images))
     task = _Task(target.score, references, counterparts)
@@ -174,7 +181,7 @@ def backward_passes(
     for batch in [torch.arange(len(images))] if whole else _batches(anchors, batch_size):
         # Positions are sent to a GPU first: each transfer waits for all work queued before it.
         turns = [turn.to(device) for turn in _turns(anchors, positives, batch)]
-        forward = _forward(network, images[batch], modules, precision)
+        forward = _forward(network, images[batch], found, precision)
         embeddings = _renewed(embeddings, batch, forward)
         for turn in turns:
             with arithmetic(precision):
@@ -261,33 +268,42 @@ class _Turn:
 
 
 @dataclass(frozen=True)
+class _Layer:
+    """A layer, and how its output holds its cells."""
+
+    module: nn.Module
+    layout: CellLayout
+
+
+@dataclass(frozen=True)
 class _Forward:
     """A forward pass of b images: embeddings (b, n) and the layers' outputs, in one graph."""
 
     embeddings: Tensor
     activations: dict[str, Tensor]
+    layers: dict[str, _Layer]
 
 
 @torch.enable_grad()
 def _forward(
-    network: nn.Module, images: Tensor, modules: dict[str, nn.Module], precision: Precision
+    network: nn.Module, images: Tensor, layers: dict[str, _Layer], precision: Precision
 ) -> _Forward:
-    with _capturing(modules) as activations:
+    with _capturing(layers) as activations:
         embeddings = _run(network, images, precision)
-    for layer in modules:
+    for layer in layers:
         if layer not in activations:
             raise LeamError(f"Layer {layer!r} takes no part in the forward pass: choose another.")
     if not embeddings.requires_grad:
         raise LeamError(
-            f"The embedding depends on none of the layers {', '.join(modules)} by a gradient: "
+            f"The embedding depends on none of the layers {', '.join(layers)} by a gradient: "
             "remove no_grad or detach from the network's forward."
         )
-    return _Forward(embeddings, activations)
+    return _Forward(embeddings, activations, layers)
 
 
 @contextmanager
-def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """Collect the outputs of modules, by name, from this thread's forward passes inside.
+def _capturing(layers: dict[str, _Layer]) -> Iterator[dict[str, Tensor]]:
+    """Collect the outputs of layers, by name, from this thread's forward passes inside.
 
     The graph starts at the first of them, so that nothing before it is differentiated. What
     follows works on a copy, which it may overwrite (an in-place ReLU, ``out += identity``).
@@ -300,17 +316,21 @@ def _capturing(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
             return None  # another thread's forward pass of the same network
         if layer in activations:
             raise LeamError(f"Layer {layer!r} is used twice in a forward pass: choose another.")
-        if not isinstance(output, Tensor) or output.ndim != 4:
+        layout = layers[layer].layout
+        if not isinstance(output, Tensor) or not layout.holds(output):
             form = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise LeamError(
-                f"Layer {layer!r} gives {form}, not (image, channel, y, x): choose a convolution."
+                f"Layer {layer!r} gives {form}, not {layout}: choose a convolution, or a layer "
+                "whose layout is known."
             )
         activations[layer] = output if output.requires_grad else output.detach().requires_grad_()
         return activations[layer].clone()
 
     hooks = [
-        module.register_forward_hook(lambda _, __, output, layer=layer: capture(layer, output))
-        for layer, module in modules.items()
+        found.module.register_forward_hook(
+            lambda _, __, output, layer=layer: capture(layer, output)
+        )
+        for layer, found in layers.items()
     ]
     try:
         yield activations
@@ -341,12 +361,12 @@ def _backward_pass(task: _Task, forward: _Forward, embeddings: Tensor, turn: _Tu
         gradients = torch.autograd.grad(
             score, activations, retain_graph=True, materialize_grads=True
         )
-    maps = {
-        layer: _relevance(activation, gradient)[turn.rows]
-        for layer, activation, gradient in zip(
-            forward.activations, activations, gradients, strict=True
-        )
-    }
+    maps = {}
+    for layer, activation, gradient in zip(
+        forward.activations, activations, gradients, strict=True
+    ):
+        as_grid = forward.layers[layer].layout.as_grid
+        maps[layer] = _relevance(as_grid(activation), as_grid(gradient))[turn.rows]
     peaks = {layer: relevance.amax((1, 2)) for layer, relevance in maps.items()}
     return BackwardPass(
         pairs=turn.pairs,
@@ -400,8 +420,10 @@ def _turns(anchors: Tensor, positives: Tensor, batch: Tensor) -> Iterator[_Turn]
         yield _Turn(pairs, rows, anchors[pairs], positives[pairs])
 
 
-def _find_layers(network: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:
-    """Return the modules of these names, of a network in eval mode."""
+def _find_layers(
+    network: nn.Module, layers: Sequence[str], layouts: Mapping[str, CellLayout]
+) -> dict[str, _Layer]:
+    """Return the modules of these names, of a network in eval mode, and their layouts."""
     if any(module.training for module in network.modules()):
         raise LeamError("The network is in training mode: call its eval() first.")
     modules = dict(network.named_modules())
@@ -411,7 +433,7 @@ def _find_layers(network: nn.Module, layers: Sequence[str]) -> dict[str, nn.Modu
             f"The network has no layer {', '.join(map(repr, unknown))}: "
             "its named_modules() lists those it has."
         )
-    return {layer: modules[layer] for layer in layers}
+    return {layer: _Layer(modules[layer], layouts.get(layer, ChannelsFirst())) for layer in layers}
 
 
 def _read_pairs(pairs: Pairs, images: int) -> Tensor:

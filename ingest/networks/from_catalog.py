@@ -15,7 +15,7 @@ from ingest.networks.device import like
 from ingest.networks.fitting import fill
 from ingest.networks.weights import network_file, read_state_dict, require_finite
 from leamstore.catalog import ONNX, Catalog, Model, read_catalog, resolve
-from leamstore.errors import CatalogError, LeamError, WeightsError
+from leamstore.errors import CatalogError, LeamError, WeightsError, some
 
 
 def load(
@@ -105,10 +105,11 @@ def _made(model: Model) -> nn.Module:
     """Return the network of a catalog entry as its callable leaves it."""
     build = resolve(model, model.network)
     try:
-        network = build()
+        network = build(**model.arguments)
     except Exception as error:  # the user's own code can raise anything
+        given = f" with the arguments {some(model.arguments)}" if model.arguments else ""
         raise CatalogError(
-            f"{model.network}, the network of {model.name}, can't be built: {error!r}."
+            f"{model.network}, the network of {model.name}, can't be built{given}: {error!r}."
         ) from error
     if not isinstance(network, nn.Module):
         raise CatalogError(

@@ -146,6 +146,7 @@ def open_model(
         # Convolutions take images in this layout; else weights are brought to it in every pass.
         network=network.to(memory_format=torch.channels_last),
         layers={name: layer.cells for name, layer in geometry.items()},
+        layouts={name: layer.layout for name, layer in geometry.items()},
         alignment=entry.alignment,
         input_size=entry.input_size,
         target=find_target(request.target),

@@ -36,9 +36,10 @@ def check_network(
         if _attributes(network) != before:
             _run_one_at_a_time(network)
         _check_embeddings(entry, plain, len(chips))
-        geometry = layer_geometry(network, layers, entry.input_size)
+        geometry = layer_geometry(network, layers, entry.input_size, entry.tokens)
         _check_sizes(entry, geometry)
-        explain(network, chips, [(0, 1)], layers, precision=precision)
+        layouts = {name: layer.layout for name, layer in geometry.items()}
+        explain(network, chips, [(0, 1)], layers, layouts=layouts, precision=precision)
         _check_agreement(plain, embed(network, chips))
     return geometry
 

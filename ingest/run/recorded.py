@@ -107,7 +107,9 @@ def _entry_of_the_lake(row: Mapping[str, Any]) -> Model:
 def _harmless(entry: Model) -> Model:
     """Return an entry that may come from anybody, as a lake may: nothing is fetched for it.
 
-    One that names functions of Python's own library, in any form, or its own reader is refused.
+    One that names functions of Python's own library, in any form, or its own reader is refused,
+    and so is one with arguments: with these, many a function of other libraries runs code or
+    fetches files.
     """
     module, _, function = entry.network.partition(":")
     refused = []
@@ -117,6 +119,8 @@ def _harmless(entry: Model) -> Model:
     readers = {_READER, *(weights.reader for weights in known if weights)}
     if entry.weights is not None and entry.weights.reader not in readers:
         refused.append(entry.weights.reader)
+    if entry.arguments:
+        refused.append(f"{entry.network} with arguments")
     if refused:
         raise CatalogError(
             f"the lake's entry names {refused[0]}, which is run for no lake, since a lake may come "

@@ -9,6 +9,7 @@ from leamstore.catalog.entries import (
     Model,
     Parser,
     RemoteFile,
+    Tokens,
     Weights,
     built_in,
     read_catalog,

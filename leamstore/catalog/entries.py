@@ -16,6 +16,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
@@ -38,6 +40,7 @@ ONNX: Final = "onnx"
 """In place of a network's entry point: the file of the weights is an ONNX file, which holds it."""
 
 LayerName = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
+ArgumentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*\.?$")]
 
 
@@ -122,13 +125,27 @@ class Weights(RemoteFile):
         return prefix and f"{prefix.removesuffix('.')}."
 
 
+class Tokens(_Frozen):
+    """Tokens of a vision transformer's layers, whose output is (image, token, channel)."""
+
+    prefix: NonNegativeInt = 0
+    """Class and register tokens, which come first."""
+    grid: tuple[PositiveInt, PositiveInt]
+    """Rows and columns of the patches, which follow row by row."""
+
+    def __str__(self) -> str:
+        rows, columns = self.grid
+        return f"tokens: {{prefix: {self.prefix}, grid: [{rows}, {columns}]}}"
+
+
 class Model(_Frozen):
     """A face recogniser."""
 
     name: Text
     network: Network
-    """Function without arguments that builds the torch module; or ``onnx``: it is in the file of
-    the weights."""
+    """Function that builds the torch module; or ``onnx``: it is in the file of the weights."""
+    arguments: dict[ArgumentName, JsonValue] = {}
+    """Keyword arguments of the function."""
     family: Text
     loss: Text
     trained_on: Text
@@ -145,7 +162,9 @@ class Model(_Frozen):
     """Divisor of each channel after the subtraction."""
     embedding_size: PositiveInt
     layers: Annotated[tuple[LayerName, ...], Field(min_length=1)]
-    """Modules with 4-D outputs, the one nearest to the input first; the paper takes nine."""
+    """Modules with a grid or tokens as output, the one nearest to the input first."""
+    tokens: Tokens | Literal["channels-last"] | None = None
+    """How the layers' outputs hold their cells, where it can't be worked out."""
     layer_sizes: tuple[PositiveInt, ...] = ()
     """Side of each layer's output in cells; none: not stated."""
     folded_norms: bool | None = None
@@ -354,7 +373,7 @@ _MOST_MISTAKES: Final = 50
 
 _FIELDS: Final = {
     field
-    for entry in (Catalog, Model, Parser, Dataset, Weights, Member)
+    for entry in (Catalog, Model, Tokens, Parser, Dataset, Weights, Member)
     for field in entry.model_fields
 }
 

@@ -27,6 +27,7 @@ ELSEWHERE: Final = {
     "ingest/photographs/reconciliation.py": "ingest/run/test_images.py",
     "ingest/photographs/datasets/photograph.py": "ingest/photographs/datasets/test_folder.py",
     "ingest/networks/onnx_modules.py": "ingest/networks/test_onnx_operators.py",
+    "ingest/networks/cell_following.py": "ingest/networks/test_cell_geometry.py",
     "ingest/run/block.py": "ingest/run/test_pipeline.py",
     "ingest/run/execution.py": "ingest/run/test_pipeline.py",
     "ingest/run/plan.py": "ingest/run/test_pipeline.py",

@@ -17,7 +17,7 @@ from tests.docs.photographs import make_photographs
 
 DOCS = ROOT / "docs"
 ENTRIES = (
-    *(catalog.Catalog, catalog.Model, catalog.Parser, catalog.Dataset),
+    *(catalog.Catalog, catalog.Model, catalog.Tokens, catalog.Parser, catalog.Dataset),
     *(catalog.RemoteFile, catalog.Member),
 )
 

@@ -4,8 +4,10 @@ import torch
 from torch import Tensor, nn
 
 
-def relevance(network: nn.Module, anchor: Tensor, positive: Tensor, layer: str) -> Tensor:
-    """Return M (y, x) of a pair of images (3, h, w), not scaled, for the paper's target."""
+def gradient(
+    network: nn.Module, anchor: Tensor, positive: Tensor, layer: str
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient of a pair's cosine towards a layer's output, and that output (1, ...)."""
     outputs = []
 
     def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
@@ -17,7 +19,13 @@ def relevance(network: nn.Module, anchor: Tensor, positive: Tensor, layer: str) 
     hook.remove()
     loss = 1 - torch.cosine_similarity(embedding, network(positive[None])[0].detach(), dim=0)
     (gradient,) = torch.autograd.grad(loss, outputs)
-    return (torch.relu(-gradient) * outputs[0]).sum(1).relu()[0].detach()
+    return -gradient, outputs[0].detach()
+
+
+def relevance(network: nn.Module, anchor: Tensor, positive: Tensor, layer: str) -> Tensor:
+    """Return M (y, x) of a pair of images (3, h, w), not scaled, for the paper's target."""
+    towards, output = gradient(network, anchor, positive, layer)
+    return (torch.relu(towards) * output).sum(1).relu()[0]
 
 
 def relevance_map(network: nn.Module, anchor: Tensor, positive: Tensor, layer: str) -> Tensor:

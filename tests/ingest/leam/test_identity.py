@@ -33,6 +33,7 @@ def model(by_pair=True, target="cosine", keep_pairs=1):
         name="NET",
         network=network.eval().requires_grad_(False),
         layers={"0": CellGrid.of_chip(SIZE)},
+        layouts={},
         alignment="crop",
         input_size=SIZE,
         target=find_target(target),

@@ -8,6 +8,8 @@ from torch.testing import assert_close
 
 from ingest.leam.maps import arithmetic, backward_passes, embed, explain, relevance_maps
 from ingest.leam.targets import TARGETS, mean_of_positives
+from ingest.networks.cell_geometry import layer_geometry
+from ingest.networks.cell_layout import ChannelsLast, TokenGrid
 from leamstore.errors import LeamError
 from tests.ingest import reference
 
@@ -532,3 +534,113 @@ def test_tf32_stays_allowed_until_the_last_thread_has_left():
     second.__exit__(None, None, None)
     assert not torch.backends.cuda.matmul.allow_tf32
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+class Transformer(nn.Module):
+    """Blocks of attention on patches of four pixels behind a class token, which is the embedding.
+
+    Parameters
+    ----------
+    side : int
+        Patches along each axis.
+    """
+
+    def __init__(self, side):
+        super().__init__()
+        self.side = side
+        self.patches = nn.Conv2d(3, 16, 4, 4)
+        self.class_token = nn.Parameter(torch.randn(1, 1, 16))
+        self.positions = nn.Parameter(torch.randn(1, 1 + side * side, 16))
+        self.blocks = nn.Sequential(
+            *[
+                nn.TransformerEncoderLayer(16, 2, 32, 0, "gelu", batch_first=True, norm_first=True)
+                for _ in range(2)
+            ]
+        )
+
+    def tokens(self, images):
+        patches = self.patches(images).flatten(2).transpose(1, 2)
+        return torch.cat([self.class_token.expand(len(images), -1, -1), patches], 1)
+
+    def forward(self, images):
+        return self.blocks(self.tokens(images) + self.positions)[:, 0]
+
+
+def chips(side):
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(3, 3, 4 * side, 4 * side, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("layer", ["blocks.0", "blocks.0.norm2", "patches"])
+def test_maps_of_tokens_are_those_of_the_patches_by_hand(layer):
+    torch.manual_seed(3)
+    network, images = Transformer(5).double().eval().requires_grad_(False), chips(5)
+    layouts = {"blocks.0": TokenGrid(1, 5, 5), "blocks.0.norm2": TokenGrid(1, 5, 5)}
+
+    maps = relevance_maps(network, images, [(0, 1), (2, 1)], [layer], layouts=layouts)[layer]
+
+    for image, found in zip((0, 2), maps, strict=True):
+        gradient, output = reference.gradient(network, images[image], images[1], layer)
+        if output.ndim == 3:  # the class token comes first, then the patches row by row
+            gradient, output = (x[:, 1:].mT.reshape(1, -1, 5, 5) for x in (gradient, output))
+        by_hand = (gradient.relu() * output).sum(1).relu()[0]
+        assert by_hand.max() > 0
+        assert_close(found.double(), by_hand / by_hand.max(), rtol=0, atol=1e-5)
+
+
+def test_maps_of_channels_that_come_last_are_those_of_the_same_channels_first(network, images):
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.turn = nn.Identity()
+
+        def forward(self, x):
+            return self.turn(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    network.norm = nn.Sequential(network.norm, Turned()).eval()
+    first, last = "norm.0", "norm.1.turn"
+
+    maps = relevance_maps(network, images, [(0, 1)], [first, last], layouts={last: ChannelsLast()})
+
+    assert_close(maps[last], maps[first])
+
+
+class Attentive(Transformer):
+    """A transformer whose class token takes the patch that is marked, and nothing else."""
+
+    def __init__(self, side, patch):
+        super().__init__(side)
+        mark = torch.full((1, side * side + 1, 1), -1e9)
+        mark[:, 1 + patch] = 0
+        self.mark = nn.Parameter(mark)
+        self.last = nn.Identity()
+
+    def forward(self, images):
+        # Where all activations are positive, so is the sum of those that the gradient favours.
+        tokens = self.last(self.tokens(images).abs())
+        return (self.mark.softmax(1).mT @ tokens)[:, 0]
+
+
+@pytest.mark.parametrize(("side", "patch"), [(4, 6), (7, 0), (14, 195), (14, 30)])
+def test_the_peak_lies_on_the_pixels_of_the_only_patch_that_is_read(side, patch):
+    torch.manual_seed(4)
+    network = Attentive(side, patch).double().eval().requires_grad_(False)
+    (found,) = layer_geometry(network, ["last"], 4 * side).values()
+    y, x = divmod(patch, side)
+
+    maps = relevance_maps(network, chips(side), [(0, 1)], ["last"], layouts={"last": found.layout})[
+        "last"
+    ]
+    on_pixels = torch.from_numpy(found.cells.resample(maps.numpy(), 4 * side))[0]
+
+    assert maps.argmax() == patch
+    assert maps.count_nonzero() == 1
+    assert on_pixels.argmax() // (4 * side) // 4 == y
+    assert on_pixels.argmax() % (4 * side) // 4 == x
+
+
+def test_a_layer_that_has_not_the_form_of_its_layout_is_refused():
+    network = Transformer(4).double().eval().requires_grad_(False)
+
+    with pytest.raises(LeamError, match=r"'blocks.0' gives \(3, 17, 16\), not \(image, 1 \+ 3 x 3"):
+        explain(network, chips(4), [(0, 1)], ["blocks.0"], layouts={"blocks.0": TokenGrid(1, 3, 3)})

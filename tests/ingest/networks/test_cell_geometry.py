@@ -2,15 +2,18 @@
 
 import pytest
 import torch
+from timm import create_model
 from torch import nn
 from torch.nn import functional as F
-from torchvision.models import resnet18, shufflenet_v2_x0_5
+from torchvision.models import VisionTransformer, resnet18, shufflenet_v2_x0_5, swin_t
 
 from ingest.networks.cell_geometry import LayerError, LayerGeometry, layer_geometry
+from ingest.networks.cell_layout import ChannelsLast, TokenGrid
 from ingest.networks.dlib_resnet import DlibResNet29
 from ingest.networks.inception_resnet import InceptionResnetV1
 from ingest.networks.iresnet import iresnet18, iresnet100
 from ingest.networks.vgg_face import VggFace
+from leamstore.catalog import Tokens
 from leamstore.layers import CellGrid
 
 
@@ -277,3 +280,118 @@ def test_no_hook_is_left_behind(layer):
         assert layer == "unused"
 
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def vit():
+    """A transformer with a class token and four registers before 7 x 7 patches of 8 pixels."""
+    return create_model(
+        "vit_tiny_patch16_224", img_size=56, patch_size=8, embed_dim=16, depth=2, num_heads=2,
+        reg_tokens=4, num_classes=0,
+    )  # fmt: skip
+
+
+def swin():
+    """A Swin transformer whose windows don't divide its 10 x 10 cells: it pads and shifts them."""
+    return create_model(
+        "swin_tiny_patch4_window7_224", img_size=40, embed_dim=8, depths=(2, 2), num_heads=(1, 2),
+        window_size=4, num_classes=0,
+    )  # fmt: skip
+
+
+# By hand: side, stride, offset and layout. A patch of p pixels is centred on its (p - 1) / 2.
+TRANSFORMERS = {
+    "timm's ViT": (
+        vit,
+        56,
+        {
+            "patch_embed": (7, 8, 3.5, TokenGrid(0, 7, 7)),
+            "blocks.0.norm1": (7, 8, 3.5, TokenGrid(5, 7, 7)),
+            "blocks.0.attn": (7, 8, 3.5, TokenGrid(5, 7, 7)),
+            "blocks.1": (7, 8, 3.5, TokenGrid(5, 7, 7)),
+        },
+    ),
+    "torchvision's ViT": (
+        lambda: VisionTransformer(64, 16, 2, 2, 16, 32),
+        64,
+        {"encoder.layers.encoder_layer_1": (4, 16, 7.5, TokenGrid(1, 4, 4))},
+    ),
+    "timm's Swin": (
+        swin,
+        40,
+        {
+            "layers.0.blocks.1": (10, 4, 1.5, ChannelsLast()),
+            "layers.1.blocks.1": (5, 8, 3.5, ChannelsLast()),
+        },
+    ),
+    "torchvision's Swin": (swin_t, 64, {"features.3.1": (8, 8, 3.5, ChannelsLast())}),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_tokens_lie_where_their_patches_do(name):
+    build, size, by_hand = TRANSFORMERS[name]
+
+    geometry = layer_geometry(build().eval(), by_hand, size)
+
+    found = {
+        layer: (at.cells.height, at.cells.stride, at.cells.offset, at.layout)
+        for layer, at in geometry.items()
+    }
+    assert found == by_hand
+
+
+def test_a_shift_that_is_undone_leaves_cells_in_their_place():
+    network = Net(
+        lambda net, x: net.last((net.first(x).roll((-2, -1), (2, 3)) * 2).roll((2, 1), (2, 3))),
+        first=conv(3, 2),
+        last=conv(),
+    )
+
+    assert place(network) == (2, 1)
+
+
+class Mixed(nn.Module):
+    """Patches whose places are mixed by a linear layer, behind a class token."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 4, 4, 4)
+        self.mixer = nn.Linear(17, 17)
+        self.last = nn.Identity()
+
+    def forward(self, chips):
+        tokens = self.patches(chips).flatten(2).transpose(1, 2)
+        tokens = torch.cat([torch.zeros(len(chips), 1, 4), tokens], 1)
+        return self.last(self.mixer(tokens.transpose(1, 2)).transpose(1, 2))
+
+
+def test_tokens_that_are_mixed_lie_where_the_entry_says():
+    (layer,) = layer_geometry(Mixed(), ["last"], 16, Tokens(prefix=1, grid=(4, 4))).values()
+
+    assert layer == LayerGeometry(CellGrid(4, 4, 4, 1.5, 16), 4, TokenGrid(1, 4, 4))
+
+
+WRONG = {
+    "nothing said": (
+        Mixed, 16, "last", None,
+        r"operation (add)?mm comes .*, such as tokens: \{prefix: 1, grid: \[4, 4\]\}",
+    ),
+    "too many": (
+        Mixed, 16, "last", Tokens(grid=(7, 7)),
+        r"says tokens: \{prefix: 0, grid: \[7, 7\]\}, which are 49 tokens, but .* gives 17",
+    ),
+    "another prefix": (
+        vit, 56, "blocks.1", Tokens(prefix=1, grid=(7, 7)),
+        r"gives 54 tokens, 5 before 7 x 7 patches: write tokens: \{prefix: 5, grid: \[7, 7\]\}",
+    ),
+    "another grid": (vit, 56, "blocks.1", Tokens(prefix=5, grid=(49, 1)), "5 before 7 x 7 patches"),
+    "windows": (swin, 40, "layers.0.blocks.0.attn", Tokens(grid=(4, 4)), "is not a grid"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_an_entry_that_is_wrong_about_tokens_is_told_what_they_are(case):
+    build, size, layer, stated, sentence = WRONG[case]
+
+    with pytest.raises(LayerError, match=sentence):
+        layer_geometry(build().eval(), [layer], size, stated)

@@ -26,6 +26,11 @@ class Mean(nn.Module):
     def forward(self, chips):
         return self.body(chips).mean((2, 3))
 
+def means(channels):
+    network = Mean()
+    network.body[0] = nn.Conv2d(3, channels, 1, bias=False)
+    return network
+
 def nothing():
     pass
 
@@ -108,7 +113,7 @@ def test_a_loaded_network_is_in_eval_mode_and_without_gradients():
 def test_a_network_has_the_layers_and_embeddings_that_the_catalog_states(name):
     model = CATALOG.model(name)
     with torch.device("meta"):
-        network = resolve_name(model.network)().eval()
+        network = resolve_name(model.network)(**model.arguments).eval()
         embeddings = network(torch.empty(2, 3, model.input_size, model.input_size))
 
     grids = layer_geometry(network, model.layers, model.input_size)
@@ -176,6 +181,31 @@ def test_a_network_of_torchvision_needs_an_entry_and_no_code(mine):
 
     assert (grid.height, grid.stride, grid.offset) == (16, 4, 0)
     assert network(torch.rand(2, 3, 64, 64)).shape == (2, 1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            {"channels": 3, "depth": 2},
+            r"can't be built with the arguments channels, depth: .*'depth'",
+        ),
+        ({}, "can't be built: TypeError.*'channels'"),
+    ],
+)
+def test_arguments_that_a_callable_does_not_take_are_refused(mine, arguments, sentence):
+    entry = mine("my_networks:means").model("MINE").model_copy(update={"arguments": arguments})
+
+    with pytest.raises(CatalogError, match=sentence):
+        load("MINE", catalog=Catalog(models={"MINE": entry.model_dump()}))
+
+
+def test_a_callable_is_called_with_the_arguments_of_its_entry(mine):
+    entry = mine("my_networks:means").model("MINE").model_dump() | {"arguments": {"channels": 5}}
+
+    network = load("MINE", catalog=Catalog(models={"MINE": entry}))
+
+    assert network(torch.rand(2, 3, 64, 64)).shape == (2, 5)
 
 
 def test_a_network_that_is_sent_elsewhere_still_normalises(mine):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ingest.run.network_check import check_network
-from leamstore.catalog import read_catalog
+from leamstore.catalog import Tokens, read_catalog
 from leamstore.errors import LeamError
 
 ENTRY = read_catalog().model("DLIB_R29").model_copy(
@@ -57,6 +57,30 @@ def test_a_layer_of_another_size_than_the_entry_states_is_refused():
     network = Apart(lambda embeddings: embeddings).eval()
     with pytest.raises(LeamError, match="'layer' has 7 x 7 cells, but it has 4 x 4: name the"):
         check_network(network, entry, ["layer"], "float32")
+
+
+class Patches(nn.Module):
+    """Gives the mean of its tokens, which are 2 x 2 patches."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 16, 4, 4)
+        self.layer = nn.Linear(16, 16)
+
+    def forward(self, chips):
+        return self.layer(self.patches(chips).flatten(2).transpose(1, 2)).mean(1)
+
+
+def test_tokens_are_explained_as_the_entry_says_and_refused_if_they_are_not_so():
+    right, wrong = (
+        ENTRY.model_copy(update={"tokens": Tokens(prefix=prefix, grid=(2, 2))}) for prefix in (0, 1)
+    )
+
+    (layer,) = check_network(Patches().eval(), right, ["layer"], "float32").values()
+
+    assert (layer.cells.height, layer.cells.stride, layer.cells.offset) == (2, 4, 1.5)
+    with pytest.raises(LeamError, match=r"MINE can't be explained: .* 0 before 2 x 2 patches"):
+        check_network(Patches().eval(), wrong, ["layer"], "float32")
 
 
 class Forgetful(Apart):

@@ -143,6 +143,18 @@ def test_the_code_that_a_strangers_lake_may_name_is_limited(catalog, ours, their
         recorded_model(row | {"entry": row["entry"].replace(ours, theirs)})
 
 
+def test_a_strangers_lake_may_call_nothing_with_arguments(catalog):
+    row = row_of(catalog)
+    asked = row["entry"].replace('"arguments":{}', '"arguments":{"repo_or_dir":"x/y"}')
+    with pytest.raises(CatalogError, match=r"names .*:Tiny with arguments, .* by --catalog"):
+        recorded_model(row | {"entry": asked})
+
+
+def test_a_built_in_model_with_arguments_runs_again(tmp_path):
+    row = row_of(read_catalog(), weights="random", name="LV_VIT_T")
+    assert recorded_model(row).entry.arguments == read_catalog().model("LV_VIT_T").arguments
+
+
 @pytest.mark.parametrize("field", ["addresses", "mirrors"])
 def test_nothing_is_fetched_from_where_a_lake_says(catalog, field):
     row = row_of(catalog)

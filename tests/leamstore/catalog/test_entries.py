@@ -53,11 +53,12 @@ def complaints(*paths) -> list[str]:
     return [line.removeprefix(f"{paths[0]}:") for line in lines]
 
 
-def test_the_built_in_catalog_has_the_papers_models_three_to_be_had_and_those_in_onnx_files():
+def test_the_built_in_catalog_has_the_papers_models_and_others_in_order():
     assert list(read_catalog().models) == [
         *("AF_R18", "AF_R50", "AF_R100", "CF_R18", "CF_R50", "CF_R100"),
         *("IR_CASIA", "IR_VGG", "VGG_16", "DLIB_R29", "IR_VGG_INT8", "MOBILEFACENET"),
         *("AURAFACE", "ANTELOPEV2", "BUFFALO_L"),
+        *("ADA_VIT_B", "LV_VIT_T", "LV_VIT_B"),
     ]
     assert list(read_catalog().parsers) == ["farl", "landmarks"]
     assert list(read_catalog().datasets) == ["demo", "folder", "lfw", "fgnet", "imdb-face"]
@@ -346,3 +347,21 @@ def test_intake_finds_the_lake_by_environment_and_by_default(lake, monkeypatch):
     Path("lake").symlink_to(lake)
     assert len(sources(table="settings").table.read()) == 2
     assert list(sources().labels.read()) == ["farl"]
+
+
+def test_arguments_and_tokens_are_read_as_they_are_written(written):
+    path = written(entry(arguments="{depth: 2, heads: [1, 2]}", tokens="{grid: [14, 14]}"))
+
+    model = read_catalog(path).model("MINE")
+
+    assert model.arguments == {"depth": 2, "heads": [1, 2]}
+    assert str(model.tokens) == "tokens: {prefix: 0, grid: [14, 14]}"
+
+
+def test_arguments_that_are_no_keywords_and_tokens_without_a_grid_are_mistakes(written):
+    path = written(entry(arguments="{1st: 2}", tokens="{prefix: 1}"))
+
+    found = "\n".join(complaints(path))
+
+    assert "models.MINE.arguments.1st" in found
+    assert "grid is missing." in found

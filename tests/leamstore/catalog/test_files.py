@@ -118,7 +118,7 @@ def test_on_a_bare_machine_dlib_is_ready_and_the_rest_says_how():
     assert fetched == [
         *("AF_R18", "AF_R50", "AF_R100", "CF_R18", "CF_R100"),
         *("IR_CASIA", "IR_VGG", "VGG_16", "MOBILEFACENET", "AURAFACE", "ANTELOPEV2", "BUFFALO_L"),
-        *("farl", "lfw", "fgnet"),
+        *("ADA_VIT_B", "LV_VIT_T", "LV_VIT_B", "farl", "lfw", "fgnet"),
     ]
     by_hand = [name for (_, name), row in found.items() if row.state == "place by hand"]
     assert by_hand == ["CF_R50", "imdb-face"]
