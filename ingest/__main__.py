@@ -186,11 +186,11 @@ def ingest(
     from dask.system import CPU_COUNT  # noqa: PLC0415 - cores, affinity and cgroup
 
     from ingest import options  # noqa: PLC0415
+    from ingest.downloads.downloader import Downloader  # noqa: PLC0415
     from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.leam.targets import find_target  # noqa: PLC0415
     from ingest.networks.device import choose_device  # noqa: PLC0415
     from ingest.photographs.datasets.selection import Limits, select  # noqa: PLC0415
-    from ingest.photographs.download import Downloader  # noqa: PLC0415
     from ingest.run import summary  # noqa: PLC0415
     from ingest.run.pipeline import (  # noqa: PLC0415
         done_models,

@@ -11,14 +11,15 @@ from typing import Literal
 
 from rich.console import Console
 
+from ingest.downloads.downloader import Downloader
 from ingest.faces.detection import DETECTORS
 from ingest.leam.maps import Precision
-from ingest.networks.weights import find_weights
+from ingest.networks.weights import network_file
 from ingest.photographs.datasets import Dataset, Photograph, open_dataset
 from ingest.photographs.datasets.fetching import fetch_dataset
 from ingest.photographs.datasets.selection import Limits
-from ingest.photographs.download import Downloader
 from ingest.run.models import Positives, Request
+from leamstore.cache_folder import cache_folder
 from leamstore.catalog import Catalog, Model, files
 from leamstore.errors import LakeError, LeamError, WeightsError
 from leamstore.lake import Lake, LakeSettings
@@ -55,7 +56,7 @@ def choose_dataset(
     if images is not None:
         return open_dataset("folder", images, catalog)
     if name in (None, "demo"):
-        return open_dataset("demo", root or files.cache_folder() / "demo", catalog)
+        return open_dataset("demo", root or cache_folder() / "demo", catalog)
     if root is None:
         raise LeamError(f"--dataset {name} needs --root, the folder that holds it.")
     fetch_dataset(catalog.dataset(name), root, console, limits)
@@ -72,7 +73,11 @@ def choose_models(
     if names == "all" and isinstance(settings.weights, Path):
         raise LeamError("--weights FILE is the file of one model: name it by --models.")
     requests, passed_over = [], {}
-    for entry in catalog.named_models(names):
+    entries = catalog.named_models(names)
+    if names == "all" and settings.weights is None:
+        needed = [entry.weights for entry in entries if entry.weights is not None]
+        downloader.look_for_hosts([file for file in needed if files.locate(file) is None])
+    for entry in entries:
         try:
             _require_weights(entry, settings, downloader)
         except WeightsError as error:
@@ -84,8 +89,8 @@ def choose_models(
         requests.append(Request(entry, catalog, **of_entry))
     if not requests:
         raise WeightsError(
-            "no model can be run: their weights are not here. "
-            "`python -m leamstore catalog` says how to get them; --weights random tries without."
+            "no model can be run: their weights are not here. `python -m leamstore catalog NAME` "
+            "says how to get them; --weights random tries without."
         )
     return requests, passed_over
 
@@ -141,7 +146,6 @@ def require_settings(lake: Lake, settings: LakeSettings) -> None:
 
 
 def _require_weights(entry: Model, settings: ModelSettings, downloader: Downloader) -> None:
-    if settings.weights is None and entry.weights is not None:
-        find_weights(entry.weights, downloader)
-    elif isinstance(settings.weights, Path) and not settings.weights.is_file():
-        raise WeightsError(f"there is no file {settings.weights}.")
+    path = network_file(entry, settings.weights, downloader)
+    if path is not None and not path.is_file():
+        raise WeightsError(f"there is no file {path}.")

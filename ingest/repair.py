@@ -45,9 +45,9 @@ def repair(
     # torch loads slowly, and --help shouldn't wait for it.
     from dask.system import CPU_COUNT  # noqa: PLC0415 - cores, affinity and cgroup
 
+    from ingest.downloads.downloader import Downloader  # noqa: PLC0415
     from ingest.faces.parsers import find_parser  # noqa: PLC0415
     from ingest.networks.device import choose_device  # noqa: PLC0415
-    from ingest.photographs.download import Downloader  # noqa: PLC0415
     from ingest.run.pipeline import finish_units  # noqa: PLC0415
     from ingest.run.plan import Plan  # noqa: PLC0415
     from leamstore.lake import Lake  # noqa: PLC0415

@@ -1,4 +1,8 @@
-"""``python -m leamstore``: show, query, verify, repair and export a lake."""
+"""``python -m leamstore``: show, query, verify, repair and export a lake.
+
+A command loads what it alone needs (Zarr to verify, pydantic for the catalog) when it is run, so
+that `info` and `sql` answer within a second.
+"""
 
 import json
 import signal
@@ -8,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import duckdb
 import polars as pl
@@ -17,8 +21,6 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from leamstore.catalog import read_catalog
-from leamstore.catalog.files import readiness
 from leamstore.commandline import (
     CatalogOption,
     DebugOption,
@@ -30,13 +32,13 @@ from leamstore.commandline import (
 )
 from leamstore.errors import LakeError
 from leamstore.lake import Lake
-from leamstore.safety.fault import Fault
-from leamstore.safety.lock import holder
-from leamstore.safety.removal import remove_identity, remove_photograph
-from leamstore.safety.verify import remove_broken, verify
 from leamstore.schema_page import schema_page
 from leamstore.stand_ins import brands
 from leamstore.tables.export import export_tables
+
+if TYPE_CHECKING:
+    from leamstore.catalog import Entry
+    from leamstore.safety.fault import Fault
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -143,6 +145,10 @@ def verify_command(
     debug: DebugOption = False,
 ) -> None:
     """Check the whole lake and list every fault with its place and remedy."""
+    from leamstore.catalog import read_catalog  # noqa: PLC0415
+    from leamstore.safety.lock import holder  # noqa: PLC0415
+    from leamstore.safety.verify import remove_broken, verify  # noqa: PLC0415
+
     opened = Lake(lake)
     at_work = holder(opened.path)
     if at_work:
@@ -181,6 +187,8 @@ def remove(
 
     Example: python -m leamstore remove --identity Grace_Hopper --lake demo.lake
     """
+    from leamstore.safety.removal import remove_identity, remove_photograph  # noqa: PLC0415
+
     if (identity is None) == (image is None):
         raise LakeError("name a person by --identity or a photograph by --image.")
     opened = Lake(lake)
@@ -200,13 +208,20 @@ def remove(
 
 
 def _repair(lake: str, files: list[Path] | None) -> int:
-    """Run ``ingest.repair`` as a separate program: this package imports nothing of ingest."""
-    catalogs = [word for file in files or [] for word in ("--catalog", str(file))]
-    again = [sys.executable, "-m", "ingest.repair", "--lake", str(lake), *catalogs]
-    return subprocess.run(again, check=False).returncode
+    return _ingest("repair", "--lake", str(lake), *_named(files))
 
 
-def _print_faults(lake: str, faults: list[Fault], as_json: bool) -> None:
+def _ingest(module: str, *words: str) -> int:
+    """Run a module of ingest as a separate program: this package imports nothing of ingest."""
+    command = [sys.executable, "-m", f"ingest.{module}", *words]
+    return subprocess.run(command, check=False).returncode
+
+
+def _named(catalogs: list[Path] | None) -> list[str]:
+    return [word for file in catalogs or [] for word in ("--catalog", str(file))]
+
+
+def _print_faults(lake: str, faults: "list[Fault]", as_json: bool) -> None:
     if as_json:
         rows = [{"place": f.place, "problem": f.problem, "remedy": f.remedy} for f in faults]
         print(json.dumps(rows, indent=2))
@@ -236,16 +251,60 @@ def export(
 
 @app.command(name="catalog")
 def catalog_command(
+    name: Annotated[
+        str | None, typer.Argument(help="Entry of which all is shown; by default a line of each.")
+    ] = None,
+    layers: Annotated[
+        bool,
+        typer.Option("--layers", help="List a model's layers, with the sizes of their outputs."),
+    ] = False,
     files: CatalogOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the models, parsers and data sets that are ready, and how to get the others."""
-    rows = [vars(one) for one in readiness(read_catalog(*(files or [])))]
-    if as_json:
-        print(json.dumps(rows, indent=2))
+    """List the models, parsers and data sets that are ready, and how to get the others.
+
+    Example: python -m leamstore catalog AF_R50 --layers
+    """
+    from leamstore.catalog import read_catalog  # noqa: PLC0415
+    from leamstore.catalog.description import overview  # noqa: PLC0415
+    from leamstore.catalog.files import readiness  # noqa: PLC0415
+
+    if layers:
+        if name is None:
+            raise LakeError("name the model whose layers are asked for.")
+        raise typer.Exit(_ingest("layers", name, *_named(files), *["--json"] * as_json))
+    known = read_catalog(*(files or []))
+    if name is not None:
+        _print_entry(known.entry(name), as_json)
+    elif as_json:
+        print(json.dumps([asdict(one) for one in readiness(known)], indent=2))
     else:
-        Console().print(_rich_table(None, pl.DataFrame(rows)))
+        console = Console()
+        for line in overview(known):
+            console.print(_text(line), no_wrap=True, overflow="ellipsis")
+        console.print("All of an entry, and how to get it: python -m leamstore catalog NAME")
+
+
+def _print_entry(entry: "Entry", as_json: bool) -> None:
+    from leamstore.catalog.description import facts  # noqa: PLC0415
+    from leamstore.catalog.files import readiness_of  # noqa: PLC0415
+
+    state = readiness_of(entry)
+    if as_json:
+        print(json.dumps(asdict(state) | {"entry": entry.model_dump(mode="json")}, indent=2))
+        return
+    told: list[tuple[str, list[str]]] = [
+        ("kind", [state.kind]),
+        *facts(entry),
+        ("state", [state.state]),
+        ("what to do", [state.what_to_do]),
+    ]
+    width = max(len(label) for label, _ in told)
+    console = Console(soft_wrap=True)
+    for label, lines in told:
+        for number, line in enumerate(lines):
+            console.print(_text(f"{'' if number else label:{width}}  {line}"))
 
 
 @app.command()

@@ -184,7 +184,8 @@ class Lake:
         Raises
         ------
         LakeError
-            If it takes longer, asks nothing, or its answer has types that polars lacks.
+            If it takes longer, asks nothing, attaches or detaches databases, or its answer has
+            types that polars lacks.
         duckdb.Error
             If DuckDB refuses it.
         """
@@ -193,7 +194,7 @@ class Lake:
             self.kept_open(**limits) as connection,
             tables.ended_after(connection, seconds),
         ):
-            return tables.frame_of(connection.sql(query, params=parameters))
+            return tables.frame_of(tables.asked(connection, query, parameters))
 
     def cube(
         self,
@@ -378,7 +379,7 @@ class Lake:
         versions = {}
         for store in (self.maps_path, self.faces_path):
             try:
-                attributes = arrays.open_root(store).attrs
+                attributes = arrays.root_attributes(store)
             except FileNotFoundError:
                 problems.append(f"{store.name} is missing")
                 continue

@@ -234,6 +234,13 @@ TABLES: Final = (
             Column("channels", "INTEGER", "channels of the layer's output"),
             Column("stride", "DOUBLE", "chip pixels from one cell to the next"),
             Column("offset", "DOUBLE", "chip pixel of the first cell (quote the name in SQL)"),
+            _nullable(
+                "folded_norm",
+                "BOOLEAN",
+                "whether the norm that follows the convolution is folded into its weights, so that "
+                "maps are those of the norm's output; NULL: not known",
+                added=True,
+            ),
         ),
         ("model", "layer"),
     ),

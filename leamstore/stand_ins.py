@@ -1,10 +1,29 @@
-"""Warnings about stand-ins: parsers, weights and data that are not the paper's."""
+"""Warnings about stand-ins: parsers, weights, layers and data that are not the paper's."""
+
+from dataclasses import dataclass
+from typing import Final
 
 from leamstore.lake import Lake
 
 
+@dataclass(frozen=True)
+class Variant:
+    """A model that is one of the paper's but for one thing."""
+
+    paper_model: str
+    """Name of the paper's model, whose numbers stand beside this one's."""
+    differs_by: str
+
+
+VARIANTS: Final = {"IR_VGG_INT8": Variant("IR_VGG", "8-bit weights")}
+"""Variants of the paper's models by their names in the catalog."""
+
+
 def brands(lake: Lake) -> list[str]:
-    """Return a sentence for each stand-in in a lake: its parser, random weights, the demo set."""
+    """Return a sentence for each stand-in in a lake: parser, weights, variants, the demo set.
+
+    A model whose norms are folded into its convolutions is one, too.
+    """
     found = []
     if lake.settings.parser == "landmarks":
         found.append(
@@ -17,6 +36,31 @@ def brands(lake: Lake) -> list[str]:
     )["model"]
     if len(random):
         found.append(f"Random weights, no recogniser: {', '.join(random)}.")
+    found += _variants(lake)
+    found += _folded_norms(lake)
     if lake.sql("SELECT 'demo' IN (SELECT dataset FROM images WHERE status = 'kept')").item():
         found.append("Demo set: variations of a few photographs, not a sample of people.")
     return found
+
+
+def _variants(lake: Lake) -> list[str]:
+    models = lake.sql("SELECT model FROM models")["model"]
+    return [
+        f"{name} is the paper's {variant.paper_model} with {variant.differs_by}: where the paper's "
+        f"numbers stand beside it, they are {variant.paper_model}'s."
+        for name, variant in VARIANTS.items()
+        if name in models
+    ]
+
+
+def _folded_norms(lake: Lake) -> list[str]:
+    layers = lake.sql("FROM layers ORDER BY model")
+    if "folded_norm" not in layers.columns:  # a lake of an earlier release
+        return []
+    models = layers.filter(layers["folded_norm"])["model"].unique(maintain_order=True)
+    if models.is_empty():
+        return []
+    return [
+        f"Norms folded into convolutions: {', '.join(models)}; such a layer gives what the norm "
+        "gives, so that its maps are not those of the same network with norms of their own."
+    ]

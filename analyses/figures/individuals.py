@@ -1,18 +1,16 @@
 """Figures of individual differences: region shares by person, and variance between people."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any
 
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.figures import Picture
 from analyses.figures.style import draw_forest, legend_of, panels, series_of
 from analyses.findings import in_words
-
-_NAMED: Final = 1
-"""Number of people who are named at either end of a region."""
 
 
 def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
@@ -24,9 +22,9 @@ def pictures(tables: Mapping[str, pl.DataFrame]) -> Iterator[Picture]:
             f"People's region shares in the most relevant 1 %, {model}",
             "A line is a person: the dot is the mean over their images, the line reaches one "
             "standard deviation of their images to either side; people in the order of their "
-            "mean, the first and the last by name. Where the lines are long compared with the "
-            "spread of the dots, images of one person differ as much as people do. In %, mean over "
-            "layers; each panel has a scale of its own.",
+            "mean, the first named below, the last above. Where the lines are long compared with "
+            "the spread of the dots, images of one person differ as much as people do. In %, mean "
+            "over layers; each panel has a scale of its own.",
             _people(rows),
         )
     yield Picture(
@@ -58,13 +56,24 @@ def _people(rows: pl.DataFrame) -> Figure:
             mean, places, xerr=np.stack([below, spread]), color="#0072B2", ecolor="#9cc9e6",
             marker="o", markersize=2.6, linestyle="", elinewidth=1.4,
         )  # fmt: skip
-        ends = sorted({*range(min(_NAMED, own.height)), *range(own.height)[-_NAMED:]})
-        names = [in_words(own["identity"][place]) for place in ends]
-        axes.set_yticks(ends, names, fontsize=6.5, rotation=90, parse_math=False)
-        for place, label in zip(ends, axes.get_yticklabels(), strict=True):
-            label.set_verticalalignment("bottom" if place == 0 else "top")
-        axes.set_ylim(-1, max(own.height, 1))
+        axes.set_yticks([])
+        if own.height > 1:
+            _name_the_ends(axes, own["identity"][0], own["identity"][-1])
+        margin = 1 + own.height / 12  # with room for the names
+        axes.set_ylim(-margin, own.height - 1 + margin)
     return figure
+
+
+def _name_the_ends(axes: Axes, lowest: str, highest: str) -> None:
+    """Write two names in the corners that the means, rising to the upper right, leave free."""
+    style: dict[str, Any] = {
+        "xycoords": "axes fraction",
+        "fontsize": 6.5,
+        "color": "#555555",
+        "parse_math": False,
+    }
+    axes.annotate(in_words(lowest), (0.98, 0.02), ha="right", va="bottom", **style)
+    axes.annotate(in_words(highest), (0.02, 0.98), ha="left", va="top", **style)
 
 
 def _variance(rows: pl.DataFrame) -> Figure:

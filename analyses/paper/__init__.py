@@ -5,10 +5,13 @@ Regions, layers and models bear this project's names (right_eyebrow for "right e
 shortest (0.1 for "0.10"), and a row of Tables 21 to 23 is its mask and percent ("LEAM 0.1").
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
+from typing import Final
 
 import polars as pl
+
+from leamstore.stand_ins import VARIANTS
 
 
 def paper_tables() -> pl.DataFrame:
@@ -27,6 +30,8 @@ def beside_paper(
 ) -> pl.DataFrame:
     """Return our rows with the paper's value and ours minus the paper's, NULL where it has none.
 
+    Variants of the paper's models (`leamstore.stand_ins.VARIANTS`) have the values of those.
+
     Parameters
     ----------
     ours : polars.DataFrame
@@ -34,8 +39,20 @@ def beside_paper(
     paper : polars.DataFrame
         Columns `on` and paper; each row at most once.
     """
+    for column in _MODELS.intersection(on):
+        paper = pl.concat([paper, *_of_variants(paper, column)])
     together = ours.join(paper, on=on, how="left", validate="m:1", maintain_order="left")
     return together.with_columns(difference=pl.col(estimate) - pl.col("paper"))
+
+
+_MODELS: Final = frozenset({"model", "judged"})
+"""Columns that name the model of a number of the paper's."""
+
+
+def _of_variants(paper: pl.DataFrame, column: str) -> Iterator[pl.DataFrame]:
+    for name, variant in VARIANTS.items():
+        rows = paper.filter(pl.col(column) == variant.paper_model)
+        yield rows.with_columns(pl.lit(name).alias(column))
 
 
 def has_paper(rows: pl.DataFrame) -> bool:

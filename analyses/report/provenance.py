@@ -53,10 +53,7 @@ def lake_facts(lake: Lake) -> LakeFacts:
         counts=_counts(lake),
         rejected=listing("Rejected images", rejections(lake)),
         models=_models(lake),
-        layers=listing("Layers", lake.sql(
-            "SELECT model, layer, position, height, width, channels, stride, \"offset\" "
-            "FROM layers ORDER BY model, position"
-        )),
+        layers=listing("Layers", lake.sql("FROM layers ORDER BY model, position")),
         runs=listing("Runs of ingest", _runs(lake)),
         gaps=tuple(_gaps(lake)),
     )  # fmt: skip
@@ -139,7 +136,7 @@ def _gaps(lake: Lake) -> list[str]:
     if absent:
         gaps.append(
             f"Of the paper's {len(papers)} models the lake lacks {len(absent)}: "
-            f"{', '.join(absent)}. `python -m leamstore catalog` says how to get their weights. "
+            f"{', '.join(absent)}. `python -m leamstore catalog NAME` says how to get weights. "
             "Where the lake lacks a model, the paper's numbers have none of ours next to them."
         )
     unseen = _unseen_regions(lake)

@@ -193,9 +193,14 @@ def _beside_paper(shares: pl.DataFrame, asked: Asked) -> pl.DataFrame:
             paper=pl.lit(None, pl.Float64), difference=pl.lit(None, pl.Float64)
         )
     papers = _PAPERS[asked.by]()
-    wanted = {"model": asked.model, "activation": asked.activation}
-    known = {name: value for name, value in wanted.items() if value and name in papers.columns}
-    return beside_paper(shares, papers.filter(**known).select(*on, "paper"), on)
+    asked_of = {"model": asked.model, "activation": asked.activation}
+    known = {
+        name: pl.lit(value)
+        for name, value in asked_of.items()
+        if value and name in papers.columns and name not in on
+    }
+    joined = beside_paper(shares.with_columns(**known), papers, [*on, *known])
+    return joined.drop(*known)
 
 
 def _say_what(asked: Asked, shares: pl.DataFrame, groups: list[object]) -> None:

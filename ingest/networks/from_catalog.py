@@ -13,8 +13,8 @@ from torch.nn.parameter import UninitializedParameter
 
 from ingest.networks.device import like
 from ingest.networks.fitting import fill
-from ingest.networks.weights import find_weights, read_state_dict, require_finite
-from leamstore.catalog import Catalog, Model, read_catalog, resolve
+from ingest.networks.weights import network_file, read_state_dict, require_finite
+from leamstore.catalog import ONNX, Catalog, Model, read_catalog, resolve
 from leamstore.errors import CatalogError, LeamError, WeightsError, some
 
 
@@ -51,18 +51,16 @@ def load(
         If the weights are missing, damaged, or those of another network.
     """
     model = (catalog or read_catalog()).model(name)
+    file = network_file(model, weights)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        network = _build(model)
+        network = _build(model, file)
         if weights == "random":
             with running(model):
                 _randomise(network, model.input_size)
-    if weights is None and model.weights is not None:
-        weights = find_weights(model.weights)
-    if weights not in (None, "random"):
-        state = _read(model, Path(weights))
-        fill(network, state, f"{weights} does not fit {name}", model.weights)
-    require_finite(network.state_dict(), f"{name}, with {weights or 'its own weights'},")
+    if file is not None and model.network != ONNX:
+        fill(network, _read(model, file), f"{file} does not fit {name}", model.weights)
+    require_finite(network.state_dict(), f"{name}, with {weights or file or 'its own weights'},")
     return network
 
 
@@ -87,8 +85,24 @@ class Normalisation:
         return normalised.to(like(network, chips).dtype)
 
 
-def _build(model: Model) -> nn.Module:
-    """Return the network of a catalog entry as its callable leaves it, fed normalised chips."""
+def _build(model: Model, file: Path | None) -> nn.Module:
+    """Return the network of a catalog entry, fed normalised chips, in eval mode."""
+    network = _made(model) if model.network != ONNX else _read_onnx(model, file)
+    network.register_forward_pre_hook(Normalisation(model))
+    network.eval()
+    _initialise(network, model)
+    return network.requires_grad_(False)
+
+
+def _read_onnx(model: Model, file: Path | None) -> nn.Module:
+    from ingest.networks.onnx_file import read_onnx  # noqa: PLC0415 - few lakes need it
+
+    assert file is not None  # as its entry names one
+    return read_onnx(file, model.input_size, model.layers)
+
+
+def _made(model: Model) -> nn.Module:
+    """Return the network of a catalog entry as its callable leaves it."""
     build = resolve(model, model.network)
     try:
         network = build(**model.arguments)
@@ -109,10 +123,7 @@ def _build(model: Model) -> nn.Module:
             "be watched: let it return the module that was scripted or traced, which takes its "
             "weights by load_state_dict."
         )
-    network.register_forward_pre_hook(Normalisation(model))
-    network.eval()
-    _initialise(network, model)
-    return network.requires_grad_(False)
+    return network
 
 
 def _uncompiled(network: nn.Module) -> nn.Module:

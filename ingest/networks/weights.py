@@ -11,8 +11,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ingest.photographs.download import Downloader
-from leamstore.catalog import Weights, files
+from ingest.downloads.downloader import Downloader
+from ingest.networks.onnx_file import require_onnx
+from ingest.networks.zip_member import take_out
+from leamstore.catalog import ONNX, Model, Weights, files
 from leamstore.errors import WeightsError, some
 
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model")
@@ -41,13 +43,19 @@ def find_weights(weights: Weights, downloader: Downloader | None = None) -> Path
     Returns
     -------
     Path
-        A file of the size and sha256 that the catalog states.
+        A file of the size and sha256 that the catalog states; of a zip file, its member.
 
     Raises
     ------
     WeightsError
         If it is missing and can't be fetched, or is another file than the catalog states.
     """
+    if weights.member is not None:
+        return take_out(weights.member, weights, lambda: _find_file(weights, downloader))
+    return _find_file(weights, downloader)
+
+
+def _find_file(weights: Weights, downloader: Downloader | None) -> Path:
     path = files.locate(weights)
     if path is None and weights.package is not None:
         raise WeightsError(f"{weights.file} is missing. {files.by_hand(weights)}")
@@ -57,6 +65,40 @@ def find_weights(weights: Weights, downloader: Downloader | None = None) -> Path
     if wrong is not None:
         raise WeightsError(f"{path} {wrong}: remove it. {files.by_hand(weights)}")
     return path
+
+
+def network_file(
+    model: Model, weights: str | Path | None, downloader: Downloader | None = None
+) -> Path | None:
+    """Return the file that a network is read from, which is fetched if it isn't here.
+
+    Parameters
+    ----------
+    model : leamstore.catalog.entries.Model
+    weights : str or Path, optional
+        A file of weights, or "random"; by default those that the catalog names.
+    downloader : Downloader, optional
+        That of the command, which may fetch other files too.
+
+    Returns
+    -------
+    Path or None
+        None: the network comes with its weights, or takes random ones. An ONNX network takes its
+        structure from the file even then.
+
+    Raises
+    ------
+    WeightsError
+        If the file that the catalog names is missing or another one, or it is an ONNX file and
+        the package that reads these is missing.
+    """
+    if model.network == ONNX:
+        require_onnx(model.name)
+    if weights is not None and weights != "random":
+        return Path(weights)
+    if model.weights is None or (weights == "random" and model.network != ONNX):
+        return None
+    return find_weights(model.weights, downloader)
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:

@@ -1,1 +1,1 @@
-"""Photographs: data sets, downloads, and decoding to upright RGB pixels."""
+"""Photographs: data sets, and decoding to upright RGB pixels."""

@@ -21,13 +21,13 @@ from distributed.worker import Worker
 from rich.console import Console
 from torch import Tensor
 
+from ingest.downloads.downloader import Downloader
 from ingest.faces.parsers import Parser, find_parser
 from ingest.faces.survey import look_at
 from ingest.leam.identity import RunModel
 from ingest.leam.threads import Threads, computing_threads
 from ingest.networks.device import choose_device
 from ingest.photographs.datasets import Photograph
-from ingest.photographs.download import Downloader
 from ingest.photographs.fingerprint import Fingerprint, fingerprint
 from ingest.run.block import OpenRun, References, Todo, embeddings_of, submit_units
 from ingest.run.environment import differences, observe

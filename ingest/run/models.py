@@ -11,7 +11,8 @@ from ingest import networks
 from ingest.leam.identity import RunModel
 from ingest.leam.maps import Precision
 from ingest.leam.targets import find_target
-from ingest.networks.weights import find_weights
+from ingest.networks.folded_norms import folded_norm
+from ingest.networks.weights import network_file
 from ingest.run.network_check import check_network
 from leamstore.catalog import Catalog, Model
 from leamstore.catalog.files import sha256_of
@@ -84,19 +85,16 @@ class Request:
         }
 
     def _weights_facts(self) -> dict[str, str | None]:
-        named = self.entry.weights
-        if isinstance(self.weights, Path):
-            path, licence = self.weights, None
-        elif self.weights is None and named is not None:
-            path, licence = find_weights(named), named.licence
-        else:
+        named, path = self.entry.weights, network_file(self.entry, self.weights)
+        place = None if path is None else str(path.absolute())
+        if path is None or self.weights == "random":
             name = f"random, seed {self.seed}" if self.weights else "the network's own"
-            return {"weights": name, "weights_sha256": None, "licence": None, "weights_path": None}
+            return {"weights": name, "weights_sha256": None, "licence": None, "weights_path": place}
         return {
             "weights": path.name,
             "weights_sha256": sha256_of(path),
-            "licence": licence,
-            "weights_path": str(path.absolute()),
+            "licence": named.licence if named and self.weights is None else None,
+            "weights_path": place,
         }
 
 
@@ -139,9 +137,10 @@ def open_model(
             "channels": layer.channels,
             "stride": float(layer.cells.stride),
             "offset": float(layer.cells.offset),
+            "folded_norm": folded_norm(network, name, entry),
         }
         for name, layer in geometry.items()
-    ])  # fmt: skip
+    ], schema_overrides={"folded_norm": pl.Boolean})  # fmt: skip
     run = RunModel(
         name=request.name,
         # Convolutions take images in this layout; else weights are brought to it in every pass.

@@ -4,7 +4,7 @@ One that can't be run or explained, or isn't what its entry says, is a `LeamErro
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -37,6 +37,7 @@ def check_network(
             _run_one_at_a_time(network)
         _check_embeddings(entry, plain, len(chips))
         geometry = layer_geometry(network, layers, entry.input_size, entry.tokens)
+        _check_sizes(entry, geometry)
         layouts = {name: layer.layout for name, layer in geometry.items()}
         explain(network, chips, [(0, 1)], layers, layouts=layouts, precision=precision)
         _check_agreement(plain, embed(network, chips))
@@ -95,6 +96,18 @@ def _check_embeddings(entry: Model, output: object, chips: int) -> None:
             f"its entry says embedding_size: {entry.embedding_size}, but {entry.network} gives "
             f"{output.shape[1]} numbers: write embedding_size: {output.shape[1]}."
         )
+
+
+def _check_sizes(entry: Model, geometry: Mapping[str, LayerGeometry]) -> None:
+    stated = dict(zip(entry.layers, entry.layer_sizes, strict=False))
+    for name, layer in geometry.items():
+        cells = layer.cells
+        if name in stated and cells.shape != (stated[name], stated[name]):
+            raise CatalogError(
+                f"its entry says that layer {name!r} has {stated[name]} x {stated[name]} cells, "
+                f"but it has {cells.height} x {cells.width}: name the layer that is meant, or "
+                "correct layer_sizes."
+            )
 
 
 def _check_agreement(plain: object, ours: Tensor) -> None:

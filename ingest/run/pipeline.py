@@ -230,6 +230,13 @@ def _refuse_others(
             continue
         asked = rows[name]
         differing = [key for key in asked if key not in _RENEWED and asked[key] != row[key]]
+        if "weights_sha256" in differing and asked["weights_sha256"] and row["weights_sha256"]:
+            raise LakeError(
+                f"{lake.path} holds {name} made with {row['weights']} of the sha256 "
+                f"{row['weights_sha256']}, and {asked['weights_path']} has the sha256 "
+                f"{asked['weights_sha256']}: put the lake's file there, or ingest into another "
+                "lake."
+            )
         if differing:
             raise _another(lake, name, differing)
 

@@ -128,7 +128,8 @@ def _harmless(entry: Model) -> Model:
         )
     if entry.weights is None:
         return entry
-    return entry.model_copy(update={"weights": entry.weights.model_copy(update={"addresses": ()})})
+    unreachable = entry.weights.model_copy(update={"addresses": (), "mirrors": ()})
+    return entry.model_copy(update={"weights": unreachable})
 
 
 _READER: Final = Weights.model_fields["reader"].default
@@ -144,11 +145,13 @@ def _are_the_entrys(row: Mapping[str, Any], entry: Model) -> bool:
 
 
 def _find_file(row: Mapping[str, Any], entry: Model) -> Path:
-    places = list(_places(row, entry))
-    for path in places:
-        if path.is_file() and files.sha256_of(path) == row["weights_sha256"]:
+    others = []
+    for path in _places(row, entry):
+        found = files.sha256_of(path) if path.is_file() else None
+        if found == row["weights_sha256"]:
             return path
-    where = " or ".join(map(str, places)) or "any place that the lake or the catalog knows"
+        others.append(f"{path} (whose sha256 is {found})" if found else str(path))
+    where = " or ".join(others) or "any place that the lake or the catalog knows"
     raise WeightsError(
         f"its weights, {row['weights']} (sha256 {row['weights_sha256']}), are not at {where}: put "
         "that file there, or name a catalog that has it by --catalog."
@@ -156,8 +159,9 @@ def _find_file(row: Mapping[str, Any], entry: Model) -> Path:
 
 
 def _places(row: Mapping[str, Any], entry: Model) -> Iterator[Path]:
-    if row.get("weights_path"):
-        yield Path(row["weights_path"])
+    recorded = Path(row["weights_path"]) if row.get("weights_path") else None
+    if recorded is not None:
+        yield recorded
     located = files.locate(entry.weights) if entry.weights else None
-    if located is not None:
+    if located is not None and located != recorded:
         yield located

@@ -60,6 +60,8 @@ def show(facts: Mapping[str, Any], console: Console) -> None:
         images.add_row(what if what == "kept" else f"rejected: {what}", f"{count:,}")
     console.print(images)
     console.print(_models(facts))
+    for sentence in _not_run(facts["passed_over"]):
+        console.print(sentence, style="dim", markup=False, highlight=False, soft_wrap=True)
     for name, paths in facts["without_direction"].items():
         count = "1 image has" if len(paths) == 1 else f"{len(paths):,} images have"
         console.print(
@@ -116,6 +118,12 @@ def _models(facts: Mapping[str, Any]) -> Table:
     for model in facts["models"]:
         counts = (f"{model[name] or 0:,}" for name in ("images", "pairs"))
         table.add_row(model["model"], *counts, model["weights"])
-    for name, reason in facts["passed_over"].items():
-        table.add_row(name, "-", "-", f"passed over: {reason}", style="dim")
     return table
+
+
+def _not_run(passed_over: Mapping[str, str]) -> Iterator[str]:
+    """Yield sentences on models without weights; JSON has the reason of each."""
+    if passed_over:
+        names = f"{', '.join(passed_over)} ({counted(len(passed_over), 'model')})"
+        yield f"Not run, since their weights are not here: {names}."
+        yield "How to get them: python -m leamstore catalog NAME"

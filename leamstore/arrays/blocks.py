@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
-from leamstore.arrays import SHARD_IMAGES
+SHARD_IMAGES: Final = 64
+"""Slots of the image axis in one shard: one file per array."""
 
 
 @dataclass(frozen=True)

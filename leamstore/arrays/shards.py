@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from leamstore import schema
+from leamstore.arrays.blocks import SHARD_IMAGES
 from leamstore.arrays.codec_pipeline import checked_pipeline
 from leamstore.errors import LakeError
 from leamstore.storage import Location, zarr_store
-
-SHARD_IMAGES: Final = 64
-"""Slots of the image axis in one shard: one file per array."""
 
 _CHUNK_BYTES: Final = 2**19
 """Most bytes of a chunk: one map is read quickly, and many maps take few chunks."""

@@ -1,8 +1,11 @@
 """The catalog: models, parsers and data sets that can be ingested, and their files."""
 
 from leamstore.catalog.entries import (
+    ONNX,
     Catalog,
     Dataset,
+    Entry,
+    Member,
     Model,
     Parser,
     RemoteFile,

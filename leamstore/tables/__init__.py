@@ -2,6 +2,7 @@
 
 from leamstore.tables.connections import (
     append,
+    asked,
     create_tables,
     describe_column,
     ended_after,

@@ -6,11 +6,10 @@ is held only for one transaction or one query, and a process that finds the file
 
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import polars as pl
@@ -19,19 +18,9 @@ from polars import selectors
 from leamstore import schema
 from leamstore.errors import LakeError, line_of
 from leamstore.storage import Location
+from leamstore.tables.instances import IN_USE, STORAGE_VERSION, Access, connected
 from leamstore.tables.published_copy import current_copy, working_copy
 from leamstore.tables.waiting import READER_PATIENCE, WITHOUT_END, Wait
-
-_Config = dict[str, str | bool | int | float | list[str]]
-
-# A reader sees the tables and nothing else of the machine: anybody may have written the query.
-_READER_CONFIG: Final[_Config] = {"enable_external_access": "false", "lock_configuration": "true"}
-
-STORAGE_VERSION: Final = "v1.0.0"
-"""The oldest release of DuckDB whose clients open the file: nothing of the schema needs more."""
-
-# A file keeps the version in which it was created, even if a later release writes to it.
-_WRITER_CONFIG: Final[_Config] = {"storage_compatibility_version": STORAGE_VERSION}
 
 
 def create_tables(path: Location) -> None:
@@ -78,7 +67,7 @@ def writing(
     try:
         with (
             working_copy(path, patience) as file,
-            _connected(file, _WRITER_CONFIG, patience) as connection,
+            _connected(Access(file, reads_only=False), patience) as connection,
         ):
             connection.begin()
             try:
@@ -107,13 +96,12 @@ def rewrite(path: Location) -> None:
         with working_copy(path, WITHOUT_END) as file:
             fresh = file.with_name(f"{file.name}.rewritten")
             fresh.unlink(missing_ok=True)
-            with _connected(file, _WRITER_CONFIG, WITHOUT_END) as connection:
-                name = connection.execute("SELECT current_database()").fetchall()[0][0]
+            with _connected(Access(file, reads_only=False), WITHOUT_END) as connection:
                 connection.execute(
                     f"ATTACH {_quoted(str(fresh))} AS rewritten "
                     f"(STORAGE_VERSION {_quoted(STORAGE_VERSION)})"
                 )
-                connection.execute(f'COPY FROM DATABASE "{name}" TO rewritten')
+                connection.execute("COPY FROM DATABASE lake TO rewritten")
                 connection.execute("DETACH rewritten")
                 # In its place before the connection ends: nobody writes to the old file meanwhile.
                 fresh.replace(file)
@@ -127,25 +115,26 @@ def reading(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open read-only, without access to files, network or extensions.
 
+    A query that isn't the program's own is to be asked by `asked`, which refuses what would give
+    it another file.
+
     Parameters
     ----------
     patience : float
         Seconds to wait for a writer.
     limits : str
-        Further settings of DuckDB, as ``memory_limit="512MB"``; all connections that a process has
-        open at a time must have the same ones.
+        Further settings of DuckDB, as ``memory_limit="512MB"``; a connection waits for those of
+        this process that have other ones.
 
     Raises
     ------
     LockedError
         If a writer keeps the file locked for longer.
     """
-    config = {**limits, **_READER_CONFIG}
-    with (
-        current_copy(path) as file,
-        _connected(file, config, patience, read_only=True) as connection,
-    ):
-        yield connection
+    with current_copy(path) as file:
+        access = Access(file, reads_only=True, limits=tuple(sorted(limits.items())))
+        with _connected(access, patience) as connection:
+            yield connection
 
 
 @contextmanager
@@ -177,6 +166,28 @@ def too_long(seconds: float) -> str:
         f"the query took longer than {seconds:g} seconds and was ended: ask for less, or give it "
         "more time by `python -m leamstore sql --seconds`."
     )
+
+
+def asked(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | None = None
+) -> duckdb.DuckDBPyRelation | None:
+    """Ask a query that anybody may have written; None: it asks nothing.
+
+    Raises
+    ------
+    LakeError
+        If it attaches or detaches databases: then it could write to the lake.
+    """
+    for statement in connection.extract_statements(query):
+        if statement.type in _CHANGES_OF_FILES:
+            raise LakeError(
+                "a query sees its lake and nothing else, and so can't attach or detach databases: "
+                "open lake.duckdb by a DuckDB client to join it with others."
+            )
+    return connection.sql(query, params=parameters)
+
+
+_CHANGES_OF_FILES: Final = (duckdb.StatementType.ATTACH, duckdb.StatementType.DETACH)
 
 
 def frame_of(answer: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:
@@ -237,30 +248,27 @@ def _problems(table: schema.Table, rows: pl.DataFrame) -> list[str]:
 
 
 @contextmanager
-def _connected(
-    path: Path, config: _Config, patience: float, *, read_only: bool = False
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    wait = Wait(path, patience)
-    while True:
+def _connected(access: Access, patience: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    wait = Wait(access.file, patience)
+    with ExitStack() as stack:
+        while True:
+            try:
+                connection = stack.enter_context(connected(access))
+                break
+            except duckdb.Error as error:
+                if not any(message in str(error) for message in _LOCKED):
+                    raise LakeError(f"{access.file} cannot be opened: {line_of(error)}") from error
+                wait.pause(_holder(error))
         try:
-            connection = duckdb.connect(str(path), read_only=read_only, config=config)
-            break
+            yield connection
         except duckdb.Error as error:
-            if not any(message in str(error) for message in _LOCKED):
-                raise LakeError(f"{path} cannot be opened: {line_of(error)}") from error
-            wait.pause(_holder(error))
-    try:
-        yield connection
-    except duckdb.Error as error:
-        if "checksum" not in str(error):
-            raise
-        raise LakeError(f"{path} is damaged: {line_of(error)}") from error
-    finally:
-        connection.close()
+            if "checksum" not in str(error):
+                raise
+            raise LakeError(f"{access.file} is damaged: {line_of(error)}") from error
 
 
-_LOCKED: Final = ("Could not set lock", "different configuration")
-"""DuckDB's messages of a lock held by another process, or by another thread of this one."""
+_LOCKED: Final = ("Could not set lock", "Unique file handle conflict", IN_USE)
+"""Messages about a lock held by another process, or by other connections of this one."""
 
 _HOLDER: Final = re.compile(r"held in (?P<program>.+) \(PID (?P<pid>\d+)\)")
 

@@ -20,6 +20,7 @@ import obstore
 from filelock import FileLock, Timeout
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 
+from leamstore.cache_folder import cache_folder
 from leamstore.errors import LakeError
 from leamstore.storage import Location, ObjectPath, as_lake_errors
 from leamstore.tables.waiting import WITHOUT_END, Wait
@@ -179,9 +180,6 @@ def _place(tables: ObjectPath, etag: str | None) -> Path:
 def _folder(tables: ObjectPath) -> Path:
     """Return the folder of the copies; two stores may have a bucket of the same name."""
     address = f"{os.environ.get('AWS_ENDPOINT_URL', '')} {tables}"
-    # The cache's module loads the catalog's, which no lake in a folder needs.
-    from leamstore.catalog.files import cache_folder  # noqa: PLC0415
-
     folder = cache_folder() / "lakes" / hashlib.sha256(address.encode()).hexdigest()[:32]
     folder.mkdir(parents=True, exist_ok=True)
     return folder

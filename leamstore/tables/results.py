@@ -25,10 +25,12 @@ PREFIX: Final = "result_"
 _INPUTS: Final = {
     "settings": "name, value",
     # Neither the place of a file nor columns that an earlier release lacked change a number.
-    "models": ", ".join(
-        column.name for column in schema.table("models").columns if not column.added
-    ),
-    "layers": "*",
+    **{
+        name: ", ".join(
+            f'"{column.name}"' for column in schema.table(name).columns if not column.added
+        )
+        for name in ("models", "layers")
+    },
     "units": "model, block, checksum",
     "images": "image_id, dataset, gender, ethnicity, age, crop_to_identity, crop_to_canonical",
 }

@@ -97,3 +97,11 @@ def test_ours_stand_beside_the_papers_and_the_difference():
     paper = pl.DataFrame({"region": ["nose", "face"], "paper": [20.0, 50.0]})
     rows = beside_paper(ours, paper, ["region"]).rows()
     assert rows == [("nose", 30.0, 20.0, 10.0), ("hat", 1.0, None, None)]
+
+
+@pytest.mark.parametrize("column", ["model", "judged"])
+def test_a_variant_of_a_model_stands_beside_that_models_numbers(column):
+    models = ["IR_VGG_INT8", "IR_VGG", "IR_VGG_INT8@random"]
+    ours = pl.DataFrame({column: models, "region": "nose", "share": 30.0})
+    paper = pl.DataFrame({column: ["IR_CASIA", "IR_VGG"], "paper": [20.0, 25.0], "region": "nose"})
+    assert beside_paper(ours, paper, [column, "region"])["paper"].to_list() == [25.0, 25.0, None]

@@ -6,14 +6,14 @@ import torch
 
 from benchmarks import gpu
 from benchmarks.maps import ranks
-from leamstore.catalog import read_catalog
+from leamstore.catalog import ONNX, read_catalog
 
 
-def test_architectures_are_the_catalogs():
+def test_architectures_are_the_papers_in_the_catalog():
     of_catalog = {
         (model.network, model.input_size, model.layers)
         for name, model in read_catalog().models.items()
-        if name != "DLIB_R29"
+        if name not in ("DLIB_R29", "MOBILEFACENET") and model.network != ONNX
     }
     ours = {(one.entry_point, one.input_size, one.layers) for one in gpu.ARCHITECTURES.values()}
     assert ours == of_catalog

@@ -12,6 +12,8 @@ ELSEWHERE: Final = {
         "docs/test_documented.py::test_every_table_column_and_array_of_a_lake_is_documented",
     "leamstore/schema_page.py":
         "docs/test_documented.py::test_every_table_column_and_array_of_a_lake_is_documented",
+    "leamstore/cache_folder.py":
+        "leamstore/catalog/test_files.py::test_the_cache_folder_is_the_users_unless_named",
     "leamstore/arrays/shards.py": "leamstore/arrays/test_stores.py",
     "leamstore/safety/fault.py": "leamstore/safety/test_verify.py",
     "leamstore/safety/verify_arrays.py": "leamstore/safety/test_verify.py",
@@ -25,6 +27,7 @@ ELSEWHERE: Final = {
     "ingest/photographs/reconciliation.py": "ingest/run/test_images.py",
     "ingest/photographs/datasets/photograph.py": "ingest/photographs/datasets/test_folder.py",
     "ingest/networks/cell_following.py": "ingest/networks/test_cell_geometry.py",
+    "ingest/networks/onnx_modules.py": "ingest/networks/test_onnx_operators.py",
     "ingest/run/block.py": "ingest/run/test_pipeline.py",
     "ingest/run/execution.py": "ingest/run/test_pipeline.py",
     "ingest/run/plan.py": "ingest/run/test_pipeline.py",

@@ -17,9 +17,9 @@ from tests.docs.photographs import make_photographs
 
 DOCS = ROOT / "docs"
 ENTRIES = (
-    catalog.Catalog, catalog.Model, catalog.Tokens, catalog.Parser, catalog.Dataset,
-    catalog.RemoteFile,
-)  # fmt: skip
+    *(catalog.Catalog, catalog.Model, catalog.Tokens, catalog.Parser, catalog.Dataset),
+    *(catalog.RemoteFile, catalog.Member),
+)
 
 
 def load_hooks():
@@ -68,7 +68,7 @@ def test_no_page_speaks_of_an_option_that_is_not_there():
         for parameter in command.params
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
-    known |= {"--help", "--strict"}  # of click and mkdocs
+    known |= {"--help", "--strict", "--extra"}  # of click, mkdocs and uv
     known |= {"--examples"}  # of tests.robustness.fuzz
     known |= {"--times", "--signal"}  # of tests.robustness.kills
     known |= {

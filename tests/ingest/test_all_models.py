@@ -11,7 +11,7 @@ from leamstore.lake import Lake
 from leamstore.safety.verify import verify
 from tests.commandlines import run_command
 
-MODELS = ("AF_R18", "IR_CASIA", "VGG_16", "DLIB_R29", "LV_VIT_T")
+MODELS = ("AF_R18", "IR_CASIA", "VGG_16", "DLIB_R29", "MOBILEFACENET", "LV_VIT_T")
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,13 @@ import subprocess
 import sys
 import time
 from functools import partial
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
+from ingest.run.summary import show
+from leamstore.catalog import read_catalog
 from leamstore.lake import Lake
 from tests.commandlines import run_command
 from tests.conftest import DEMO_OPTIONS
@@ -39,10 +43,26 @@ def test_the_summary_counts_and_names_the_next_command(demo_ingest):
         assert words in shown
 
 
+def test_models_that_are_not_run_are_two_lines_and_their_reasons_are_for_programs(again):
+    done = again(*DEMO_OPTIONS, "--models", "all", "--layers", "0,2", "--json")
+    facts = json.loads(done.stdout)
+    names = [model for model in read_catalog().models if model != "DLIB_R29"]
+    assert list(facts["passed_over"]) == names
+    assert all("pip install" in why or "by hand" in why for why in facts["passed_over"].values())
+    screen = StringIO()
+    show(facts, Console(file=screen, width=80))
+    lines = screen.getvalue().splitlines()
+    assert [line for line in lines if "AF_R18" in line] == [
+        f"Not run, since their weights are not here: {', '.join(names)} ({len(names)} models)."
+    ]
+    assert "How to get them: python -m leamstore catalog NAME" in lines
+
+
 def test_the_demo_set_and_the_landmark_parser_are_branded(demo_ingest):
     said = demo_ingest.stderr + demo_ingest.stdout
     assert "variations of" in said
     assert "labelled by landmarks, not by FaRL" in said
+    assert "how to get them: python -m leamstore catalog farl" in said
 
 
 def test_layers_are_chosen_by_name_or_position(demo_ingest):

@@ -14,6 +14,7 @@ import pytest
 
 from leamstore import schema
 from leamstore.__main__ import app
+from leamstore.catalog import read_catalog
 from leamstore.commandline import run
 from leamstore.errors import LakeError
 from leamstore.file_names import file_name
@@ -35,10 +36,10 @@ WELL_INTO_THE_QUERY = 1
 def leamstore(monkeypatch, capsys):
     """`python -m leamstore`, run in this process."""
 
-    def call(*arguments, piped=""):
+    def call(*arguments, piped="", columns=300):
         monkeypatch.setattr(sys, "argv", ["leamstore", *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.StringIO(piped))
-        monkeypatch.setenv("COLUMNS", "300")
+        monkeypatch.setenv("COLUMNS", str(columns))
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             run(app)
@@ -136,7 +137,25 @@ def test_the_catalog_says_what_is_ready_and_how_to_get_the_rest(leamstore, tmp_p
     assert rows["DLIB_R29"]["state"] == "ready"
     assert rows["AF_R18"]["state"] == "place by hand"
     assert str(tmp_path / "ms1mv3_arcface_r18_fp16/backbone.pth") in rows["AF_R18"]["what_to_do"]
-    assert "DLIB_R29" in leamstore("catalog").stdout
+
+
+def test_the_catalog_is_a_line_for_each_entry_and_none_is_folded(leamstore):
+    lines = leamstore("catalog", columns=80).stdout.splitlines()
+    names = [entry.name for entry in read_catalog().entries]
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == names
+    assert max(map(len, lines)) <= 80
+
+
+def test_an_entry_of_the_catalog_is_shown_in_full(leamstore, monkeypatch):
+    monkeypatch.setenv("LEAM_OFFLINE", "1")
+    entry = read_catalog().model("AF_R50")
+    shown = leamstore("catalog", "AF_R50", columns=80).stdout
+    for fact in (*entry.weights.mirrors, entry.weights.sha256, entry.citation, "layer2.1.conv1"):
+        assert fact in shown
+    facts = json.loads(leamstore("catalog", "AF_R50", "--json").stdout)
+    assert facts["state"] == "place by hand"
+    assert facts["entry"] == entry.model_dump(mode="json")
+    assert "did you mean AF_R50?" in leamstore("catalog", "AF-R50").stderr
 
 
 def test_verify_says_when_all_is_well_and_fails_when_it_is_not(leamstore, lake):

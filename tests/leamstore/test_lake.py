@@ -11,7 +11,7 @@ import xarray as xr
 import zarr
 from polars.testing import assert_frame_equal
 
-from leamstore import arrays, tables
+from leamstore import arrays, schema, tables
 from leamstore.errors import LakeError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.verify import verify
@@ -201,10 +201,12 @@ def test_an_empty_lake_has_no_cube(tmp_path):
 
 @pytest.fixture
 def earlier(lake):
-    """The lake as programs made it before the table models told how to run a model again."""
+    """The lake as programs made it before columns were added."""
     with tables.writing(lake.tables_path) as connection:
-        for column in ("entry", "weights_path"):
-            connection.execute(f"ALTER TABLE models DROP COLUMN {column}")
+        for table in schema.TABLES:
+            for column in table.columns:
+                if column.added:
+                    connection.execute(f"ALTER TABLE {table.name} DROP COLUMN {column.name}")
     return lake
 
 
@@ -278,3 +280,10 @@ def test_a_creation_in_an_object_store_that_was_killed_is_made_anew(bucket):
     settings = LakeSettings("farl", 0, True, 0)
     arrays.create_store(location(f"{bucket}/maps.zarr"), {})
     assert Lake.create(bucket, settings).settings == settings
+
+
+def test_no_query_gets_the_lake_to_write_to(lake):
+    attack = f"USE memory; DETACH lake; ATTACH '{lake.tables_path}' AS w; DELETE FROM w.settings"
+    with pytest.raises(LakeError, match="can't attach or detach databases"):
+        lake.sql(attack)
+    assert lake.sql("SELECT * FROM settings").height

@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.downloads.downloader import Downloader
 from ingest.networks.weights import find_weights
-from ingest.photographs.download import Downloader
 from leamstore.catalog import Catalog, read_catalog, resolve
 from leamstore.errors import CatalogError, WeightsError
 from leamstore.geometry import Points
@@ -97,10 +97,13 @@ def find_parser(
     for entry in entries:
         try:
             weights = find_weights(entry.weights, downloader) if entry.weights else None
-        except WeightsError as error:
+        except WeightsError:
             if entry is entries[-1]:
                 raise
-            missing.append(f"not by {entry.title}, whose weights are missing: {error}")
+            missing.append(
+                f"not by {entry.title}, whose weights are not here; how to get them: "
+                f"python -m leamstore catalog {entry.name}"
+            )
             continue
         parser = open_parser(entry.name, weights, device, catalog)
         reasons = " ".join(missing)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ingest.photographs import download
+from ingest.downloads.downloader import Downloader
 from ingest.photographs.datasets import imdb_face
 from ingest.photographs.datasets.archive import unpack
 from ingest.photographs.datasets.selection import NO_LIMITS, Limits
@@ -54,7 +54,7 @@ def fetch_dataset(
 
 
 def _archive(file: RemoteFile, console: Console | None) -> Path:
-    return files.locate(file) or download.Downloader(console).fetch(file)
+    return files.locate(file) or Downloader(console).fetch(file)
 
 
 def _copy(file: Path, place: Path) -> None:

@@ -33,6 +33,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ingest.downloads.http import FAILURES, Client, NoFileError, Policy
 from ingest.photographs.datasets import folder
 from ingest.photographs.datasets.atomic_file import write_atomically
 from ingest.photographs.datasets.host_answers import Answer, Answers
@@ -41,7 +42,6 @@ from ingest.photographs.datasets.selection import NO_LIMITS, Limits, select
 from ingest.photographs.datasets.sentences import counted, tally
 from ingest.photographs.datasets.tables import find_table, read_csv
 from ingest.photographs.decoding import decode_photograph
-from ingest.photographs.http import FAILURES, Client, NoFileError, Policy
 from leamstore.catalog import files
 from leamstore.errors import LeamError, UnusableImageError
 
@@ -144,7 +144,7 @@ def fetch(
     limits : Limits
         Which addresses to ask, as in `selection.select`, without `min_images`; as most addresses
         are dead by now, far fewer images will come.
-    policy : ingest.photographs.http.Policy
+    policy : ingest.downloads.http.Policy
         Policy of the requests.
     workers : int
         Threads.

@@ -4,12 +4,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from analyses.paper import read_table
 from analyses.question import Settings
 from analyses.regions.question import QUESTION
 from analyses.results import answer_question
 from analyses.work import Work
 from dashboards.context import open_context
-from dashboards.views.regions import Asked, _shares
+from dashboards.views.regions import Asked, _beside_paper, _shares
 from leamstore import tables
 from leamstore.lake import Lake
 
@@ -56,14 +57,19 @@ def test_each_comparison_has_a_row_for_each_group_and_region(lake, open_page, by
 
 
 def test_the_papers_number_stands_beside_its_own_model(lake, open_page, tmp_path):
-    from dashboards.views.regions import _beside_paper
-
     ours = pl.DataFrame({"model": ["AF_R18"], "region": ["nose"], "share": [10.0]})
     asked = Asked("model", "full", "relative", None, None, None)
     paper = _beside_paper(ours, asked)["paper"].item()
-    from analyses.paper import read_table
-
     assert paper == read_table(10).filter(row="nose", column="AF_R18")["value"].item()
+
+
+def test_a_variant_of_the_papers_model_has_that_models_numbers_by_percent():
+    ours = pl.DataFrame({"percent": [1.0, 100.0], "region": ["nose"] * 2, "share": [10.0, 3.0]})
+    asked = Asked("percent", "top", "relative", "IR_VGG_INT8", None, None)
+    rows = _beside_paper(ours, asked)
+    assert rows.columns == ["percent", "region", "share", "paper", "difference"]
+    value = read_table(19).filter(row="nose", column="1")["value"].item()
+    assert rows["paper"].to_list() == [value, None]
 
 
 def test_regions_that_the_parser_cannot_see_are_left_out(lake):

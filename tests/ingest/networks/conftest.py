@@ -8,11 +8,27 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from leamstore.catalog import files, read_catalog
+
 
 @pytest.fixture(scope="session")
 def dlib_models():
     """The folder of dlib's files in the package that holds them, which needn't be imported."""
     return Path(find_spec("face_recognition_models").origin).parent / "models"
+
+
+@pytest.fixture(scope="session")
+def real_weights():
+    """A function from a model to its file of weights, which skips tests where it isn't here."""
+
+    def locate(name):
+        weights = read_catalog().model(name).weights
+        path = files.locate(weights)
+        if path is None:
+            pytest.skip(f"the weights of {name} are not here. {files.by_hand(weights)}")
+        return path
+
+    return locate
 
 
 @pytest.fixture(scope="session")

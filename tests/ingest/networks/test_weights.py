@@ -79,13 +79,13 @@ def test_weights_that_are_not_there_are_fetched_once(folder):
 
 
 def test_weights_without_address_say_what_to_do(folder):
-    weights = read_catalog().model("AF_R50").weights
+    weights = read_catalog().model("CF_R50").weights
     with pytest.raises(WeightsError) as caught:
         find_weights(weights)
     assert str(caught.value) == (
-        "ms1mv3_arcface_r50_fp16/backbone.pth can't be fetched. Get "
-        f"ms1mv3_arcface_r50_fp16/backbone.pth by hand from {weights.page} and place it at "
-        f"{folder}/ms1mv3_arcface_r50_fp16/backbone.pth (licence: InsightFace's models, for "
+        "glint360k_cosface_r50_fp16_0.1/backbone.pth can't be fetched. Get "
+        f"glint360k_cosface_r50_fp16_0.1/backbone.pth by hand from {weights.page} and place it at "
+        f"{folder}/glint360k_cosface_r50_fp16_0.1/backbone.pth (licence: InsightFace's models, for "
         "non-commercial research only)."
     )
 

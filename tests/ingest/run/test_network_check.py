@@ -76,6 +76,13 @@ def test_tokens_are_explained_as_the_entry_says_and_refused_if_they_are_not_so()
         check_network(Patches().eval(), wrong, ["layer"], "float32")
 
 
+def test_a_layer_of_another_size_than_the_entry_states_is_refused():
+    entry = ENTRY.model_copy(update={"layers": ("layer",), "layer_sizes": (7,)})
+    network = Apart(lambda embeddings: embeddings).eval()
+    with pytest.raises(LeamError, match="'layer' has 7 x 7 cells, but it has 4 x 4: name the"):
+        check_network(network, entry, ["layer"], "float32")
+
+
 class Forgetful(Apart):
     """Keeps what it computes in an attribute, which the next forward pass overwrites."""
 

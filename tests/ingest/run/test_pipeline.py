@@ -15,11 +15,12 @@ from ingest.photographs.datasets import open_dataset
 from ingest.run.pipeline import ingest_photographs
 from ingest.run.plan import Plan
 from leamstore import arrays, schema
+from leamstore.catalog.files import sha256_of
 from leamstore.errors import LakeError
 from leamstore.lake import Lake, LakeSettings
 from leamstore.safety.lock import ingest_lock
 from leamstore.safety.verify import verify
-from tests.small_network import LAYERS, small_catalog, small_request
+from tests.small_network import LAYERS, SmallNetwork, small_catalog, small_request
 
 
 def run(lake, photographs, *requests):
@@ -283,6 +284,22 @@ def test_a_model_of_the_same_name_made_otherwise_is_refused(photographs, tmp_pat
         run(lake, photographs, small_request(weights="random", seed=1))
     with pytest.raises(LakeError, match="with another layers"):
         run(lake, photographs, small_request(weights="random", layers=("conv1",)))
+
+
+def test_a_model_is_not_mixed_with_maps_of_other_weights(photographs, tmp_path):
+    lake, file = new_lake(tmp_path / "other.lake"), tmp_path / "w.pth"
+    network = SmallNetwork()
+    torch.save(network.state_dict(), file)
+    run(lake, photographs[:2], small_request(weights=file))
+    first = sha256_of(file)
+    network.linear.bias.data += 1
+    torch.save(network.state_dict(), file)
+    with pytest.raises(LakeError) as caught:
+        run(lake, photographs, small_request(weights=file))
+    assert str(caught.value) == (
+        f"{lake.path} holds SMALL made with w.pth of the sha256 {first}, and {file} has the sha256 "
+        f"{sha256_of(file)}: put the lake's file there, or ingest into another lake."
+    )
 
 
 def test_attributes_that_the_data_set_states_anew_are_taken_over(changing):

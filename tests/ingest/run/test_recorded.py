@@ -5,6 +5,7 @@ from torch import nn
 from ingest.run.models import Request
 from ingest.run.recorded import recorded_model
 from leamstore.catalog import Catalog, read_catalog
+from leamstore.catalog.files import sha256_of
 from leamstore.errors import CatalogError, WeightsError
 
 ENTRY = """
@@ -107,9 +108,14 @@ def test_the_entry_of_a_users_catalog_comes_before_the_lakes(catalog, tmp_path):
 
 def test_another_file_in_its_place_is_told_by_its_sha256(catalog, tmp_path):
     row = row_of(catalog)
-    save_weights(tmp_path / "user/mine.pth", 2)
-    with pytest.raises(WeightsError, match=rf"sha256 {row['weights_sha256']}.*put that file there"):
+    other = sha256_of(save_weights(tmp_path / "user/mine.pth", 2))
+    with pytest.raises(WeightsError) as caught:
         recorded_model(row)
+    assert str(caught.value) == (
+        f"its weights, mine.pth (sha256 {row['weights_sha256']}), are not at "
+        f"{tmp_path}/user/mine.pth (whose sha256 is {other}): put that file there, or name a "
+        "catalog that has it by --catalog."
+    )
 
 
 def test_a_lake_of_an_earlier_program_is_run_by_the_built_in_catalog():
@@ -149,8 +155,9 @@ def test_a_built_in_model_with_arguments_runs_again(tmp_path):
     assert recorded_model(row).entry.arguments == read_catalog().model("LV_VIT_T").arguments
 
 
-def test_nothing_is_fetched_from_where_a_lake_says(catalog):
+@pytest.mark.parametrize("field", ["addresses", "mirrors"])
+def test_nothing_is_fetched_from_where_a_lake_says(catalog, field):
     row = row_of(catalog)
-    asked = row["entry"].replace('"addresses":[]', '"addresses":["https://example.org/x"]')
+    asked = row["entry"].replace(f'"{field}":[]', f'"{field}":["https://example.org/x"]')
     assert asked != row["entry"]
-    assert recorded_model(row | {"entry": asked}).entry.weights.addresses == ()
+    assert recorded_model(row | {"entry": asked}).entry.weights.all_addresses == ()

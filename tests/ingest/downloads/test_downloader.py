@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ingest.photographs.download import POLICY, Downloader
+from ingest.downloads.downloader import POLICY, Downloader
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 from tests.weight_host import WeightHost
 
 CONTENT = bytes(range(256)) * 2**13
+OTHER = CONTENT[::-1]
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 HASTE = dataclasses.replace(POLICY, attempts=3, pause=0.0, timeout=0.3)
 NAME = "zoo/w.pth"
@@ -28,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def host():
-    with WeightHost({"w.pth": CONTENT}) as running:
+    with WeightHost({"w.pth": CONTENT, "other.pth": OTHER}) as running:
         yield running
 
 
@@ -99,9 +100,45 @@ def test_a_partial_file_longer_than_the_file_is_fetched_anew(host, folder):
     assert fetch_quietly(entry(address)).read_bytes() == CONTENT
 
 
-def test_the_next_address_is_asked_when_the_first_fails(host):
-    path = fetch_quietly(entry(host.address("404", "w.pth"), host.address("ok", "w.pth")))
+@pytest.mark.parametrize("behaviour", ["404", "500", "html", "truncated", "packed"])
+def test_the_next_address_is_asked_when_the_first_fails(host, behaviour):
+    first, second = host.address(behaviour, "w.pth"), host.address("ok", "w.pth")
+    path = fetch_quietly(entry(first, mirrors=(second,), sha256=SHA256))
     assert path.read_bytes() == CONTENT
+
+
+def test_the_next_address_is_asked_when_the_first_can_not_be_reached(host):
+    path = fetch_quietly(entry("http://127.0.0.1:9/w.pth", host.address("ok", "w.pth")))
+    assert path.read_bytes() == CONTENT
+
+
+def test_the_next_address_is_asked_when_the_first_gives_another_file(host):
+    path = fetch_quietly(
+        entry(host.address("ok", "other.pth"), host.address("ok", "w.pth"), sha256=SHA256)
+    )
+    assert path.read_bytes() == CONTENT
+
+
+def test_the_address_that_gave_the_file_is_named(host):
+    screen = StringIO()
+    address = host.address("ok", "w.pth")
+    missing = host.address("404", "w.pth")
+    Downloader(Console(file=screen), HASTE).fetch(entry(missing, address))
+    assert screen.getvalue().split("\n")[0] == f"Fetched {NAME} from {address}"
+
+
+def test_a_file_of_unknown_sha256_is_the_same_when_it_is_fetched_again(host, folder):
+    file = entry(host.address("ok", "w.pth"))
+    fetch_quietly(file).unlink()
+    assert files.first_sha256(file) == SHA256
+    other = host.address("ok", "other.pth")
+    assert f"{other} gave a file that has the sha256 {hashlib.sha256(OTHER).hexdigest()}" in (
+        refusal(entry(other))
+    )
+    assert fetch_quietly(entry(other, host.address("ok", "w.pth"))).read_bytes() == CONTENT
+    (folder / f"{NAME}.sha256").unlink()
+    files.place(file).unlink()
+    assert fetch_quietly(entry(other)).read_bytes() == OTHER
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ way to fail is a `NoFileError`, whose reason is a key of `FAILURES`.
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
@@ -43,6 +45,8 @@ class Policy:
     ----------
     per_host : int
         Most requests to one host at a time.
+    connect_timeout : float
+        Seconds without a connection after which a host counts as unreachable.
     timeout : float
         Seconds without a byte after which a host counts as silent.
     deadline : float
@@ -66,6 +70,7 @@ class Policy:
     """
 
     per_host: int = 4
+    connect_timeout: float = 20.0
     timeout: float = 20.0
     deadline: float = 60.0
     max_bytes: int = 32 * 2**20
@@ -142,6 +147,19 @@ class Client:
         """Stop all requests, and end the responses in progress."""
         self._stopped.set()
 
+    def look_for_hosts(self, urls: Iterable[str]) -> None:
+        """Look for the hosts of addresses, all at once: those not reached aren't asked for files.
+
+        A host that isn't looked for is tried by the first request for a file of it.
+        """
+        roots = set()
+        for url in urls:
+            with suppress(ValueError):  # it is no address, as the request for its file will say
+                roots.add("{}://{}".format(*urlsplit(url)))
+        if roots:
+            with ThreadPoolExecutor(len(roots)) as pool:
+                list(pool.map(self._look_for_host, roots))
+
     def get(self, url: str) -> bytes:
         """Return the file at an address.
 
@@ -166,8 +184,7 @@ class Client:
             name = urlsplit(url).netloc
         except ValueError as error:
             raise NoFileError("bad-address", f"is no address: {error}", url) from error
-        places = threading.BoundedSemaphore(self.policy.per_host)
-        host = self._hosts.setdefault(name, _Host(places))
+        host = self._host(name)
         with host.places:
             if host.failed_connections >= self.policy.connection_failures:
                 raise NoFileError("not-asked", "has a host that could not be reached before", url)
@@ -179,6 +196,23 @@ class Client:
                 host.failed_connections = host.failed_connections + 1 if unreachable else 0
                 raise
             host.failed_connections = 0
+
+    def _host(self, name: str) -> "_Host":
+        places = threading.BoundedSemaphore(self.policy.per_host)
+        return self._hosts.setdefault(name, _Host(places))
+
+    def _look_for_host(self, root: str) -> None:
+        try:
+            self._session.head(root, allow_redirects=False, timeout=self._timeouts)
+        except (requests.RequestException, ValueError) as error:
+            if _failure(error, root).reason == "unreachable":
+                self._host(
+                    urlsplit(root).netloc
+                ).failed_connections = self.policy.connection_failures
+
+    @property
+    def _timeouts(self) -> tuple[float, float]:
+        return self.policy.connect_timeout, self.policy.timeout
 
     def _receive_with_retries(self, url: str, receiver: Receiver) -> None:
         # An adapter's own retries end with the headers, and a body can break off too.
@@ -205,9 +239,7 @@ class Client:
     def _receive_once(self, url: str, receiver: Receiver) -> None:
         headers = receiver.headers(url)
         try:
-            response = self._session.get(
-                url, headers=headers, stream=True, timeout=self.policy.timeout
-            )
+            response = self._session.get(url, headers=headers, stream=True, timeout=self._timeouts)
         except (requests.RequestException, ValueError) as error:
             raise _failure(error, url) from error
         with response:

@@ -1,4 +1,4 @@
-"""Downloads into the cache folder: resumable, verified, and moved into place when complete.
+"""Downloads of the catalog's files to the cache folder: resumed, verified, moved when complete.
 
 The received part of a file is kept in the folder ``partial`` of the cache folder, with a note of
 its address and version. A later try continues from there if the host still has that version (an
@@ -8,7 +8,7 @@ its address and version. A later try continues from there if the host still has 
 import errno
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,11 +20,13 @@ from filelock import FileLock, Timeout
 from rich import progress as bars
 from rich.console import Console
 
-from ingest.photographs.http import Client, NoFileError, Policy, Receiver
+from ingest.downloads.http import Client, NoFileError, Policy, Receiver
+from leamstore.cache_folder import cache_folder
 from leamstore.catalog import RemoteFile, files
 from leamstore.errors import WeightsError
 
 POLICY: Final = Policy(
+    connect_timeout=5.0,
     timeout=30.0,
     deadline=math.inf,
     redirects=30,
@@ -42,7 +44,7 @@ class Downloader:
     ----------
     console : Console, optional
         Where the progress bar is drawn; by default standard error.
-    policy : ingest.photographs.http.Policy
+    policy : ingest.downloads.http.Policy
         Rules for retries and timeouts.
     """
 
@@ -50,8 +52,16 @@ class Downloader:
         self._console = console or Console(stderr=True)
         self._client = Client(policy)
 
+    def look_for_hosts(self, wanted: Iterable[RemoteFile]) -> None:
+        """Look for the hosts of files all at once, so that their timeouts don't add up."""
+        if not files.is_offline():
+            self._client.look_for_hosts(url for file in wanted for url in file.all_addresses)
+
     def fetch(self, file: RemoteFile) -> Path:
-        """Fetch a file from the first of its addresses that gives it.
+        """Fetch a file from the first of its addresses and mirrors that gives it.
+
+        Where the catalog states no sha256, that of the first download is recorded beside the
+        file, and later downloads have to have it.
 
         Parameters
         ----------
@@ -70,9 +80,9 @@ class Downloader:
         """
         if files.is_offline():
             raise WeightsError(f"LEAM_OFFLINE forbids fetching {file.file}. {files.by_hand(file)}")
-        if not file.addresses:
+        if not file.all_addresses:
             raise WeightsError(f"{file.file} can't be fetched. {files.by_hand(file)}")
-        partial = _Partial(files.cache_folder() / "partial" / file.file.replace("/", "__"))
+        partial = _Partial(cache_folder() / "partial" / file.file.replace("/", "__"))
         with _writing(file, partial), partial.locked(self._console):
             if not files.place(file).is_file():  # unless another process fetched it meanwhile
                 _fetch(file, partial, self._console, self._client)
@@ -199,7 +209,7 @@ def _fetch(file: RemoteFile, partial: _Partial, console: Console, client: Client
     complaints = []
     with bars.Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(file.file, total=None)
-        for address in file.addresses:
+        for address in file.all_addresses:
             try:
                 with partial.path.open("ab") as stream:
                     receiver = _PartialReceiver(partial, stream, file.size, progress, task)
@@ -209,7 +219,10 @@ def _fetch(file: RemoteFile, partial: _Partial, console: Console, client: Client
                 continue
             wrong = files.fault(file, partial.path)
             if wrong is None:
+                if file.sha256 is None:
+                    files.record_first_sha256(file, partial.path)
                 partial.move(files.place(file))
+                console.print(f"Fetched {file.file} from {address}", markup=False, soft_wrap=True)
                 return
             partial.discard()
             complaints.append(f"{address} gave a file that {wrong}")
@@ -225,7 +238,7 @@ def _writing(file: RemoteFile, partial: _Partial) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        folder = files.cache_folder()
+        folder = cache_folder()
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             partial.discard()
             problem = f"There is no space left in {folder} for {file.file}"

@@ -4,10 +4,11 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from ingest.photographs.http import FAILURES, Client, NoFileError, Policy
+from ingest.downloads.http import FAILURES, Client, NoFileError, Policy
 
 HASTY = Policy(timeout=1.0, deadline=4.0, attempts=2, pause=0.01, max_bytes=100_000)
 BODY = bytes(range(256)) * 100
@@ -189,3 +190,25 @@ def test_stopping_ends_a_pause_at_once(host, answer):
     assert failure(client, url) == "server-error"
     timer.join()
     assert host.asked["/a"] == 1
+
+
+def test_a_host_that_was_looked_for_in_vain_is_not_asked_for_files(host, answer):
+    client, there, gone = Client(HASTY), host.serve("/a", answer(BODY)), nobody()
+    client.look_for_hosts([gone, there, "http://[no address"])
+    assert failure(client, gone) == "not-asked"
+    assert client.get(there) == BODY
+
+
+def test_hosts_are_looked_for_all_at_once(monkeypatch):
+    client, all_of_them = Client(HASTY), threading.Barrier(3, timeout=5)
+    monkeypatch.setattr(client._session, "head", lambda *_, **__: all_of_them.wait())
+    client.look_for_hosts(f"https://{name}.example.org/{name}.pth" for name in "abcabc")
+
+
+def test_a_host_without_an_answer_is_unreachable_after_the_time_for_that():
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        with socket.create_connection(address):  # all places to wait for an answer are taken
+            url = f"http://127.0.0.1:{address[1]}/a"
+            client = Client(replace(HASTY, connect_timeout=0.1, attempts=1))
+            assert failure(client, url) == "unreachable"
