@@ -171,6 +171,13 @@ class Model(_Frozen):
     """Whether norms that follow the layers were folded into them; None: as the network says."""
     citation: Text
 
+    @field_validator("arguments")
+    @classmethod
+    def _are_given_to_a_callable(cls, arguments: dict[str, Any], info: ValidationInfo) -> Any:
+        if arguments and info.data.get("network") == ONNX:
+            raise ValueError("an ONNX network takes none")
+        return arguments
+
     @field_validator("weights")
     @classmethod
     def _hold_the_onnx_network(cls, weights: Weights | None, info: ValidationInfo) -> Any:
