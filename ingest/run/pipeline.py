@@ -237,8 +237,22 @@ def _refuse_others(
                 f"{asked['weights_sha256']}: put the lake's file there, or ingest into another "
                 "lake."
             )
+        differing += _differing_facts(asked["entry"], row["entry"])
         if differing:
             raise _another(lake, name, differing)
+
+
+def _differing_facts(asked: str, recorded: str | None) -> list[str]:
+    """Return the fields of two catalog entries that differ and would give other embeddings."""
+    if recorded is None:  # a lake of an earlier program
+        return []
+    now, then = json.loads(asked), json.loads(recorded)
+    # What an earlier program did not state is empty now, unless it is another network.
+    return [name for name in _SHAPING if (then.get(name) or None) != (now.get(name) or None)]
+
+
+_SHAPING: Final = ("arguments", "tokens", "colour_order", "mean", "std")
+"""Fields of an entry that shape a network's input or output, and are no columns of its row."""
 
 
 def _another(lake: Lake, name: str, differing: Sequence[str]) -> LakeError:

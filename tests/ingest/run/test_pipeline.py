@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -284,6 +285,18 @@ def test_a_model_of_the_same_name_made_otherwise_is_refused(photographs, tmp_pat
         run(lake, photographs, small_request(weights="random", seed=1))
     with pytest.raises(LakeError, match="with another layers"):
         run(lake, photographs, small_request(weights="random", layers=("conv1",)))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("colour_order", "BGR"), ("mean", (0.0, 0.0, 0.0)), ("std", (9.0, 9.0, 9.0))],
+)
+def test_a_model_is_not_mixed_with_maps_of_another_input(photographs, tmp_path, field, value):
+    lake, request = new_lake(tmp_path / "other.lake"), small_request(weights="random")
+    run(lake, photographs[:2], request)
+    changed = replace(request, entry=request.entry.model_copy(update={field: value}))
+    with pytest.raises(LakeError, match=f"holds SMALL@random with another {field}:"):
+        run(lake, photographs, changed)
 
 
 def test_a_model_is_not_mixed_with_maps_of_other_weights(photographs, tmp_path):
