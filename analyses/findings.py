@@ -63,7 +63,7 @@ def against_paper(rows: pl.DataFrame) -> list[str]:
     if compared.is_empty():
         return [
             "The paper has no numbers to compare these with: the lake holds none of the models and "
-            "layers that it prints."
+            "layers that it prints, or its regions are not those of the paper's parser, FaRL."
         ]
     within = compared.filter(pl.col("paper").is_between(pl.col("low"), pl.col("high"))).height
     distance = compared["difference"].abs().to_numpy()

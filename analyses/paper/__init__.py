@@ -25,6 +25,18 @@ def read_table(number: int) -> pl.DataFrame:
     return pl.read_csv(_file(f"table_{number:02d}.csv"), schema=schema)
 
 
+def of_same_regions(paper: pl.DataFrame, parser: str) -> pl.DataFrame:
+    """Return the paper's shares of regions; none if another parser than the paper's labels them.
+
+    Such a parser's face may lack a forehead, and what it can't see stays in the denominator: its
+    shares are another quantity.
+    """
+    return paper if parser == _PAPERS_PARSER else paper.clear()
+
+
+_PAPERS_PARSER: Final = "farl"
+
+
 def beside_paper(
     ours: pl.DataFrame, paper: pl.DataFrame, on: Sequence[str], estimate: str = "share"
 ) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from analyses.findings import against_paper, in_words, limits, with_interval
-from analyses.paper import beside_paper, read_table
+from analyses.paper import beside_paper, of_same_regions, read_table
 from analyses.question import Layout, Question, Settings
 from analyses.regions.shares import mean_shares, sum_shares
 from analyses.work import Work
@@ -26,12 +26,17 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
             "Shares by layer and by model",
         )
     )
+    parser = lake.settings.parser
     return {
         "regions_by_layer": beside_paper(
-            by_layer, papers_shares_by_layer(), ("model", "layer", "activation", "region")
+            by_layer,
+            of_same_regions(papers_shares_by_layer(), parser),
+            ("model", "layer", "activation", "region"),
         ),
         "regions_by_model": beside_paper(
-            by_model, papers_shares_by_model(), ("model", "activation", "region")
+            by_model,
+            of_same_regions(papers_shares_by_model(), parser),
+            ("model", "activation", "region"),
         ),
     }
 

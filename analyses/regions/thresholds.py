@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from analyses.findings import against_paper, in_words, limits, with_interval
-from analyses.paper import beside_paper, read_table
+from analyses.paper import beside_paper, of_same_regions, read_table
 from analyses.question import Layout, Question, Settings
 from analyses.regions.shares import mean_shares, sum_shares
 from analyses.work import Work
@@ -27,7 +27,8 @@ def answer(lake: Lake, settings: Settings, work: Work) -> dict[str, pl.DataFrame
         for model in work.track(models, "Shares by percent", total=len(models))
     ]
     on = ("model", "percent", "region")
-    return {"thresholds": beside_paper(pl.concat(shares), papers_shares_by_percent(), on)}
+    papers = of_same_regions(papers_shares_by_percent(), lake.settings.parser)
+    return {"thresholds": beside_paper(pl.concat(shares), papers, on)}
 
 
 def papers_shares_by_percent() -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from analyses.findings import in_words
-from analyses.paper import beside_paper, has_paper
+from analyses.paper import beside_paper, has_paper, of_same_regions
 from analyses.question import LackingError, Settings
 from analyses.regions.question import (
     QUESTION,
@@ -87,7 +87,7 @@ def show(context: Context) -> None:
         no_model_here(context)
     asked = _choose(context)
     try:
-        shares = _beside_paper(_shares(context, asked), asked)
+        shares = _beside_paper(_shares(context, asked), asked, context.lake.settings.parser)
     except LackingError as error:
         nothing_here(str(error))
     groups = shares[BY[asked.by][-1]].unique(maintain_order=True).to_list()
@@ -180,7 +180,7 @@ def _sum_shares(context: Context, asked: Asked) -> pl.DataFrame:
     )
 
 
-def _beside_paper(shares: pl.DataFrame, asked: Asked) -> pl.DataFrame:
+def _beside_paper(shares: pl.DataFrame, asked: Asked, parser: str) -> pl.DataFrame:
     """Return the shares together with the paper's, where it has the same quantity.
 
     The paper's shares are relative, over all people; Tables 1 and 2 are by layer, 10 and 11 by
@@ -192,7 +192,7 @@ def _beside_paper(shares: pl.DataFrame, asked: Asked) -> pl.DataFrame:
         return shares.with_columns(
             paper=pl.lit(None, pl.Float64), difference=pl.lit(None, pl.Float64)
         )
-    papers = _PAPERS[asked.by]()
+    papers = of_same_regions(_PAPERS[asked.by](), parser)
     asked_of = {"model": asked.model, "activation": asked.activation}
     known = {
         name: pl.lit(value)

@@ -70,6 +70,12 @@ def test_what_the_parser_can_not_see_is_no_row(make_lake):
     assert set(answer(lake)["regions_by_model"]["region"]) == {"face", "nose"}
 
 
+def test_another_parsers_regions_stand_beside_no_number_of_the_papers(make_lake):
+    lake = make_lake(PEOPLE, planted, models=("AF_R50",), parser="landmarks")
+    for rows in answer(lake).values():
+        assert rows["paper"].null_count() == rows.height
+
+
 def test_an_all_zero_map_has_no_share_and_does_not_count(make_lake):
     lake = make_lake(PEOPLE, planted)
     nothing = ", ".join(f"{name} = NULL" for name in (*REGION_NAMES, "pixels"))

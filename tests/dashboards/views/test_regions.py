@@ -59,14 +59,20 @@ def test_each_comparison_has_a_row_for_each_group_and_region(lake, open_page, by
 def test_the_papers_number_stands_beside_its_own_model(lake, open_page, tmp_path):
     ours = pl.DataFrame({"model": ["AF_R18"], "region": ["nose"], "share": [10.0]})
     asked = Asked("model", "full", "relative", None, None, None)
-    paper = _beside_paper(ours, asked)["paper"].item()
+    paper = _beside_paper(ours, asked, "farl")["paper"].item()
     assert paper == read_table(10).filter(row="nose", column="AF_R18")["value"].item()
+
+
+def test_no_number_of_the_papers_stands_beside_another_parsers_regions():
+    ours = pl.DataFrame({"model": ["AF_R18"], "region": ["nose"], "share": [10.0]})
+    asked = Asked("model", "full", "relative", None, None, None)
+    assert _beside_paper(ours, asked, "landmarks")["paper"].to_list() == [None]
 
 
 def test_a_variant_of_the_papers_model_has_that_models_numbers_by_percent():
     ours = pl.DataFrame({"percent": [1.0, 100.0], "region": ["nose"] * 2, "share": [10.0, 3.0]})
     asked = Asked("percent", "top", "relative", "IR_VGG_INT8", None, None)
-    rows = _beside_paper(ours, asked)
+    rows = _beside_paper(ours, asked, "farl")
     assert rows.columns == ["percent", "region", "share", "paper", "difference"]
     value = read_table(19).filter(row="nose", column="1")["value"].item()
     assert rows["paper"].to_list() == [value, None]
