@@ -116,6 +116,7 @@ def read_first_rows(lake: str, query: str, seconds: float) -> pl.DataFrame:
     """
     limited = reading(
         location(lake) / "lake.duckdb",
+        takes_any_statement=True,  # such as EXPLAIN ANALYZE COPY
         memory_limit=f"{MOST_MEGABYTES}MB",
         max_temp_directory_size="0MB",
         threads="2",

@@ -148,13 +148,13 @@ class Lake:
         """Crops and labels, lazily."""
         return arrays.open_tree(self.faces_path)
 
-    def kept_open(self, **limits: str) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
+    def kept_open(self) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
         """Keep the tables open within the context, so that queries don't reopen them.
 
-        It gives the connection of `leamstore.tables.reading`. A writer waits meanwhile, as it does
-        for every query: keep the block short.
+        It gives the connection of `leamstore.tables.reading`, for queries that are the program's
+        own. A writer waits meanwhile, as it does for every query: keep the block short.
         """
-        return tables.reading(self.tables_path, patience=self.patience, **limits)
+        return tables.reading(self.tables_path, patience=self.patience)
 
     def sql(
         self,
@@ -184,17 +184,19 @@ class Lake:
         Raises
         ------
         LakeError
-            If it takes longer, asks nothing, attaches or detaches databases, or its answer has
-            types that polars lacks.
+            If it takes longer, asks nothing, or its answer has types that polars lacks.
         duckdb.Error
             If DuckDB refuses it.
         """
         limits = {} if memory is None else {"memory_limit": memory}
-        with (
-            self.kept_open(**limits) as connection,
-            tables.ended_after(connection, seconds),
-        ):
-            return tables.frame_of(tables.asked(connection, query, parameters))
+        opened = tables.reading(
+            self.tables_path,
+            patience=self.patience,
+            takes_any_statement=not tables.only_selects(query),
+            **limits,
+        )
+        with opened as connection, tables.ended_after(connection, seconds):
+            return tables.frame_of(connection.sql(query, params=parameters))
 
     def cube(
         self,

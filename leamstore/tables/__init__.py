@@ -2,11 +2,11 @@
 
 from leamstore.tables.connections import (
     append,
-    asked,
     create_tables,
     describe_column,
     ended_after,
     frame_of,
+    only_selects,
     reading,
     rewrite,
     too_long,

@@ -6,10 +6,11 @@ is held only for one transaction or one query, and a process that finds the file
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 import duckdb
 import polars as pl
@@ -111,12 +112,15 @@ def rewrite(path: Location) -> None:
 
 @contextmanager
 def reading(
-    path: Location, *, patience: float = READER_PATIENCE, **limits: str
+    path: Location,
+    *,
+    patience: float = READER_PATIENCE,
+    takes_any_statement: bool = False,
+    **limits: str,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open read-only, without access to files, network or extensions.
 
-    A query that isn't the program's own is to be asked by `asked`, which refuses what would give
-    it another file.
+    Only SELECT is to be asked by it, unless it `takes_any_statement`, which takes longer to open.
 
     Parameters
     ----------
@@ -132,7 +136,8 @@ def reading(
         If a writer keeps the file locked for longer.
     """
     with current_copy(path) as file:
-        access = Access(file, reads_only=True, limits=tuple(sorted(limits.items())))
+        given = tuple(sorted(limits.items()))
+        access = Access(file, True, given, takes_any_statement)
         with _connected(access, patience) as connection:
             yield connection
 
@@ -168,26 +173,14 @@ def too_long(seconds: float) -> str:
     )
 
 
-def asked(
-    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | None = None
-) -> duckdb.DuckDBPyRelation | None:
-    """Ask a query that anybody may have written; None: it asks nothing.
-
-    Raises
-    ------
-    LakeError
-        If it attaches or detaches databases: then it could write to the lake.
-    """
-    for statement in connection.extract_statements(query):
-        if statement.type in _CHANGES_OF_FILES:
-            raise LakeError(
-                "a query sees its lake and nothing else, and so can't attach or detach databases: "
-                "open lake.duckdb by a DuckDB client to join it with others."
-            )
-    return connection.sql(query, params=parameters)
-
-
-_CHANGES_OF_FILES: Final = (duckdb.StatementType.ATTACH, duckdb.StatementType.DETACH)
+@lru_cache
+def only_selects(query: str) -> bool:
+    """Return whether a query is SQL, and all of its statements are SELECT: it changes nothing."""
+    try:
+        kinds = {statement.type for statement in duckdb.extract_statements(query)}
+    except (duckdb.Error, TypeError):  # no text raises the latter; DuckDB says so when it is asked
+        return False
+    return kinds <= {duckdb.StatementType.SELECT}
 
 
 def frame_of(answer: duckdb.DuckDBPyRelation | None) -> pl.DataFrame:

@@ -40,11 +40,16 @@ class Access:
         Whether the file is read, and nothing else of the machine is seen.
     limits : tuple of (str, str)
         Further settings of DuckDB, as ``("memory_limit", "512MB")``.
+    takes_any_statement : bool
+        Whether a reader's statements may be other than SELECT. By ATTACH or COPY these could write
+        where a kept instance may look. So they get one that is opened on the file itself,
+        read-only as a whole and without access to any path, and that is not kept.
     """
 
     file: Path
     reads_only: bool
     limits: tuple[tuple[str, str], ...] = ()
+    takes_any_statement: bool = False
 
 
 @contextmanager
@@ -54,13 +59,14 @@ def connected(access: Access) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises
     ------
     duckdb.Error
-        If the file can't be attached: it is no database, or it is locked by another process or
+        If the file can't be opened: it is no database, or it is locked by another process or
         held in this one with another access.
     """
     instance = _INSTANCES.enter(access)
     try:
         with instance.connection.cursor() as cursor:
-            cursor.execute("USE lake")
+            if not access.takes_any_statement:
+                cursor.execute("USE lake")
             yield cursor
     except duckdb.FatalException:
         instance.is_usable = False
@@ -92,6 +98,16 @@ class _Instance:
             self.connection.execute("DETACH lake")
         except duckdb.Error:  # what was committed lies in the log
             self.is_usable = False
+
+
+class _InstanceOfItsOwn(_Instance):
+    """An instance that is opened on the file itself, and ends with the last connection."""
+
+    def attach(self) -> None:
+        """Do nothing: the file is there."""
+
+    def detach(self) -> None:
+        self.is_usable = False
 
 
 class _Instances:
@@ -141,6 +157,12 @@ class _Instances:
 
 
 def _start(access: Access) -> _Instance:
+    if access.takes_any_statement:
+        closed = {"enable_external_access": "false", "lock_configuration": "true"}
+        connection = duckdb.connect(
+            str(access.file), read_only=True, config={**dict(access.limits), **closed}
+        )
+        return _InstanceOfItsOwn(access, connection)
     # What exceeds the memory goes next to the file, as where DuckDB opens the file itself.
     settings: dict[str, Any] = {"temp_directory": f"{access.file}.tmp", **dict(access.limits)}
     connection = duckdb.connect(config=settings)

@@ -282,8 +282,29 @@ def test_a_creation_in_an_object_store_that_was_killed_is_made_anew(bucket):
     assert Lake.create(bucket, settings).settings == settings
 
 
-def test_no_query_gets_the_lake_to_write_to(lake):
-    attack = f"USE memory; DETACH lake; ATTACH '{lake.tables_path}' AS w; DELETE FROM w.settings"
-    with pytest.raises(LakeError, match="can't attach or detach databases"):
-        lake.sql(attack)
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "USE memory; DETACH lake; ATTACH '{file}' AS w; DELETE FROM w.settings",
+        "DETACH lake",
+        "COPY (SELECT 1) TO '{file}'",
+        "COPY (SELECT 1) TO '{file}.wal'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{file}.wal'",
+        "PRAGMA disable_checkpoint_on_shutdown; ATTACH '{file}' AS w",
+        "SELECT * FROM enable_logging(storage = 'file', storage_path = '{file}.wal')",
+        "WITH gone AS (DELETE FROM settings RETURNING *) FROM gone",
+    ],
+)
+def test_no_query_can_write_to_the_lake(lake, attack):
+    before = lake.tables_path.read_bytes()
+    with pytest.raises(duckdb.Error):
+        lake.sql(attack.format(file=lake.tables_path))
+    assert lake.tables_path.read_bytes() == before
+    assert not lake.tables_path.with_name("lake.duckdb.wal").exists()
     assert lake.sql("SELECT * FROM settings").height
+
+
+def test_a_query_may_have_other_statements_that_read(lake):
+    assert lake.sql("CREATE TEMP TABLE two AS SELECT 2 AS n; SELECT n FROM two").item() == 2
+    assert lake.sql("EXPLAIN SELECT * FROM settings").height
+    assert lake.sql("PIVOT settings ON name USING first(value)").height == 1
