@@ -6,9 +6,9 @@ has to be said before any other module of the lake is imported.
 
 # ruff: noqa: E402
 from leamstore import arrays
-from leamstore.arrays import shards
+from leamstore.arrays import blocks, shards
 
-arrays.SHARD_IMAGES = shards.SHARD_IMAGES = 4
+arrays.SHARD_IMAGES = blocks.SHARD_IMAGES = shards.SHARD_IMAGES = 4
 
 import shutil
 from dataclasses import dataclass
