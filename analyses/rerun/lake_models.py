@@ -173,7 +173,7 @@ def _try_model(lake: Lake, row: Mapping[str, Any], catalog: Catalog | None) -> R
     images = embedded_images(lake, {name})
     if images["identity"].n_unique() < 2:
         raise LackingError(
-            f"{lake.path} holds fewer than two identities of {name}: nobody is a stranger."
+            f"{lake.path} holds fewer than two identities of {name}: there are no strangers."
         )
     try:
         recorded = recorded_model(row, catalog)
