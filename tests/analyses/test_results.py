@@ -125,9 +125,7 @@ def test_questions_are_chosen_by_name_in_their_own_order():
 
 
 def test_an_unknown_question_lists_the_known_ones():
-    with pytest.raises(
-        LakeError, match=r"no question colour; ask all, or of recognition, regions, "
-    ):
+    with pytest.raises(LakeError, match="no question colour; ask all, or of recognition, "):
         choose_questions(QUESTIONS, ["colour", "regions"])
 
 
