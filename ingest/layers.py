@@ -4,10 +4,8 @@
 """
 
 import json
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -34,7 +32,7 @@ class ListedLayer:
     kind : str
         Class of its torch module, or its operator in an ONNX file.
     channels, height, width : int
-        Size of its output for one chip.
+        Size of its output for one chip; of a transformer's tokens, the rows and columns of patches.
     position : int or None
         Its position among the layers of the entry, from 0; None: the entry doesn't name it.
     folded_norm : bool or None
@@ -62,37 +60,24 @@ def list_layers(network: "nn.Module", entry: Model) -> list[ListedLayer]:
     Returns
     -------
     list of ListedLayer
-        The modules without modules of their own that run once in a forward pass and give
-        (n, channels, height, width).
+        As `ingest.networks.cell_geometry.placed_layers` finds them.
     """
-    import torch  # noqa: PLC0415 - loads slowly, and --help shouldn't wait for it
-
-    from ingest.networks.device import like  # noqa: PLC0415
+    # torch loads slowly, and --help shouldn't wait for it.
+    from ingest.networks.cell_geometry import placed_layers  # noqa: PLC0415
     from ingest.networks.folded_norms import folded_norm  # noqa: PLC0415
 
-    outputs: dict[str, list[Any]] = {}
-
-    def keep(name: str, module: "nn.Module", inputs: Any, output: Any) -> None:
-        outputs.setdefault(name, []).append(getattr(output, "shape", ()))
-
-    leaves = {name: one for name, one in network.named_modules() if not any(one.children())}
-    chip = like(network, torch.empty(0)).new_zeros(1, 3, entry.input_size, entry.input_size)
-    with ExitStack() as hooks, torch.no_grad():
-        for name, module in leaves.items():
-            hooks.enter_context(module.register_forward_hook(partial(keep, name)))
-        network(chip)
+    modules = dict(network.named_modules())
     return [
         ListedLayer(
             layer=name,
-            kind=getattr(leaves[name], "kind", type(leaves[name]).__name__),
-            channels=shapes[0][1],
-            height=shapes[0][2],
-            width=shapes[0][3],
+            kind=getattr(modules[name], "kind", type(modules[name]).__name__),
+            channels=layer.channels,
+            height=layer.cells.height,
+            width=layer.cells.width,
             position=entry.layers.index(name) if name in entry.layers else None,
             folded_norm=folded_norm(network, name, entry),
         )
-        for name, shapes in outputs.items()
-        if len(shapes) == 1 and len(shapes[0]) == 4
+        for name, layer in placed_layers(network, entry.input_size, entry.tokens).items()
     ]
 
 

@@ -7,8 +7,9 @@ is the union of the branches' fields wherever branches meet. A token is placed w
 though attention lets it see the whole chip.
 """
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from math import isqrt
@@ -72,22 +73,60 @@ def layer_geometry(
         stated isn't so.
     """
     modules = {name: _find(network, name) for name in layers}
-    chip = like(network, torch.empty(0)).new_zeros(1, 3, size, size)
-    follower = Follower(chip)
     grids: dict[str, LayerGeometry] = {}
 
-    def read(name: str, _: nn.Module, __: Any, output: Any) -> None:
-        where = follower.where.get(output) if isinstance(output, Tensor) else None
+    def read(name: str, output: Any, where: Where | None) -> None:
         grids[name] = _geometry(name, size, output, where, stated)
 
-    with ExitStack() as stack, torch.no_grad():
-        for name, module in modules.items():
-            stack.enter_context(module.register_forward_hook(partial(read, name)))
-        stack.enter_context(follower)
-        network(chip)
+    _watch(network, modules, size, read)
     if idle := [name for name in modules if name not in grids]:
         raise LayerError(f"The network has a layer {idle[0]!r}, but does not run it: leave it out.")
     return {name: grids[name] for name in modules}
+
+
+def placed_layers(network: nn.Module, size: int, stated: Stated = None) -> dict[str, LayerGeometry]:
+    """Work out the grids of all layers that can be explained; parameters as `layer_geometry`'s.
+
+    Returns
+    -------
+    dict of str to LayerGeometry
+        By layer, in forward order: those that run once and whose cells can be placed. Of modules
+        within each other that give the same output, the innermost.
+    """
+    grids: dict[str, LayerGeometry] = {}
+    runs: Counter[str] = Counter()
+    outputs: list[Any] = []
+
+    def read(name: str, output: Any, where: Where | None) -> None:
+        runs[name] += 1
+        if not any(output is one for one in outputs):
+            outputs.append(output)
+            with suppress(LayerError):
+                grids[name] = _geometry(name, size, output, where, stated)
+
+    modules = {name: module for name, module in network.named_modules() if name}
+    _watch(network, modules, size, read)
+    return {name: grid for name, grid in grids.items() if runs[name] == 1}
+
+
+def _watch(
+    network: nn.Module,
+    modules: Mapping[str, nn.Module],
+    size: int,
+    read: Callable[[str, Any, Where | None], None],
+) -> None:
+    """Run a blank chip, and have each module's output read with where its cells lie."""
+    chip = like(network, torch.empty(0)).new_zeros(1, 3, size, size)
+    follower = Follower(chip)
+
+    def hear(name: str, _: nn.Module, __: Any, output: Any) -> None:
+        read(name, output, follower.where.get(output) if isinstance(output, Tensor) else None)
+
+    with ExitStack() as stack, torch.no_grad():
+        for name, module in modules.items():
+            stack.enter_context(module.register_forward_hook(partial(hear, name)))
+        stack.enter_context(follower)
+        network(chip)
 
 
 def _find(network: nn.Module, name: str) -> nn.Module:

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from ingest.layers import app, list_layers
 from ingest.networks import load
+from ingest.networks.vision_transformer import VisionTransformer
 from leamstore.catalog import read_catalog
 from tests.commandlines import run_command
 
@@ -18,6 +19,14 @@ def test_the_layers_of_an_entry_are_listed_with_the_sizes_that_it_states():
     assert {one.kind for one in stated} == {"Conv2d"}
     assert {one.folded_norm for one in listed} == {False}
     assert len(listed) > 2 * len(stated)
+
+
+def test_the_blocks_of_a_transformer_are_listed_with_their_patches():
+    network = VisionTransformer(patch=28, width=16, depth=2, heads=2).eval()
+    listed = {one.layer: one for one in list_layers(network, read_catalog().model("LV_VIT_T"))}
+    for layer in ("patch_embed.proj", "blocks.0", "blocks.1"):
+        assert (listed[layer].channels, listed[layer].height, listed[layer].width) == (16, 4, 4)
+    assert "blocks" not in listed, "its output is that of its last block"
 
 
 def test_the_catalog_command_lists_the_layers_of_a_model(monkeypatch):
