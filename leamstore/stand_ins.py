@@ -1,6 +1,6 @@
 """Warnings about stand-ins: parsers, weights, layers and data that are not the paper's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ class Variant:
     """A model that is one of the paper's but for one thing."""
 
     paper_model: str
-    """Name of the paper's model, whose numbers stand beside this one's."""
+    """Name of the paper's model, with whose numbers this one's are compared."""
     differs_by: str
 
 
@@ -40,15 +40,14 @@ def brands(lake: Lake) -> list[str]:
     random = [row["model"] for row in models.to_dicts() if is_random(row)]
     if random:
         found.append(f"Random weights, no recogniser: {', '.join(random)}.")
-    found += _variants(lake)
+    found += _variants(models["model"].to_list())
     found += _folded_norms(lake)
     if lake.sql("SELECT 'demo' IN (SELECT dataset FROM images WHERE status = 'kept')").item():
         found.append("Demo set: variations of a few photographs, not a sample of people.")
     return found
 
 
-def _variants(lake: Lake) -> list[str]:
-    models = lake.sql("SELECT model FROM models")["model"]
+def _variants(models: Sequence[str]) -> list[str]:
     return [
         f"{name} is the paper's {variant.paper_model} with {variant.differs_by}: where the paper's "
         f"numbers stand beside it, they are {variant.paper_model}'s."

@@ -3,16 +3,16 @@
 To open what has metadata that can't be understood is a `LakeError`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import zarr
 
 from leamstore import schema
+from leamstore.arrays.attributes import understood
 from leamstore.arrays.codec_pipeline import checked_pipeline
-from leamstore.errors import LakeError, MissingArrayError, line_of
-from leamstore.storage import Location, error_sentence, zarr_store
+from leamstore.errors import MissingArrayError
+from leamstore.storage import Location, zarr_store
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,7 +34,7 @@ def remove_model(store: Location, model: str) -> None:
 
 def open_root(store: Location) -> zarr.Group:
     """Open a store's root group for reading; FileNotFoundError if there is none."""
-    with _understood(store):
+    with understood(store):
         return zarr.open_group(store=zarr_store(store), mode="r", zarr_format=3)
 
 
@@ -47,7 +47,7 @@ def open_array(store: Location, name: str) -> zarr.Array:
         If it is not there.
     """
     try:
-        with _understood(store / name), checked_pipeline(store):
+        with understood(store / name), checked_pipeline(store):
             return zarr.open_array(store=zarr_store(store), path=name, mode="r", zarr_format=3)
     except (FileNotFoundError, KeyError) as error:
         raise MissingArrayError(f"{store} holds no array {name}.") from error
@@ -57,21 +57,7 @@ def open_tree(store: Location) -> "xr.DataTree":
     """Open a whole store lazily, as anyone with xarray would."""
     import xarray as xr  # noqa: PLC0415 - loads slowly, with pandas
 
-    with _understood(store):
+    with understood(store):
         return xr.open_datatree(
             zarr_store(store), engine="zarr", consolidated=False, chunks={}, zarr_format=3
         )
-
-
-@contextmanager
-def _understood(place: Location) -> Iterator[None]:
-    """Turn errors that Zarr raises over metadata into sentences, except for missing arrays."""
-    try:
-        yield
-    except (FileNotFoundError, KeyError):
-        raise
-    except Exception as error:
-        if error_sentence(error):  # it is the object store that speaks
-            raise
-        sentence = f"{place} can't be opened: its metadata can't be read ({line_of(error)})."
-        raise LakeError(sentence) from error
